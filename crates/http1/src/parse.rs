@@ -1,0 +1,1 @@
+//! One head out of the front of a buffer.
