@@ -1,0 +1,168 @@
+//! The JSON control conversation: one WebSocket text message each.
+//!
+//! Unknown fields are skipped; unknown message types decode to `Unknown` and are skipped. A field may
+//! be added within a protocol version, never removed or given another meaning.
+
+use serde::{Deserialize, Serialize};
+
+/// What an agent says to a gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToGateway {
+    /// The first message on a link.
+    Hello(Hello),
+    /// Replaces the whole set of mappings; answered by [`ToAgent::Mapped`] with the same revision.
+    Mappings { revision: u64, mappings: Vec<Mapping> },
+    Ping { at: u64 },
+    Pong { at: u64 },
+    /// The agent is about to leave: open nothing more; streams in flight finish.
+    Draining { deadline_ms: u64 },
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a gateway says to an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToAgent {
+    Welcome(Welcome),
+    /// The link is not accepted, or ends now for a reason that trying again at once does not mend.
+    Refused(Refused),
+    Mapped { revision: u64, results: Vec<MappingResult> },
+    Ping { at: u64 },
+    Pong { at: u64 },
+    /// The gateway is about to leave: connect again (to it or another); streams in flight finish.
+    Draining { deadline_ms: u64 },
+    #[serde(other)]
+    Unknown,
+}
+
+/// The agent introduces itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Newest and oldest protocol version the agent speaks.
+    pub protocol: u16,
+    pub protocol_oldest: u16,
+    /// For people, e.g. `0.1.0`.
+    pub agent_version: String,
+    /// Random, kept in the agent's data folder.
+    pub agent_id: String,
+    /// Grows with every start of the agent; the higher replaces the lower.
+    pub epoch: u64,
+    pub revision: u64,
+    pub mappings: Vec<Mapping>,
+}
+
+/// One local target and the public address it wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mapping {
+    /// The agent's stable id of the mapping: 1–64 of `[A-Za-z0-9_-]`; also the `{id}` of `/pub/{id}/`.
+    pub id: String,
+    /// Short number that stands for the mapping in `Open` frames; unique within the set.
+    pub number: u32,
+    pub protocol: MappingProtocol,
+    /// A single label under the gateway's domain.
+    pub name: Option<String>,
+    /// A full host name instead, perhaps `*.`-wildcard.
+    pub host: Option<String>,
+    /// Path prefix, starting with `/`; none means all.
+    pub path: Option<String>,
+    pub strip_prefix: bool,
+    /// Further conditions, all of which must hold.
+    pub matches: Vec<Match>,
+    /// TCP only: the port wanted on the gateway; none lets it choose.
+    pub remote_port: Option<u16>,
+    pub policy: Policy,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MappingProtocol {
+    #[default]
+    Http,
+    Tcp,
+}
+
+/// A condition on a request beside host and path. Without a value, presence is enough.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "on", rename_all = "snake_case")]
+pub enum Match {
+    Header { name: String, value: Option<String> },
+    Query { name: String, value: Option<String> },
+    Cookie { name: String, value: Option<String> },
+}
+
+/// What is decided before a request crosses the link.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// Any of these may enter; empty: no password asked.
+    pub basic_auth: Vec<BasicAuth>,
+    /// CIDRs; when not empty, only these visitors.
+    pub allow_ip: Vec<String>,
+    /// CIDRs; never these visitors.
+    pub deny_ip: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BasicAuth {
+    pub user: String,
+    /// An argon2id PHC string; the password itself never leaves the agent.
+    pub hash: String,
+}
+
+impl std::fmt::Debug for BasicAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BasicAuth").field("user", &self.user).field("hash", &"***").finish()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The protocol version both will speak from here on.
+    pub protocol: u16,
+    pub gateway_version: String,
+    pub session_id: String,
+    pub revision: u64,
+    pub results: Vec<MappingResult>,
+}
+
+/// What became of one mapping.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MappingResult {
+    pub id: String,
+    /// Where visitors reach it, e.g. `https://shop.tunnel.example.com`, `tcp://tunnel.example.com:20000`.
+    pub public_url: Option<String>,
+    /// Set instead when refused: a stable code (see [`codes`]) and one sentence.
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refused {
+    pub code: String,
+    pub message: String,
+    /// False: the agent stops (token refused, replaced by a newer start); true: it may try later.
+    pub retry: bool,
+}
+
+/// Stable codes of refusals.
+pub mod codes {
+    pub const NAME_IN_USE: &str = "name-in-use";
+    pub const NAME_NOT_ALLOWED: &str = "name-not-allowed";
+    pub const NAME_INVALID: &str = "name-invalid";
+    pub const PORT_NOT_ALLOWED: &str = "port-not-allowed";
+    pub const PORT_IN_USE: &str = "port-in-use";
+    pub const MAPPING_INVALID: &str = "mapping-invalid";
+    pub const REPLACED: &str = "replaced";
+    pub const PROTOCOL: &str = "protocol-version";
+    pub const TOKEN_MISSING: &str = "token-missing";
+    pub const TOKEN_INVALID: &str = "token-invalid";
+    pub const TOKEN_EXPIRED: &str = "token-expired";
+    pub const TOKEN_NOT_YET_VALID: &str = "token-not-yet-valid";
+    pub const TOKEN_REVOKED: &str = "token-revoked";
+    pub const LIMIT: &str = "limit";
+    pub const DRAINING: &str = "draining";
+}

@@ -1,0 +1,1 @@
+//! Heads as they cross the link: ordered raw pairs.
