@@ -1,1 +1,15 @@
-//! placeholder
+//! The engine on the laptop: keeps mappings, holds the link to the gateway, forwards what comes
+//! through to local services.
+//!
+//! What this crate deliberately lacks: routing by host and path, policy decisions and TLS towards
+//! visitors (the gateway's), and any knowledge of a window (the desktop app's).
+//!
+//! In reading order: what things are ([`target`], [`gateway_url`], [`events`]); what was configured
+//! ([`paths`], [`config`], [`secrets`], [`store`]); what runs ([`engine`], [`door`], [`trial`],
+//! [`uplink`], [`forward`]); the command line ([`cli`]).
+
+pub mod events;
+pub mod gateway_url;
+pub mod secrets;
+pub mod target;
+pub mod uplink;
