@@ -7,13 +7,14 @@ use std::fmt;
 /// One buffer holds all the text; a span each says where name and value lie. Names are tokens,
 /// values hold no CR, LF or NUL; the codec guarantees that for what it read, and the writers check
 /// it for what was pushed.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Fields {
     text: Vec<u8>,
     spans: Vec<Span>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Where one field lies: bytes from the start of the text, then the two lengths.
+#[derive(Clone, Copy)]
 struct Span {
     start: u32,
     name: u32,
@@ -67,7 +68,7 @@ impl Fields {
         self.get_all(name).next()
     }
 
-    /// The first value under `name` when it is visible text.
+    /// The first value under `name` when it is UTF-8.
     pub fn get_str(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(|value| std::str::from_utf8(value).ok())
     }
@@ -99,26 +100,42 @@ impl Fields {
     }
 
     /// Gives the first field under `name` a new value in its old place and drops its repeats;
-    /// appends the field where there was none.
+    /// appends the field where there was none. The name keeps the case it had.
+    ///
+    /// The old text stays behind in the buffer until the fields are dropped.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let place = self.spans.iter().position(|&s| self.pair(s).0.eq_ignore_ascii_case(name.as_bytes()));
-        let Some(place) = place else {
+        let is_named =
+            |fields: &Self, &span: &Span| fields.pair(span).0.eq_ignore_ascii_case(name.as_bytes());
+        let Some(place) = self.spans.iter().position(|span| is_named(self, span)) else {
             self.push(name, value);
             return;
         };
-        let kept_name = self.pair(self.spans[place]).0.to_vec();
-        let span = self.store(&kept_name, value.as_ref());
-        self.spans[place] = span;
-        let mut index = 0;
-        let text = &self.text;
-        self.spans.retain(|s| {
-            let n = &text[s.start as usize..(s.start + s.name) as usize];
-            let keep = index <= place || !n.eq_ignore_ascii_case(name.as_bytes());
-            index += 1;
-            keep
-        });
+        for repeat in (place + 1..self.spans.len()).rev() {
+            if is_named(self, &self.spans[repeat]) {
+                self.spans.remove(repeat);
+            }
+        }
+        let old = self.spans[place];
+        let start = self.text.len() as u32;
+        self.text.extend_from_within(old.start as usize..(old.start + old.name) as usize);
+        self.text.extend_from_slice(value.as_ref());
+        self.spans[place] = Span { start, name: old.name, value: value.as_ref().len() as u32 };
+    }
+
+    /// Bytes these fields take when written, the closing empty line not counted.
+    pub(crate) fn written_len(&self) -> usize {
+        self.spans.iter().map(|span| span.name as usize + span.value as usize + ": \r\n".len()).sum()
     }
 }
+
+/// Equal when they hold the same pairs in the same order, byte for byte.
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Fields {}
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Fields {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
@@ -134,5 +151,74 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Fields {
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter().map(|(n, _)| String::from_utf8_lossy(n))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(fields: &Fields) -> Vec<String> {
+        fields
+            .iter()
+            .map(|(n, v)| format!("{}={}", String::from_utf8_lossy(n), String::from_utf8_lossy(v)))
+            .collect()
+    }
+
+    fn sample() -> Fields {
+        Fields::from_iter([("Set-Cookie", "a"), ("HOST", "x"), ("set-cookie", "b"), ("Empty", "")])
+    }
+
+    #[test]
+    fn order_case_and_repeats_are_kept() {
+        let fields = sample();
+        assert_eq!(shown(&fields), ["Set-Cookie=a", "HOST=x", "set-cookie=b", "Empty="]);
+        assert_eq!((fields.len(), fields.is_empty()), (4, false));
+        assert!(Fields::new().is_empty());
+    }
+
+    #[test]
+    fn names_are_looked_up_without_case() {
+        let fields = sample();
+        assert_eq!(fields.get("host"), Some(&b"x"[..]));
+        assert_eq!(fields.get_str("Host"), Some("x"));
+        assert_eq!(fields.get_all("SET-COOKIE").collect::<Vec<_>>(), [b"a", b"b"]);
+        assert_eq!(fields.get("empty"), Some(&b""[..]));
+        assert!(fields.contains("Empty") && !fields.contains("hos") && !fields.contains(""));
+        assert_eq!(Fields::from_iter([("a", b"\xff")]).get_str("a"), None);
+    }
+
+    #[test]
+    fn setting_a_field_keeps_its_place_and_case_and_drops_its_repeats() {
+        let mut fields = sample();
+        fields.set("SET-cookie", "longer than before");
+        assert_eq!(shown(&fields), ["Set-Cookie=longer than before", "HOST=x", "Empty="]);
+        fields.set("host", "");
+        fields.set("New", "n");
+        assert_eq!(shown(&fields), ["Set-Cookie=longer than before", "HOST=", "Empty=", "New=n"]);
+    }
+
+    #[test]
+    fn removing_says_how_many_there_were() {
+        let mut fields = sample();
+        assert_eq!((fields.remove("set-cookie"), fields.remove("set-cookie")), (2, 0));
+        assert_eq!(shown(&fields), ["HOST=x", "Empty="]);
+    }
+
+    #[test]
+    fn equality_looks_at_the_pairs_and_not_at_their_past() {
+        let mut fields = sample();
+        fields.set("host", "y");
+        fields.set("host", "x");
+        assert_eq!(fields, sample());
+        fields.set("host", "X");
+        assert_ne!(fields, sample());
+        assert_ne!(Fields::from_iter([("ab", "c")]), Fields::from_iter([("a", "bc")]));
+    }
+
+    #[test]
+    fn debug_tells_names_but_no_values() {
+        let fields = Fields::from_iter([("Authorization", "secret")]);
+        assert_eq!(format!("{fields:?}"), "[\"Authorization\"]");
     }
 }

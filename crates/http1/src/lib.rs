@@ -7,18 +7,29 @@
 //! connection management.
 //!
 //! In reading order: [`Fields`] → [`RequestHead`]/[`ResponseHead`] → [`Limits`] and [`Refusal`] →
-//! [`RequestReader`]/[`ResponseReader`] → [`BodyWriter`] and the head writers → [`connection`].
+//! [`Framing`] → [`RequestReader`]/[`ResponseReader`] → [`BodyWriter`] and the head writers →
+//! [`connection`].
 
+mod body;
+mod chunked;
 pub mod connection;
 mod fields;
+mod framing;
 mod head;
 mod limits;
+mod names;
 mod parse;
 mod read;
+mod reason;
+mod scan;
+mod target;
 mod write;
 
 pub use fields::Fields;
+pub use framing::{Framing, set_framing};
 pub use head::{RequestHead, ResponseHead, Version};
 pub use limits::{Limits, Refusal};
-pub use read::{Event, Framing, RequestReader, ResponseReader};
+pub use read::{Event, RequestReader, ResponseReader};
+pub use reason::standard_reason;
+pub use target::is_authority;
 pub use write::{BodyWriter, WriteError, write_request_head, write_response_head};
