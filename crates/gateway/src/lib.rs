@@ -1,1 +1,28 @@
-//! placeholder
+//! The public end of Porthole: visitors come in here, agents keep their links here.
+//!
+//! The way of a request: [`server`] binds → a listener reads the visitor → [`router`] (pure) finds the
+//! endpoint → [`policy`] (pure) decides → the exchange opens a stream on the endpoint's link. The way
+//! of an agent: [`tokens`] says who it is → [`agents`] holds its link, asks [`claims`] (pure) what it
+//! may hold and swaps the router's table.
+//!
+//! What this crate deliberately lacks: anything about local services, captured traffic, and the agent's
+//! code. Nothing is stored but claims, tokens' ids and the gateway's own secret.
+//!
+//! In reading order: [`config`] and [`secret`] → [`tokens`] → [`claims`] → [`router`] → [`policy`] →
+//! [`agents`] and [`tcp`] → [`status`] → [`server`].
+
+pub mod agents;
+pub mod claims;
+pub mod cli;
+pub mod config;
+pub mod logging;
+pub mod policy;
+pub mod router;
+pub mod secret;
+pub mod server;
+pub mod status;
+pub mod tcp;
+pub mod tokens;
+
+pub use config::{Config, PublicBase};
+pub use server::{Gateway, ServeError, serve};

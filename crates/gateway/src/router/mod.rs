@@ -1,0 +1,62 @@
+//! Which endpoint a request belongs to: a pure, immutable table that is swapped whole.
+
+mod host;
+mod table;
+
+use std::sync::Arc;
+
+use porthole_http1::Fields;
+
+use crate::policy;
+
+pub use host::{HostError, normalise_host};
+pub use table::{Entry, Place, Router, Target};
+
+/// What routing looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteRequest<'a> {
+    /// As [`normalise_host`] gives it: lower case, no port, no trailing dot.
+    pub host: &'a str,
+    /// Raw, no query.
+    pub path: &'a str,
+    pub query: Option<&'a str>,
+    pub fields: &'a Fields,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Route<'r> {
+    /// The gateway's own addresses (`/tunnel`, `/health`, `/api/v1/status`; anything else there is a 404).
+    Own,
+    Endpoint {
+        endpoint: &'r Arc<Endpoint>,
+        /// Bytes of the raw path to remove in front; 0: none. What is left may be empty (then it is `/`).
+        strip: usize,
+    },
+    /// The name is held, its agent is away: 503.
+    Away { name: &'r str },
+    /// 404.
+    Unknown,
+    /// The path would match another prefix once normalised: 400.
+    AmbiguousPath,
+}
+
+/// A mapping that is live.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub mapping: porthole_link::Mapping,
+    pub link: porthole_link::Link,
+    pub subject: Arc<str>,
+    pub agent_id: Arc<str>,
+    /// No trailing slash, except `/pub/{id}/`.
+    pub public_url: String,
+    pub policy: policy::Compiled,
+}
+
+impl Endpoint {
+    /// What people call the mapping: its name, host or id. For logs and pages.
+    pub fn label(&self) -> &str {
+        let mapping = &self.mapping;
+        mapping.name.as_deref().or(mapping.host.as_deref()).unwrap_or(&mapping.id)
+    }
+}
