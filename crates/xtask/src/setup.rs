@@ -1,0 +1,132 @@
+//! Installs what the tests need on a fresh Debian or Ubuntu, and says so before doing it.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::sh;
+
+/// The oldest Node that the fixtures' frameworks run on.
+const NODE_AT_LEAST: (u32, u32) = (20, 19);
+
+/// A program that tests need, and Debian's packages that bring it.
+struct Tool {
+    program: &'static str,
+    probe: &'static [&'static str],
+    packages: &'static [&'static str],
+    why: &'static str,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool {
+        program: "cc",
+        probe: &["--version"],
+        packages: &["build-essential"],
+        why: "SQLite and the TLS library are compiled from C",
+    },
+    Tool {
+        program: "nginx",
+        probe: &["-v"],
+        packages: &["nginx-light"],
+        why: "tests put it in front of the gateway",
+    },
+];
+
+/// Brings the system packages in. A tool that cannot be installed is named with the command to type.
+pub fn system_packages() -> Result<()> {
+    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !sh::works(tool.program, tool.probe)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().flat_map(|tool| tool.packages.iter().copied()).collect();
+    for tool in &missing {
+        eprintln!("`{}` is not installed ({}).", tool.program, tool.why);
+    }
+    let Some(mut prefix) = apt_prefix() else {
+        eprintln!(
+            "Going on without: install it as root with `apt-get install -y {}` for the tests that need it.",
+            packages.join(" ")
+        );
+        return Ok(());
+    };
+    eprintln!("Installing {} with apt-get.", packages.join(", "));
+    prefix.push("apt-get".to_owned());
+    let apt = |words: &[&str]| {
+        let mut command = Command::new(&prefix[0]);
+        command.args(&prefix[1..]).args(words).env("DEBIAN_FRONTEND", "noninteractive");
+        sh::run(&mut command)
+    };
+    // An old package list is the usual reason for a failed install on a fresh machine; a failed update
+    // (one mirror of several away) is not yet a reason to stop.
+    if let Err(error) = apt(&["update", "-q"]) {
+        eprintln!("xtask: {error:#}");
+    }
+    let mut install = vec!["install", "-y", "-q", "--no-install-recommends"];
+    install.extend(&packages);
+    if let Err(error) = apt(&install) {
+        eprintln!("xtask: {error:#}; going on without {}.", packages.join(", "));
+    }
+    Ok(())
+}
+
+/// How to become root for apt: nothing, `sudo -n`, or not at all.
+fn apt_prefix() -> Option<Vec<String>> {
+    if !sh::works("apt-get", &["--version"]) {
+        return None;
+    }
+    let uid = Command::new("id").arg("-u").output().ok()?;
+    if uid.stdout.trim_ascii() == b"0" {
+        // `env` keeps the shape of the command the same as with sudo.
+        return Some(vec!["env".to_owned()]);
+    }
+    sh::works("sudo", &["-n", "true"])
+        .then(|| ["sudo", "-n", "--preserve-env=DEBIAN_FRONTEND"].map(str::to_owned).to_vec())
+}
+
+/// The formatter and the linter, through rustup where it is there.
+pub fn rust_components() -> Result<()> {
+    for (probe, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if sh::works("cargo", &[probe, "--version"]) {
+            continue;
+        }
+        if !sh::works("rustup", &["--version"]) {
+            bail!("cargo {probe} is missing: install the {component} component of your Rust toolchain");
+        }
+        eprintln!("Installing {component} with rustup.");
+        sh::run(Command::new("rustup").args(["component", "add", component]))?;
+    }
+    Ok(())
+}
+
+/// The dev servers and clients that tests drive (Vite, Next, SignalR), exactly as locked.
+pub fn node_fixtures() -> Result<()> {
+    let folder = sh::root().join("crates/testkit/node");
+    let lock = folder.join("package-lock.json");
+    let installed = folder.join("node_modules/.package-lock.json");
+    let modified = |path: &std::path::Path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    if modified(&installed).is_some_and(|done| modified(&lock).is_some_and(|wanted| done >= wanted)) {
+        return Ok(());
+    }
+    let version = Command::new("node").arg("--version").output().ok();
+    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let Some(version) = version else {
+        bail!(
+            "Node is not installed: the dev server tests need Node {}.{} or newer",
+            NODE_AT_LEAST.0,
+            NODE_AT_LEAST.1
+        );
+    };
+    let mut parts = version.trim_start_matches('v').split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let found = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    if found < NODE_AT_LEAST {
+        bail!(
+            "Node {version} is too old: the dev server tests need Node {}.{} or newer",
+            NODE_AT_LEAST.0,
+            NODE_AT_LEAST.1
+        );
+    }
+    eprintln!("Installing the tests' Node packages, as locked, in crates/testkit/node.");
+    let mut command = Command::new("npm");
+    command.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder);
+    sh::run(&mut command).context("the dev server tests need their packages")
+}

@@ -1,0 +1,188 @@
+//! `cargo xtask test`: everything that is checked, in the order in which it fails fastest.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{setup, sh};
+
+/// What the caller asked for.
+#[derive(Debug, Default)]
+struct Wanted {
+    long: bool,
+    no_desktop: bool,
+    tests_only: bool,
+    filters: Vec<String>,
+}
+
+/// Tests run and failed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+pub fn test(arguments: Vec<String>) -> Result<()> {
+    let mut wanted = Wanted::default();
+    for word in arguments {
+        match word.as_str() {
+            "--long" => wanted.long = true,
+            "--no-desktop" => wanted.no_desktop = true,
+            "--tests-only" => wanted.tests_only = true,
+            option if option.starts_with('-') => bail!("`cargo xtask test` has no option {option}"),
+            _ => wanted.filters.push(word),
+        }
+    }
+    setup::system_packages()?;
+    setup::node_fixtures()?;
+
+    // Checks that fail do not stop the others: one run tells everything that is wrong.
+    let mut problems = Vec::new();
+    if !wanted.tests_only && wanted.filters.is_empty() {
+        setup::rust_components()?;
+        note(&mut problems, sh::run(sh::cargo().args(["fmt", "--all", "--check"])));
+        let mut clippy = sh::cargo();
+        clippy.args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
+        note(&mut problems, sh::run(&mut clippy));
+        note(&mut problems, licences());
+    }
+
+    // The whole-process tests start these; built once here, and found by them through the variable.
+    let mut build = sh::cargo();
+    build.args(["build", "--package", "porthole-gateway", "--package", "porthole-agent", "--bins"]);
+    sh::run(&mut build)?;
+
+    let mut tally = Tally::default();
+    note(&mut problems, run_tests(&wanted, &mut tally));
+    if wanted.filters.is_empty() {
+        note(&mut problems, doc_tests(&mut tally));
+    }
+
+    for problem in &problems {
+        eprintln!("xtask: {problem:#}");
+    }
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if !problems.is_empty() {
+        bail!("{} of the steps above failed", problems.len());
+    }
+    if tally.passed == 0 {
+        bail!("no test ran: nothing matches {}", wanted.filters.join(" "));
+    }
+    Ok(())
+}
+
+fn note(problems: &mut Vec<anyhow::Error>, result: Result<()>) {
+    if let Err(error) = result {
+        eprintln!("xtask: {error:#}");
+        problems.push(error);
+    }
+}
+
+/// The offline half of cargo-deny; its advisories need a network and are asked for by hand.
+fn licences() -> Result<()> {
+    if !sh::works("cargo", &["deny", "--version"]) {
+        eprintln!(
+            "\ncargo-deny is not installed: licences and sources are not checked (`cargo install cargo-deny`)."
+        );
+        return Ok(());
+    }
+    sh::run(sh::cargo().args(["deny", "--log-level", "error", "check", "licenses", "bans", "sources"]))
+}
+
+fn run_tests(wanted: &Wanted, tally: &mut Tally) -> Result<()> {
+    let mut command = sh::cargo();
+    if sh::works("cargo", &["nextest", "--version"]) {
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=warn"]);
+        if wanted.long {
+            command.args(["--run-ignored", "all"]);
+        }
+        command.args(&wanted.filters);
+    } else {
+        command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast", "--"]);
+        if wanted.long {
+            command.arg("--include-ignored");
+        }
+        command.args(&wanted.filters);
+    }
+    command.env("PORTHOLE_TEST_BINARIES", sh::target_dir().join("debug"));
+    if wanted.no_desktop {
+        command.env("PORTHOLE_TEST_NO_DESKTOP", "1");
+    }
+    counted(&mut command, tally)
+}
+
+fn doc_tests(tally: &mut Tally) -> Result<()> {
+    counted(sh::cargo().args(["test", "--workspace", "--doc", "--quiet"]), tally)
+}
+
+/// Runs a test command, passing its output on and adding up what its closing lines say.
+fn counted(command: &mut Command, tally: &mut Tally) -> Result<()> {
+    sh::announce(command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", sh::shown(command)))?;
+    let errors = child.stderr.take().context("no standard error")?;
+    let other = std::thread::spawn(move || {
+        let mut tally = Tally::default();
+        for line in lines(errors) {
+            eprintln!("{line}");
+            tally = tally.plus(closing_line(&line));
+        }
+        tally
+    });
+    for line in lines(child.stdout.take().context("no standard output")?) {
+        println!("{line}");
+        *tally = tally.plus(closing_line(&line));
+    }
+    *tally = tally.plus(other.join().unwrap_or_default());
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", sh::shown(command));
+    }
+    Ok(())
+}
+
+/// Lines as text, whatever bytes a test printed.
+fn lines(reader: impl std::io::Read) -> impl Iterator<Item = String> {
+    let split = BufReader::new(reader).split(b'\n').map_while(Result::ok);
+    split.map(|line| String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned())
+}
+
+impl Tally {
+    fn plus(self, other: Self) -> Self {
+        Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
+    }
+}
+
+/// Reads `test result: ok. 3 passed; 0 failed; …` (cargo test) and
+/// `Summary [ 1.2s] 3 tests run: 3 passed, 1 failed, …` (nextest); anything else counts nothing.
+fn closing_line(line: &str) -> Tally {
+    let line = line.trim_start();
+    if !line.starts_with("test result:") && !(line.starts_with("Summary [") && line.contains(" run: ")) {
+        return Tally::default();
+    }
+    let before = |word: &str| {
+        let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+        let number = |pair: &&[&str]| pair[1] == word;
+        words.windows(2).find(number).and_then(|pair| pair[0].parse().ok()).unwrap_or(0)
+    };
+    Tally { passed: before("passed"), failed: before("failed") + before("timed") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_of_both_runners_are_added_up() {
+        let cargo = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out";
+        assert_eq!(closing_line(cargo), Tally { passed: 12, failed: 3 });
+        let nextest =
+            "     Summary [   4.123s] 15 tests run: 12 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
+        assert_eq!(closing_line(nextest), Tally { passed: 12, failed: 3 });
+        assert_eq!(closing_line("I passed 3 passed"), Tally::default());
+    }
+}
