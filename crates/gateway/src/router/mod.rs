@@ -1,7 +1,14 @@
 //! Which endpoint a request belongs to: a pure, immutable table that is swapped whole.
+//!
+//! By host first (hashed, so that 10,000 routes cost what one does), then by the longest path prefix in
+//! segments of the raw path, then by conditions on fields, query and cookies.
 
+mod conditions;
 mod host;
+mod path;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -10,7 +17,8 @@ use porthole_http1::Fields;
 use crate::policy;
 
 pub use host::{HostError, normalise_host};
-pub use table::{Entry, Place, Router, Target};
+pub use path::MAX_PREFIX_SEGMENTS;
+pub use table::{Entry, Place, Router, Target, is_reserved};
 
 /// What routing looks at.
 #[derive(Debug, Clone, Copy)]
@@ -24,12 +32,12 @@ pub struct RouteRequest<'a> {
 }
 
 /// Where a request goes.
-#[derive(Debug, Clone, Copy)]
-pub enum Route<'r> {
+#[derive(Debug, PartialEq, Eq)]
+pub enum Route<'r, E = Endpoint> {
     /// The gateway's own addresses (`/tunnel`, `/health`, `/api/v1/status`; anything else there is a 404).
     Own,
     Endpoint {
-        endpoint: &'r Arc<Endpoint>,
+        endpoint: &'r Arc<E>,
         /// Bytes of the raw path to remove in front; 0: none. What is left may be empty (then it is `/`).
         strip: usize,
     },
