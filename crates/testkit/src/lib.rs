@@ -1,1 +1,28 @@
-//! placeholder
+//! A world of real processes and sockets for tests.
+//!
+//! [`World`] starts the real `porthole-gateway` and `porthole` on free ports with data folders of their
+//! own, beside a programmable [`LocalService`]; a [`Visitor`] is anyone on the internet. Tests wait on
+//! conditions ([`wait`]), never for a time. Nothing here leaves the loopback interface, and nothing asks
+//! a name server: visitors connect to 127.0.0.1 and say the public name in their `Host`.
+//!
+//! What is absent: fakes of the gateway or the agent. Those live beside the code they stand in for.
+
+pub mod wait;
+
+pub mod binaries;
+pub mod node;
+pub mod process;
+
+pub mod agent;
+pub mod gateway;
+
+pub mod service;
+pub mod visitor;
+pub mod world;
+
+pub use agent::Agent;
+pub use gateway::Gateway;
+pub use process::Process;
+pub use service::LocalService;
+pub use visitor::{Reply, Visitor};
+pub use world::World;
