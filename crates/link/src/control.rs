@@ -12,11 +12,21 @@ pub enum ToGateway {
     /// The first message on a link.
     Hello(Hello),
     /// Replaces the whole set of mappings; answered by [`ToAgent::Mapped`] with the same revision.
-    Mappings { revision: u64, mappings: Vec<Mapping> },
-    Ping { at: u64 },
-    Pong { at: u64 },
-    /// The agent is about to leave: open nothing more; streams in flight finish.
-    Draining { deadline_ms: u64 },
+    Mappings {
+        revision: u64,
+        mappings: Vec<Mapping>,
+    },
+    Ping {
+        at: u64,
+    },
+    Pong {
+        at: u64,
+    },
+    /// The agent is about to leave: open nothing more; streams in flight finish. Answered by
+    /// [`ToAgent::Drained`].
+    Draining {
+        deadline_ms: u64,
+    },
     #[serde(other)]
     Unknown,
 }
@@ -28,11 +38,22 @@ pub enum ToAgent {
     Welcome(Welcome),
     /// The link is not accepted, or ends now for a reason that trying again at once does not mend.
     Refused(Refused),
-    Mapped { revision: u64, results: Vec<MappingResult> },
-    Ping { at: u64 },
-    Pong { at: u64 },
+    Mapped {
+        revision: u64,
+        results: Vec<MappingResult>,
+    },
+    Ping {
+        at: u64,
+    },
+    Pong {
+        at: u64,
+    },
     /// The gateway is about to leave: connect again (to it or another); streams in flight finish.
-    Draining { deadline_ms: u64 },
+    Draining {
+        deadline_ms: u64,
+    },
+    /// Answers [`ToGateway::Draining`]: no stream is opened after this message.
+    Drained,
     #[serde(other)]
     Unknown,
 }

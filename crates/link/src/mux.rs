@@ -1,1 +1,668 @@
-//! The state machine of one link: frames in, events out; no sockets, no clock.
+//! The state machine of one link: messages in, batches out; no sockets, no clock.
+//!
+//! Every method is a plain change of state. Tasks that must run because of it are named by the
+//! wakers the machine collects; the caller takes them with [`Mux::wakers`] and wakes them once it
+//! has let go of whatever lock it holds.
+//!
+//! What is sent goes one of two ways. *Express*: heads with their first bytes, ends, windows and
+//! resets are encoded at once, in order, into batches that leave first. *Queued*: body bytes wait in
+//! their stream and leave in turns of [`QUANTUM_BYTES`], small streams before bulk ones.
+
+use std::collections::{HashMap, VecDeque};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use porthole_http1::{Fields, ResponseHead};
+
+use crate::frame::{self, Frame, Kind, Open, ResetCode, STREAM_ID_MAX};
+use crate::head::{self, Malformed};
+use crate::limits::{
+    BATCH_BYTES, EXPRESS_BYTES, EXPRESS_BYTES_FATAL, HEAD_BYTES, HEAD_FIELDS, INLINE_BYTES, INTERIM_HEADS,
+    ITEMS_BEFORE_MERGE, QUANTUM_BYTES, SEND_QUEUE_BYTES, SMALL_PENDING_BYTES, SMALL_TOTAL_BYTES,
+    WINDOW_BUDGET, WINDOW_INITIAL, WINDOW_MAX,
+};
+use crate::stream::{Item, OpenError, Stopped};
+
+mod express;
+mod state;
+
+use express::Express;
+use state::{IdHasher, Out, Stream};
+
+/// Which end this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Opens streams.
+    Gateway,
+    /// Accepts them.
+    Agent,
+}
+
+/// A stream the peer opened.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Accepted {
+    pub id: u64,
+    pub open: Open,
+    pub data: Bytes,
+    pub ended: bool,
+}
+
+/// The state of one link.
+#[derive(Debug)]
+pub struct Mux {
+    role: Role,
+    streams: HashMap<u64, Stream, IdHasher>,
+    /// The highest stream id opened so far by either end's opener.
+    last_id: u64,
+    /// Sum of the receive windows of all streams, bounded by [`WINDOW_BUDGET`].
+    window_sum: u64,
+    express: Express,
+    /// Streams with queued bytes; small ones are served first.
+    small: VecDeque<u64>,
+    bulk: VecDeque<u64>,
+    /// Streams opened by the peer and not yet taken; bounded by the window budget.
+    accepted: VecDeque<Accepted>,
+    accept_waker: Option<Waker>,
+    idle_wakers: Vec<Waker>,
+    /// Tasks to wake when the lock is let go.
+    woken: Vec<Waker>,
+    draining: bool,
+    lost: bool,
+    /// Something to send appeared since [`Self::take_output_flag`].
+    output: bool,
+}
+
+impl Mux {
+    pub fn new(role: Role) -> Self {
+        Self {
+            role,
+            streams: HashMap::default(),
+            last_id: 0,
+            window_sum: 0,
+            express: Express::default(),
+            small: VecDeque::new(),
+            bulk: VecDeque::new(),
+            accepted: VecDeque::new(),
+            accept_waker: None,
+            idle_wakers: Vec::new(),
+            woken: Vec::new(),
+            draining: false,
+            lost: false,
+            output: false,
+        }
+    }
+
+    /// Streams that are open on the wire or held by somebody.
+    pub fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// The sum of all receive windows, in bytes.
+    pub fn window_sum(&self) -> u64 {
+        self.window_sum
+    }
+
+    /// Moves the tasks to be woken to the end of `to`.
+    pub fn wakers(&mut self, to: &mut Vec<Waker>) {
+        to.append(&mut self.woken);
+    }
+
+    /// True while nobody has said [`Self::lose`].
+    pub fn is_live(&self) -> bool {
+        !self.lost
+    }
+
+    /// True once after something to send appeared.
+    pub fn take_output_flag(&mut self) -> bool {
+        std::mem::take(&mut self.output)
+    }
+
+    /// Opens no more streams; those there are go on. An agent accepts what was opened before its
+    /// gateway knew.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    // --- what the streams' owners do -----------------------------------------------------------
+
+    /// Opens a stream. `data` beyond [`INLINE_BYTES`] is the caller's error and cut off nowhere: it
+    /// must fit the initial window.
+    ///
+    /// # Errors
+    /// [`OpenError::Busy`] when window budget or express room is used up, [`OpenError::TooLarge`] for a
+    /// head beyond [`HEAD_BYTES`] or [`HEAD_FIELDS`].
+    pub fn open(&mut self, open: &Open, data: &[u8], end: bool) -> Result<u64, OpenError> {
+        if self.lost {
+            return Err(OpenError::Gone);
+        }
+        if self.draining || self.last_id == STREAM_ID_MAX {
+            return Err(OpenError::Draining);
+        }
+        if let Some(head) = &open.head
+            && (head::request_bytes(head) > HEAD_BYTES || head.fields.len() > HEAD_FIELDS)
+        {
+            return Err(OpenError::TooLarge);
+        }
+        if self.window_sum + u64::from(WINDOW_INITIAL) > WINDOW_BUDGET || self.express.bytes() > EXPRESS_BYTES
+        {
+            return Err(OpenError::Busy);
+        }
+        debug_assert!(data.len() <= INLINE_BYTES);
+        self.last_id += 1;
+        let id = self.last_id;
+        let mut stream = Stream::new();
+        stream.send_credit -= data.len() as u64;
+        stream.sent_total = data.len() as u64;
+        stream.send_ended = end;
+        stream.send_flushed = end;
+        self.window_sum += u64::from(stream.window);
+        self.streams.insert(id, stream);
+        self.express.put(|out| frame::put_open(out, id, open, data, end));
+        self.output = true;
+        Ok(id)
+    }
+
+    /// The next stream the peer opened.
+    pub fn poll_accept(&mut self, cx: &Context<'_>) -> Poll<Option<Accepted>> {
+        if let Some(accepted) = self.accepted.pop_front() {
+            return Poll::Ready(Some(accepted));
+        }
+        if self.lost {
+            return Poll::Ready(None);
+        }
+        register(&mut self.accept_waker, cx);
+        Poll::Pending
+    }
+
+    /// Sends a head with first body bytes, at once. `data` must be ≤ [`INLINE_BYTES`].
+    pub fn send_head(
+        &mut self,
+        id: u64,
+        response: &ResponseHead,
+        flags: u8,
+        data: &[u8],
+    ) -> Result<(), Stopped> {
+        let stream = writable(&mut self.streams, id)?;
+        if head::response_bytes(response) > HEAD_BYTES || response.fields.len() > HEAD_FIELDS {
+            self.reset(id, ResetCode::BadAnswer);
+            return Err(Stopped(ResetCode::BadAnswer));
+        }
+        debug_assert!(data.len() as u64 <= stream.send_credit && stream.out.is_empty());
+        stream.send_credit = stream.send_credit.saturating_sub(data.len() as u64);
+        stream.sent_total += data.len() as u64;
+        if flags & frame::FLAG_END != 0 {
+            stream.send_ended = true;
+            stream.send_flushed = true;
+        }
+        self.express.put(|out| frame::put_head(out, id, response, flags, data));
+        self.output = true;
+        self.forget_if_done(id);
+        Ok(())
+    }
+
+    /// Queues as much of `data` as credit and room allow; `Pending` when that is nothing.
+    pub fn poll_send(&mut self, id: u64, data: &mut Bytes, cx: &Context<'_>) -> Poll<Result<(), Stopped>> {
+        let stream = match writable(&mut self.streams, id) {
+            Ok(stream) => stream,
+            Err(stopped) => return Poll::Ready(Err(stopped)),
+        };
+        let room = SEND_QUEUE_BYTES.saturating_sub(stream.out_bytes);
+        let n = (stream.send_credit.min(room as u64) as usize).min(data.len());
+        if n == 0 {
+            if data.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            register(&mut stream.send_waker, cx);
+            return Poll::Pending;
+        }
+        stream.send_credit -= n as u64;
+        stream.out_bytes += n;
+        stream.out.push_back(Out::Data(data.split_to(n)));
+        self.schedule(id);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Finishes this end's direction after what is queued.
+    pub fn end(&mut self, id: u64, trailers: Option<&Fields>) -> Result<(), Stopped> {
+        let stream = writable(&mut self.streams, id)?;
+        let trailers = trailers
+            .filter(|fields| !fields.is_empty())
+            .filter(|fields| fields.len() <= HEAD_FIELDS && head::fields_bytes(fields) <= HEAD_BYTES)
+            .map(|fields| {
+                let mut encoded = BytesMut::new();
+                head::put_fields(&mut encoded, fields);
+                encoded.freeze()
+            })
+            .unwrap_or_default();
+        stream.send_ended = true;
+        if stream.out.is_empty() {
+            stream.send_flushed = true;
+            self.express.put(|out| put_end(out, id, &trailers));
+            self.output = true;
+            self.forget_if_done(id);
+        } else {
+            stream.out.push_back(Out::End(trailers));
+        }
+        Ok(())
+    }
+
+    /// Ends the stream, both directions. What this end had finished before still arrives.
+    pub fn reset(&mut self, id: u64, code: ResetCode) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if stream.stopped.is_some() {
+            return;
+        }
+        stream.stopped = Some(code);
+        if !stream.recv_ended {
+            stream.recv.clear();
+        }
+        self.woken.extend(stream.recv_waker.take());
+        self.woken.extend(stream.send_waker.take());
+        self.woken.extend(stream.stop_waker.take());
+        if stream.send_ended && !stream.send_flushed {
+            stream.out.push_back(Out::Reset(code));
+        } else {
+            stream.drop_output();
+            self.express.put(|out| frame::put_reset(out, id, code));
+            self.output = true;
+        }
+        self.forget_if_done(id);
+    }
+
+    /// Moves everything that has arrived into `to`; `Pending` when that is nothing.
+    /// `read` is how many body bytes the owner has taken from earlier moves since it last said so.
+    pub fn poll_recv(
+        &mut self,
+        id: u64,
+        to: &mut VecDeque<Item>,
+        read: u32,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), Stopped>> {
+        self.consumed(id, read);
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return Poll::Ready(Err(Stopped(ResetCode::LinkLost)));
+        };
+        if !stream.recv.is_empty() {
+            std::mem::swap(to, &mut stream.recv);
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(code) = stream.stopped {
+            return Poll::Ready(Err(Stopped(code)));
+        }
+        register(&mut stream.recv_waker, cx);
+        Poll::Pending
+    }
+
+    /// The owner has read `n` body bytes: gives the peer new credit, a quarter of the window at a
+    /// time, and a larger window to a reader that keeps up.
+    pub fn consumed(&mut self, id: u64, n: u32) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.consumed += n;
+        if stream.recv_ended || stream.stopped.is_some() || stream.consumed < stream.window / 4 {
+            return;
+        }
+        let mut more = std::mem::take(&mut stream.consumed);
+        let keeps_up = stream.recv.is_empty() && stream.recv_credit < stream.window / 2;
+        if keeps_up
+            && stream.window < WINDOW_MAX
+            && self.window_sum + u64::from(stream.window) <= WINDOW_BUDGET
+        {
+            more += stream.window;
+            self.window_sum += u64::from(stream.window);
+            stream.window *= 2;
+        }
+        stream.recv_credit += more;
+        self.express.put(|out| frame::put_window(out, id, more));
+        self.output = true;
+    }
+
+    /// `Ready` when the peer or the link has ended the stream before its time, with the reason.
+    pub fn poll_stopped(&mut self, id: u64, cx: &Context<'_>) -> Poll<ResetCode> {
+        let Some(stream) = self.streams.get_mut(&id) else { return Poll::Ready(ResetCode::LinkLost) };
+        if let Some(code) = stream.stopped {
+            return Poll::Ready(code);
+        }
+        register(&mut stream.stop_waker, cx);
+        Poll::Pending
+    }
+
+    /// One of the two handles is gone. A direction left unfinished resets the stream.
+    pub fn release(&mut self, id: u64, receiving: bool) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.handles -= 1;
+        if receiving {
+            stream.recv_waker = None;
+            let unfinished = !stream.recv_ended;
+            stream.recv.clear();
+            if unfinished {
+                self.reset(id, ResetCode::Cancelled);
+                return;
+            }
+        } else {
+            stream.send_waker = None;
+            stream.stop_waker = None;
+            if !stream.send_ended {
+                self.reset(id, ResetCode::Cancelled);
+                return;
+            }
+        }
+        self.forget_if_done(id);
+    }
+
+    /// `Ready` when no stream is open.
+    pub fn poll_idle(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.streams.is_empty() || self.lost {
+            return Poll::Ready(());
+        }
+        self.idle_wakers.push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// The link is over: every stream ends with [`ResetCode::LinkLost`].
+    pub fn lose(&mut self) {
+        self.lost = true;
+        for stream in self.streams.values_mut() {
+            stream.stopped.get_or_insert(ResetCode::LinkLost);
+            stream.drop_output();
+            stream.send_flushed = true;
+            self.woken.extend(stream.recv_waker.take());
+            self.woken.extend(stream.send_waker.take());
+            self.woken.extend(stream.stop_waker.take());
+        }
+        self.streams.retain(|_, stream| stream.handles > 0);
+        self.woken.extend(self.accept_waker.take());
+        self.woken.append(&mut self.idle_wakers);
+        self.accepted.clear();
+        self.express = Express::default();
+        self.small.clear();
+        self.bulk.clear();
+    }
+
+    // --- what the driver does ------------------------------------------------------------------
+
+    /// Takes in one binary message.
+    ///
+    /// # Errors
+    /// [`Malformed`]: the peer broke the protocol and the link must end.
+    pub fn receive(&mut self, mut message: Bytes) -> Result<(), Malformed> {
+        let size = message.len();
+        while let Some(frame) = frame::take(&mut message)? {
+            self.frame(frame, size)?;
+        }
+        if self.express.bytes() > EXPRESS_BYTES_FATAL {
+            return Err(Malformed("the peer provokes answers that it does not read"));
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: Frame, message_size: usize) -> Result<(), Malformed> {
+        let id = frame.stream;
+        match frame.kind {
+            Kind::Unknown(_) => Ok(()),
+            Kind::Open => self.on_open(frame, message_size),
+            _ if id == 0 || id > self.last_id => Err(Malformed("a frame for a stream never opened")),
+            _ if !self.streams.contains_key(&id) => Ok(()),
+            Kind::Head => self.on_head(frame, message_size),
+            Kind::Data => self.on_data(id, frame.payload, frame.flags, message_size),
+            Kind::End => {
+                let trailers = if frame.payload.is_empty() {
+                    None
+                } else {
+                    Some(head::Reader::new(frame.payload).fields()?)
+                };
+                self.on_end(id, trailers)
+            }
+            Kind::Reset => {
+                let code = frame::read_reset(frame.payload)?;
+                self.on_reset(id, code);
+                Ok(())
+            }
+            Kind::Window => {
+                let more = frame::read_window(frame.payload)?;
+                self.on_window(id, more)
+            }
+        }
+    }
+
+    fn on_open(&mut self, frame: Frame, message_size: usize) -> Result<(), Malformed> {
+        if self.role == Role::Gateway {
+            return Err(Malformed("an agent cannot open streams"));
+        }
+        if frame.stream <= self.last_id {
+            return Err(Malformed("a stream id used again"));
+        }
+        let id = frame.stream;
+        let ended = frame.flags & frame::FLAG_END != 0;
+        let (open, data) = frame::read_open(frame.payload)?;
+        if data.len() as u64 > u64::from(WINDOW_INITIAL) {
+            return Err(Malformed("more data than credit"));
+        }
+        self.last_id = id;
+        if self.window_sum + u64::from(WINDOW_INITIAL) > WINDOW_BUDGET {
+            self.express.put(|out| frame::put_reset(out, id, ResetCode::Busy));
+            self.output = true;
+            return Ok(());
+        }
+        let mut stream = Stream::new();
+        stream.recv_credit -= data.len() as u32;
+        // The first bytes are handed over with the stream, so they count as read.
+        stream.consumed = data.len() as u32;
+        stream.recv_ended = ended;
+        self.window_sum += u64::from(stream.window);
+        self.streams.insert(id, stream);
+        let data = own_if_small(data, message_size);
+        self.accepted.push_back(Accepted { id, open, data, ended });
+        self.woken.extend(self.accept_waker.take());
+        Ok(())
+    }
+
+    fn on_head(&mut self, frame: Frame, message_size: usize) -> Result<(), Malformed> {
+        let (response, data) = frame::read_head(frame.payload)?;
+        let interim = frame.flags & frame::FLAG_INTERIM != 0;
+        let Some(stream) = self.streams.get_mut(&frame.stream) else { return Ok(()) };
+        if self.role == Role::Agent || stream.recv_head || stream.recv_ended {
+            return Err(Malformed("a head out of place"));
+        }
+        if interim {
+            stream.interim_heads += 1;
+            if stream.interim_heads > INTERIM_HEADS {
+                return Err(Malformed("too many interim heads"));
+            }
+        } else {
+            stream.recv_head = true;
+        }
+        if stream.stopped.is_none() {
+            stream.recv.push_back(if interim { Item::Interim(response) } else { Item::Head(response) });
+            self.woken.extend(stream.recv_waker.take());
+        }
+        let flags = if interim { 0 } else { frame.flags };
+        self.on_data(frame.stream, data, flags, message_size)
+    }
+
+    fn on_data(&mut self, id: u64, data: Bytes, flags: u8, message_size: usize) -> Result<(), Malformed> {
+        let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
+        if !data.is_empty() {
+            if stream.recv_ended {
+                return Err(Malformed("data after the end"));
+            }
+            if data.len() as u64 > u64::from(stream.recv_credit) {
+                return Err(Malformed("more data than credit"));
+            }
+            stream.recv_credit -= data.len() as u32;
+            if stream.stopped.is_none() {
+                stream.push_data(own_if_small(data, message_size), ITEMS_BEFORE_MERGE);
+                self.woken.extend(stream.recv_waker.take());
+            }
+        }
+        if flags & frame::FLAG_END != 0 { self.on_end(id, None) } else { Ok(()) }
+    }
+
+    fn on_end(&mut self, id: u64, trailers: Option<Fields>) -> Result<(), Malformed> {
+        let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
+        if stream.recv_ended {
+            return Err(Malformed("an end after the end"));
+        }
+        stream.recv_ended = true;
+        if stream.stopped.is_none() {
+            stream.recv.push_back(Item::End(trailers));
+            self.woken.extend(stream.recv_waker.take());
+        }
+        self.forget_if_done(id);
+        Ok(())
+    }
+
+    fn on_reset(&mut self, id: u64, code: ResetCode) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if stream.stopped.is_none() {
+            stream.stopped = Some(code);
+            if !stream.recv_ended {
+                stream.recv.clear();
+            }
+        }
+        stream.drop_output();
+        stream.send_flushed = true;
+        stream.send_ended = true;
+        self.woken.extend(stream.recv_waker.take());
+        self.woken.extend(stream.send_waker.take());
+        self.woken.extend(stream.stop_waker.take());
+        self.forget_if_done(id);
+    }
+
+    fn on_window(&mut self, id: u64, more: u32) -> Result<(), Malformed> {
+        let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
+        stream.send_credit += u64::from(more);
+        if stream.send_credit > 16 * u64::from(WINDOW_MAX) {
+            return Err(Malformed("credit beyond reason"));
+        }
+        if stream.out_bytes < SEND_QUEUE_BYTES {
+            self.woken.extend(stream.send_waker.take());
+        }
+        Ok(())
+    }
+
+    /// True when express frames wait, which leave before control messages queued after them.
+    pub fn has_express(&self) -> bool {
+        !self.express.is_empty()
+    }
+
+    /// True when there is something to send.
+    pub fn has_output(&self) -> bool {
+        !self.express.is_empty() || !self.small.is_empty() || !self.bulk.is_empty()
+    }
+
+    /// The next batch: express frames first, then small streams in turn, then bulk ones, which always
+    /// get one turn when they wait. `None` when there is nothing to send.
+    pub fn next_batch(&mut self) -> Option<Bytes> {
+        let mut batch = self.express.next().unwrap_or_default();
+        let reserved = if self.bulk.is_empty() { 0 } else { QUANTUM_BYTES };
+        while batch.len() + reserved < BATCH_BYTES {
+            let Some(id) = self.small.pop_front() else { break };
+            self.turn(id, &mut batch);
+        }
+        while batch.len() < BATCH_BYTES {
+            let Some(id) = self.bulk.pop_front() else { break };
+            self.turn(id, &mut batch);
+        }
+        if batch.is_empty() { None } else { Some(batch.freeze()) }
+    }
+
+    /// Writes up to one quantum of a stream's queue into `batch`.
+    fn turn(&mut self, id: u64, batch: &mut BytesMut) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.scheduled = false;
+        let mut quantum = QUANTUM_BYTES;
+        while let Some(out) = stream.out.pop_front() {
+            match out {
+                Out::Data(mut data) => {
+                    let n = data.len().min(quantum);
+                    quantum -= n;
+                    let piece = data.split_to(n);
+                    stream.out_bytes -= n;
+                    stream.sent_total += n as u64;
+                    let last =
+                        data.is_empty() && matches!(stream.out.front(), Some(Out::End(t)) if t.is_empty());
+                    if last {
+                        stream.out.pop_front();
+                        stream.send_flushed = true;
+                    }
+                    frame::put_header(batch, Kind::Data, u8::from(last) * frame::FLAG_END, id, n);
+                    batch.extend_from_slice(&piece);
+                    if !data.is_empty() {
+                        stream.out.push_front(Out::Data(data));
+                    }
+                }
+                Out::End(trailers) => {
+                    stream.send_flushed = true;
+                    put_end(batch, id, &trailers);
+                }
+                Out::Reset(code) => frame::put_reset(batch, id, code),
+            }
+            if quantum == 0 {
+                break;
+            }
+        }
+        if stream.out_bytes < SEND_QUEUE_BYTES / 2 && stream.send_credit > 0 {
+            self.woken.extend(stream.send_waker.take());
+        }
+        if stream.out.is_empty() {
+            self.forget_if_done(id);
+        } else {
+            self.schedule(id);
+        }
+    }
+
+    /// Puts a stream with queued output in line.
+    fn schedule(&mut self, id: u64) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if stream.scheduled || stream.out.is_empty() {
+            return;
+        }
+        stream.scheduled = true;
+        if stream.sent_total < SMALL_TOTAL_BYTES || stream.out_bytes <= SMALL_PENDING_BYTES {
+            self.small.push_back(id);
+        } else {
+            self.bulk.push_back(id);
+        }
+        self.output = true;
+    }
+
+    /// Forgets a stream that nobody holds and that is over on the wire.
+    fn forget_if_done(&mut self, id: u64) {
+        let Some(stream) = self.streams.get(&id) else { return };
+        let over = (stream.stopped.is_some() && stream.out.is_empty())
+            || (stream.recv_ended && stream.send_ended && stream.send_flushed);
+        if stream.handles == 0 && over {
+            self.window_sum -= u64::from(stream.window);
+            self.streams.remove(&id);
+            if self.streams.is_empty() {
+                self.woken.append(&mut self.idle_wakers);
+            }
+        }
+    }
+}
+
+fn put_end(out: &mut BytesMut, id: u64, trailers: &[u8]) {
+    frame::put_header(out, Kind::End, 0, id, trailers.len());
+    out.extend_from_slice(trailers);
+}
+
+/// The stream when this end may still send on it.
+fn writable(streams: &mut HashMap<u64, Stream, IdHasher>, id: u64) -> Result<&mut Stream, Stopped> {
+    let stream = streams.get_mut(&id).ok_or(Stopped(ResetCode::LinkLost))?;
+    if let Some(code) = stream.stopped {
+        return Err(Stopped(code));
+    }
+    if stream.send_ended { Err(Stopped(ResetCode::Protocol)) } else { Ok(stream) }
+}
+
+/// Data that holds a much larger message in memory is copied out of it.
+fn own_if_small(data: Bytes, message_size: usize) -> Bytes {
+    if data.len() * 4 < message_size { Bytes::copy_from_slice(&data) } else { data }
+}
+
+fn register(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => {}
+        _ => *slot = Some(cx.waker().clone()),
+    }
+}

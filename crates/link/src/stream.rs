@@ -1,9 +1,16 @@
 //! The async handles to one stream.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
 use bytes::Bytes;
 use porthole_http1::{Fields, ResponseHead};
 
-use crate::frame::{Open, ResetCode};
+use crate::driver::Shared;
+use crate::frame::{FLAG_END, FLAG_INTERIM, Open, ResetCode};
+use crate::limits::WINDOW_INITIAL;
 
 /// What arrives on a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,69 +37,138 @@ pub enum OpenError {
     Draining,
     #[error("the link's budget of open streams is used up")]
     Busy,
+    #[error("the head is too large for the link")]
+    TooLarge,
 }
 
 /// One stream, both directions. Dropping it (or its halves) before the ends resets it.
 #[derive(Debug)]
-pub struct LinkStream {}
+pub struct LinkStream {
+    send: SendHalf,
+    recv: RecvHalf,
+}
 
-/// The reading half.
+/// The reading half. Dropped before the peer's end, it resets the stream.
 #[derive(Debug)]
-pub struct RecvHalf {}
+pub struct RecvHalf {
+    shared: Arc<Shared>,
+    id: u64,
+    /// Arrived and taken off the link, not yet asked for.
+    items: VecDeque<Item>,
+    /// Body bytes handed out that the link has not been told about.
+    read: u32,
+}
 
-/// The writing half.
+/// The writing half. Dropped before [`Self::end`], it resets the stream.
 #[derive(Debug)]
-pub struct SendHalf {}
+pub struct SendHalf {
+    shared: Arc<Shared>,
+    id: u64,
+}
 
 impl LinkStream {
+    pub(crate) fn new(shared: Arc<Shared>, id: u64) -> Self {
+        Self {
+            send: SendHalf { shared: shared.clone(), id },
+            recv: RecvHalf { shared, id, items: VecDeque::new(), read: 0 },
+        }
+    }
+
     pub fn split(self) -> (SendHalf, RecvHalf) {
-        todo!()
+        (self.send, self.recv)
     }
 }
 
 impl RecvHalf {
-    /// The next item. Cancel safe. After `End` or an error the same is not to be called again.
+    /// The next item. Cancel safe. Not to be called again after `End` or an error.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the stream was reset before the peer's end; what had arrived before a reset is
+    /// dropped, unless the peer had finished.
     pub async fn recv(&mut self) -> Result<Item, Stopped> {
-        todo!()
+        poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    pub fn poll_recv(&mut self, _cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<Item, Stopped>> {
-        todo!()
+    /// [`Self::recv`] for hand-written futures.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, Stopped>> {
+        loop {
+            if let Some(item) = self.items.pop_front() {
+                if let Item::Data(data) = &item {
+                    self.read += data.len() as u32;
+                    // A quarter of the smallest window: the link gives new credit in such steps.
+                    if self.read >= WINDOW_INITIAL / 4 {
+                        let read = std::mem::take(&mut self.read);
+                        self.shared.with(|mux| mux.consumed(self.id, read));
+                    }
+                }
+                return Poll::Ready(Ok(item));
+            }
+            let read = std::mem::take(&mut self.read);
+            ready!(self.shared.with(|mux| mux.poll_recv(self.id, &mut self.items, read, cx)))?;
+        }
+    }
+}
+
+impl Drop for RecvHalf {
+    fn drop(&mut self) {
+        self.shared.with(|mux| mux.release(self.id, true));
     }
 }
 
 impl SendHalf {
-    /// Sends a response head with first body bytes and perhaps the end, in one frame.
-    /// Never waits: a head and up to 16 KiB of `data` need no credit... (more is an error of the caller;
-    /// use [`Self::send`] for the rest).
-    pub fn send_head(&mut self, _head: &ResponseHead, _data: Bytes, _end: bool) -> Result<(), Stopped> {
-        todo!()
+    /// Sends the response head with first body bytes and perhaps the end, in one frame, without
+    /// waiting. `data` must be ≤ [`crate::limits::INLINE_BYTES`]; the rest goes through [`Self::send`].
+    ///
+    /// # Errors
+    /// [`Stopped`] when the stream is over, or the head is beyond [`crate::limits::HEAD_BYTES`].
+    pub fn send_head(&mut self, head: &ResponseHead, data: Bytes, end: bool) -> Result<(), Stopped> {
+        self.shared.with(|mux| mux.send_head(self.id, head, u8::from(end) * FLAG_END, &data))
     }
 
-    /// Sends a 1xx answer.
-    pub fn send_interim(&mut self, _head: &ResponseHead) -> Result<(), Stopped> {
-        todo!()
+    /// Sends a 1xx answer; the final head follows.
+    pub fn send_interim(&mut self, head: &ResponseHead) -> Result<(), Stopped> {
+        self.shared.with(|mux| mux.send_head(self.id, head, FLAG_INTERIM, &[]))
     }
 
-    /// Queues body bytes, waiting for credit and room. Cancel safe only between calls: bytes taken
-    /// before a cancellation are sent. `data` may be any size; it is cut to frames without copying.
-    pub async fn send(&mut self, _data: Bytes) -> Result<(), Stopped> {
-        todo!()
+    /// Queues body bytes, waiting for credit and room. Bytes taken before a cancellation are sent.
+    /// `data` may be any size; it is cut into frames without copying.
+    pub async fn send(&mut self, mut data: Bytes) -> Result<(), Stopped> {
+        poll_fn(|cx| self.poll_send(&mut data, cx)).await
+    }
+
+    /// [`Self::send`] for hand-written futures: takes bytes off the front of `data`; ready when it is
+    /// empty.
+    pub fn poll_send(&mut self, data: &mut Bytes, cx: &mut Context<'_>) -> Poll<Result<(), Stopped>> {
+        while !data.is_empty() {
+            ready!(self.shared.with(|mux| mux.poll_send(self.id, data, cx)))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Finishes this direction cleanly.
-    pub fn end(&mut self, _trailers: Option<&Fields>) -> Result<(), Stopped> {
-        todo!()
+    pub fn end(&mut self, trailers: Option<&Fields>) -> Result<(), Stopped> {
+        self.shared.with(|mux| mux.end(self.id, trailers))
     }
 
     /// Ends the whole stream, both directions, now. Later resets of the same stream do nothing.
-    pub fn reset(&mut self, _code: ResetCode) {
-        todo!()
+    pub fn reset(&mut self, code: ResetCode) {
+        self.shared.with(|mux| mux.reset(self.id, code));
     }
 
     /// Resolves when the peer has reset the stream or the link is lost: work for it can stop.
     pub async fn stopped(&mut self) -> ResetCode {
-        todo!()
+        poll_fn(|cx| self.poll_stopped(cx)).await
+    }
+
+    /// [`Self::stopped`] for hand-written futures.
+    pub fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<ResetCode> {
+        self.shared.with(|mux| mux.poll_stopped(self.id, cx))
+    }
+}
+
+impl Drop for SendHalf {
+    fn drop(&mut self) {
+        self.shared.with(|mux| mux.release(self.id, false));
     }
 }
 

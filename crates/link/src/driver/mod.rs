@@ -1,0 +1,280 @@
+//! The I/O around the state machine: one task per link owns the WebSocket; everybody else talks to
+//! the shared state and wakes it.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use crate::control::{Refused, ToGateway};
+use crate::frame::Open;
+use crate::limits::{CONTROL_QUEUE, MESSAGE_BYTES};
+use crate::mux::{Mux, Role};
+use crate::stream::{Incoming, LinkStream, OpenError};
+
+mod handshake;
+mod heartbeat;
+mod task;
+
+pub use handshake::{Pending, agent_handshake, gateway_handshake};
+pub use heartbeat::Heartbeat;
+
+/// A WebSocket over any byte stream, set up with [`websocket_config`].
+pub type Socket<IO> = WebSocketStream<IO>;
+
+/// Message and buffer bounds for both ends; pass it to tungstenite.
+///
+/// Nothing is held back for a later flush (write buffer 0), since batches are gathered here; the read
+/// buffer is what an idle link costs.
+pub fn websocket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(16 * 1024)
+        .write_buffer_size(0)
+        .max_write_buffer_size(4 * MESSAGE_BYTES)
+        .max_message_size(Some(MESSAGE_BYTES))
+        .max_frame_size(Some(MESSAGE_BYTES))
+}
+
+/// Why a link ended or never came to be.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LinkError {
+    #[error("the connection broke: {0}")]
+    Io(String),
+    #[error("nothing was heard from the other end for {0:?}")]
+    Silent(Duration),
+    #[error("the other end broke the protocol: {0}")]
+    Protocol(String),
+    #[error("{}", .0.message)]
+    Refused(Refused),
+    #[error("the other end closed the link")]
+    Closed,
+}
+
+/// What the link's task and its users share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    role: Role,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct State {
+    mux: Mux,
+    /// Control messages waiting to be sent, at most [`CONTROL_QUEUE`].
+    control: std::collections::VecDeque<String>,
+    driver: Option<Waker>,
+    /// The owner asked for the end.
+    closing: bool,
+    over: Option<LinkError>,
+    /// Tasks that wait for the end or for a sign of life.
+    watchers: Vec<Waker>,
+    /// Messages received; a change is a sign of life.
+    heard: u64,
+    ping_now: bool,
+    latency: Option<Duration>,
+    /// Agent: the gateway was told that this end leaves, and has answered.
+    drain_asked: bool,
+    drained: bool,
+}
+
+std::thread_local! {
+    /// Room for wakers between lock and wake, kept so that nothing is allocated for each call.
+    static WOKEN: std::cell::Cell<Vec<Waker>> = const { std::cell::Cell::new(Vec::new()) };
+}
+
+impl Shared {
+    fn new(role: Role) -> Arc<Self> {
+        let state = State {
+            mux: Mux::new(role),
+            control: std::collections::VecDeque::new(),
+            driver: None,
+            closing: false,
+            over: None,
+            watchers: Vec::new(),
+            heard: 0,
+            ping_now: false,
+            latency: None,
+            drain_asked: false,
+            drained: false,
+        };
+        Arc::new(Self { state: Mutex::new(state), role, since: Instant::now() })
+    }
+
+    /// The state; a panic elsewhere while it was held leaves it as usable as it was.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Changes the state machine, then wakes whoever must run because of it, the lock let go.
+    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut Mux) -> R) -> R {
+        self.with_state(|state| change(&mut state.mux))
+    }
+
+    fn with_state<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut woken = WOKEN.take();
+        let result = {
+            let mut state = self.lock();
+            let result = change(&mut state);
+            state.mux.wakers(&mut woken);
+            if state.mux.take_output_flag() {
+                woken.extend(state.driver.take());
+            }
+            result
+        };
+        for waker in woken.drain(..) {
+            waker.wake();
+        }
+        WOKEN.set(woken);
+        result
+    }
+
+    /// Has the driver look at something that is not the state machine's output.
+    fn nudge(&self, change: impl FnOnce(&mut State)) {
+        let driver = {
+            let mut state = self.lock();
+            change(&mut state);
+            state.driver.take()
+        };
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+}
+
+/// A handle on a live link. Clones are the same link; it goes on until it is closed or lost.
+#[derive(Debug, Clone)]
+pub struct Link {
+    shared: Arc<Shared>,
+}
+
+impl Link {
+    /// Gateway only: opens a stream with the first body bytes (≤ [`crate::limits::INLINE_BYTES`]) and
+    /// perhaps its end.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(&self, open: Open, data: Bytes, end: bool) -> Result<LinkStream, OpenError> {
+        let id = self.shared.with(|mux| mux.open(&open, &data, end))?;
+        Ok(LinkStream::new(self.shared.clone(), id))
+    }
+
+    /// The agent's next stream (agent only; one caller). None when the link is over.
+    pub async fn accept(&self) -> Option<Incoming> {
+        let accepted = poll_fn(|cx| self.shared.with(|mux| mux.poll_accept(cx))).await?;
+        Some(Incoming {
+            open: accepted.open,
+            data: accepted.data,
+            ended: accepted.ended,
+            stream: LinkStream::new(self.shared.clone(), accepted.id),
+        })
+    }
+
+    /// Sends a control message (serialised as JSON text), after the streams opened so far. False when
+    /// the link is over or [`CONTROL_QUEUE`] messages wait.
+    pub fn send_control(&self, message: &impl serde::Serialize) -> bool {
+        let Ok(text) = serde_json::to_string(message) else { return false };
+        let mut sent = false;
+        self.shared.nudge(|state| {
+            if state.over.is_none() && state.control.len() < CONTROL_QUEUE {
+                state.control.push_back(text);
+                sent = true;
+            }
+        });
+        sent
+    }
+
+    /// Asks for a sign of life: true when anything arrives within `within`.
+    pub async fn alive(&self, within: Duration) -> bool {
+        let mut heard = 0;
+        self.shared.nudge(|state| {
+            heard = state.heard;
+            state.ping_now = true;
+        });
+        let changed = poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if state.over.is_some() {
+                return Poll::Ready(false);
+            }
+            if state.heard != heard {
+                return Poll::Ready(true);
+            }
+            state.watchers.push(cx.waker().clone());
+            Poll::Pending
+        });
+        tokio::time::timeout(within, changed).await.unwrap_or(false)
+    }
+
+    /// The last measured round trip.
+    pub fn latency(&self) -> Option<Duration> {
+        self.shared.lock().latency
+    }
+
+    /// When the link was made.
+    pub fn since(&self) -> Instant {
+        self.shared.since
+    }
+
+    /// Streams open now.
+    pub fn streams(&self) -> usize {
+        self.shared.lock().mux.streams()
+    }
+
+    /// Ends the opening of streams; those in flight go on. On the gateway's end [`Self::open`] says
+    /// `Draining` from here on; on the agent's end the gateway is asked to stop, and [`Self::idle`]
+    /// waits for its answer.
+    pub fn drain(&self, deadline: Duration) {
+        match self.shared.role {
+            Role::Gateway => self.shared.with(Mux::drain),
+            Role::Agent => {
+                self.shared.lock().drain_asked = true;
+                self.send_control(&ToGateway::Draining { deadline_ms: deadline.as_millis() as u64 });
+            }
+        }
+    }
+
+    /// Resolves when no stream is open (and, after an agent's [`Self::drain`], none will be), or the
+    /// link is over.
+    pub async fn idle(&self) {
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if state.over.is_some() {
+                return Poll::Ready(());
+            }
+            if state.drain_asked && !state.drained {
+                state.watchers.push(cx.waker().clone());
+                return Poll::Pending;
+            }
+            state.mux.poll_idle(cx)
+        })
+        .await;
+    }
+
+    /// Ends the link: sends what is queued (bounded by [`crate::limits::CLOSE`]), then a WebSocket
+    /// close. Streams still open end with `LinkLost`.
+    pub fn close(&self) {
+        self.shared.nudge(|state| state.closing = true);
+    }
+
+    /// True once the link is over.
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().over.is_some()
+    }
+
+    /// Resolves when the link is over, with the reason.
+    pub async fn closed(&self) -> LinkError {
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if let Some(reason) = &state.over {
+                return Poll::Ready(reason.clone());
+            }
+            state.watchers.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}

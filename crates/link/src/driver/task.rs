@@ -1,0 +1,290 @@
+//! The task that owns a link's WebSocket.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::{Sink, Stream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::time::{Sleep, timeout};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tracing::debug;
+
+use super::heartbeat::{Due, Heartbeat};
+use super::{LinkError, Shared, Socket};
+use crate::control::{ToAgent, ToGateway};
+use crate::limits::CLOSE;
+
+/// Messages read before others get a turn.
+const READS_PER_TURN: usize = 16;
+
+/// Where control messages for the link's owner go.
+#[derive(Debug)]
+pub(super) enum Inbox {
+    Agent(mpsc::Sender<ToAgent>),
+    Gateway(mpsc::Sender<ToGateway>),
+}
+
+/// Runs a link to its end.
+pub(super) async fn run<IO>(socket: Socket<IO>, shared: Arc<Shared>, inbox: Inbox)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let now = now();
+    let mut driver = Driver {
+        socket,
+        shared,
+        inbox,
+        heartbeat: Heartbeat::new(now),
+        sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        start: now,
+        gathered: false,
+        flushing: false,
+        close_by: None,
+    };
+    let reason = std::future::poll_fn(|cx| driver.poll(cx)).await;
+    debug!(%reason, "link over");
+    let Driver { mut socket, shared, .. } = driver;
+    let closed_here = shared.lock().closing;
+    let watchers = {
+        let mut state = shared.lock();
+        state.over = Some(reason.clone());
+        state.control.clear();
+        std::mem::take(&mut state.watchers)
+    };
+    shared.with(crate::mux::Mux::lose);
+    for watcher in watchers {
+        watcher.wake();
+    }
+    if closed_here || matches!(reason, LinkError::Protocol(_) | LinkError::Closed) {
+        let _ = timeout(CLOSE, socket.close(None)).await;
+    }
+}
+
+struct Driver<IO> {
+    socket: Socket<IO>,
+    shared: Arc<Shared>,
+    inbox: Inbox,
+    heartbeat: Heartbeat,
+    sleep: Pin<Box<Sleep>>,
+    start: Instant,
+    /// Other tasks had a turn to add to the batch since output appeared.
+    gathered: bool,
+    flushing: bool,
+    /// When a closing link stops waiting for what is queued.
+    close_by: Option<Instant>,
+}
+
+impl<IO> Driver<IO>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkError> {
+        match self.step(cx) {
+            Ok(()) => Poll::Pending,
+            Err(reason) => Poll::Ready(reason),
+        }
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        self.read(cx)?;
+        self.beat(cx)?;
+        self.write(cx)
+    }
+
+    /// Takes in what has arrived.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        for _ in 0..READS_PER_TURN {
+            let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { return Ok(()) };
+            self.heartbeat.heard(now());
+            let message = match next {
+                None | Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed)) => {
+                    return Err(LinkError::Closed);
+                }
+                Some(Err(Error::Io(error))) => return Err(LinkError::Io(error.to_string())),
+                Some(Err(error)) => return Err(LinkError::Protocol(error.to_string())),
+                Some(Ok(message)) => message,
+            };
+            let watchers = {
+                let mut state = self.shared.lock();
+                state.heard += 1;
+                if state.watchers.is_empty() { Vec::new() } else { std::mem::take(&mut state.watchers) }
+            };
+            for watcher in watchers {
+                watcher.wake();
+            }
+            match message {
+                Message::Binary(batch) => {
+                    let taken = self.shared.with(|mux| mux.receive(batch));
+                    taken.map_err(|malformed| LinkError::Protocol(malformed.to_string()))?;
+                }
+                Message::Text(text) => self.control(text.as_str())?,
+                _ => {}
+            }
+        }
+        // More may be there: have another turn after everybody else had one.
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// Answers pings and hands other control messages to the owner.
+    fn control(&mut self, text: &str) -> Result<(), LinkError> {
+        let garbled = |error: serde_json::Error| LinkError::Protocol(format!("a control message: {error}"));
+        let full = || LinkError::Protocol("control messages come faster than they are taken".into());
+        match &self.inbox {
+            Inbox::Agent(inbox) => match serde_json::from_str(text).map_err(garbled)? {
+                ToAgent::Ping { at } => self.say(&ToGateway::Pong { at }),
+                ToAgent::Pong { at } => self.pong(at),
+                ToAgent::Drained => {
+                    self.shared.lock().drained = true;
+                    self.wake_watchers();
+                }
+                ToAgent::Unknown => {}
+                message => {
+                    if matches!(inbox.try_send(message), Err(mpsc::error::TrySendError::Full(_))) {
+                        return Err(full());
+                    }
+                }
+            },
+            Inbox::Gateway(inbox) => match serde_json::from_str(text).map_err(garbled)? {
+                ToGateway::Ping { at } => self.say(&ToAgent::Pong { at }),
+                ToGateway::Pong { at } => self.pong(at),
+                ToGateway::Unknown => {}
+                message => {
+                    if matches!(message, ToGateway::Draining { .. }) {
+                        self.shared.with(crate::mux::Mux::drain);
+                        self.say(&ToAgent::Drained);
+                    }
+                    if matches!(inbox.try_send(message), Err(mpsc::error::TrySendError::Full(_))) {
+                        return Err(full());
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn wake_watchers(&self) {
+        let watchers = std::mem::take(&mut self.shared.lock().watchers);
+        for watcher in watchers {
+            watcher.wake();
+        }
+    }
+
+    fn pong(&self, at: u64) {
+        let now = (now() - self.start).as_micros() as u64;
+        self.shared.lock().latency = Some(Duration::from_micros(now.saturating_sub(at)));
+    }
+
+    /// Queues a message of the link's own; each answers one received or a heartbeat, and the peer's
+    /// are bounded by what it can make us read while it does not.
+    fn say(&self, message: &impl serde::Serialize) {
+        if let Ok(text) = serde_json::to_string(message) {
+            let mut state = self.shared.lock();
+            if state.control.len() < 2 * super::CONTROL_QUEUE {
+                state.control.push_back(text);
+            }
+        }
+    }
+
+    /// Pings when it is time; ends a silent link.
+    fn beat(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        let (mut asked, closing) = {
+            let mut state = self.shared.lock();
+            (std::mem::take(&mut state.ping_now), state.closing)
+        };
+        loop {
+            let now = now();
+            if closing && now >= *self.close_by.get_or_insert(now + CLOSE) {
+                return Err(LinkError::Closed);
+            }
+            match self.heartbeat.due(now) {
+                Due::Dead(silent) => return Err(LinkError::Silent(silent)),
+                Due::Nothing(next) if !asked => {
+                    let next = self.close_by.map_or(next, |by| by.min(next));
+                    let next = tokio::time::Instant::from_std(next);
+                    if self.sleep.deadline() != next {
+                        self.sleep.as_mut().reset(next);
+                    }
+                    if self.sleep.as_mut().poll(cx).is_pending() {
+                        return Ok(());
+                    }
+                }
+                Due::Nothing(_) | Due::Ping => {
+                    let at = (now() - self.start).as_micros() as u64;
+                    match self.inbox {
+                        Inbox::Agent(_) => self.say(&ToGateway::Ping { at }),
+                        Inbox::Gateway(_) => self.say(&ToAgent::Ping { at }),
+                    }
+                    self.heartbeat.pinged(now);
+                    asked = false;
+                }
+            }
+        }
+    }
+
+    /// Sends what waits, one message at a time as the socket takes them.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        let broken = |error: Error| match error {
+            Error::ConnectionClosed | Error::AlreadyClosed => LinkError::Closed,
+            error => LinkError::Io(error.to_string()),
+        };
+        loop {
+            let closing = {
+                let mut state = self.shared.lock();
+                if !state.mux.has_output() && state.control.is_empty() {
+                    state.driver = Some(cx.waker().clone());
+                    self.gathered = false;
+                    Some(state.closing)
+                } else {
+                    None
+                }
+            };
+            if let Some(closing) = closing {
+                if self.flushing {
+                    match Pin::new(&mut self.socket).poll_flush(cx) {
+                        Poll::Ready(Ok(())) => self.flushing = false,
+                        Poll::Ready(Err(error)) => return Err(broken(error)),
+                        Poll::Pending => return Ok(()),
+                    }
+                }
+                return if closing { Err(LinkError::Closed) } else { Ok(()) };
+            }
+            if !self.gathered {
+                // Others that are ready to run get to add to this batch: fewer, larger writes.
+                self.gathered = true;
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
+            match Pin::new(&mut self.socket).poll_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Err(broken(error)),
+                Poll::Pending => return Ok(()),
+            }
+            let Some(message) = self.next_message() else { continue };
+            Pin::new(&mut self.socket).start_send(message).map_err(broken)?;
+            self.flushing = true;
+        }
+    }
+
+    /// Streams opened and heads first, then control messages, then bulk: what a control message says
+    /// of streams holds for those opened before it.
+    fn next_message(&self) -> Option<Message> {
+        self.shared.with_state(|state| {
+            if !state.mux.has_express()
+                && let Some(text) = state.control.pop_front()
+            {
+                return Some(Message::text(text));
+            }
+            state.mux.next_batch().map(|batch: Bytes| Message::Binary(batch))
+        })
+    }
+}
+
+/// Now, by the runtime's clock, which tests can turn.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,47 @@
+//! Frames that leave first, encoded as soon as they are known.
+
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+
+use crate::limits::BATCH_BYTES;
+
+/// Encoded frames in batches of at most [`BATCH_BYTES`] (one larger frame alone).
+#[derive(Debug, Default)]
+pub(super) struct Express {
+    batches: VecDeque<BytesMut>,
+    bytes: usize,
+}
+
+impl Express {
+    /// Appends the frame that `write` encodes, beginning a new batch when the last one is full.
+    pub(super) fn put(&mut self, write: impl FnOnce(&mut BytesMut)) {
+        if self.batches.is_empty() {
+            self.batches.push_back(BytesMut::with_capacity(1024));
+        }
+        let last = self.batches.len() - 1;
+        let batch = &mut self.batches[last];
+        let before = batch.len();
+        write(batch);
+        self.bytes += batch.len() - before;
+        if batch.len() > BATCH_BYTES && before > 0 {
+            let frame = batch.split_off(before);
+            self.batches.push_back(frame);
+        }
+    }
+
+    /// Bytes that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    pub(super) fn next(&mut self) -> Option<BytesMut> {
+        let batch = self.batches.pop_front()?;
+        self.bytes -= batch.len();
+        Some(batch)
+    }
+}

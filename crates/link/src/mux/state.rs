@@ -1,0 +1,126 @@
+//! What a link knows of one stream.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::task::Waker;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::frame::ResetCode;
+use crate::limits::WINDOW_INITIAL;
+use crate::stream::Item;
+
+/// Something queued on a stream.
+#[derive(Debug)]
+pub(super) enum Out {
+    Data(Bytes),
+    /// The end with encoded trailers, or none.
+    End(Bytes),
+    /// A reset that must not overtake what was finished before it.
+    Reset(ResetCode),
+}
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Handles (reading, writing) that somebody holds.
+    pub(super) handles: u8,
+    /// Reset by either end, or lost with the link.
+    pub(super) stopped: Option<ResetCode>,
+
+    pub(super) recv: VecDeque<Item>,
+    pub(super) recv_waker: Option<Waker>,
+    /// The whole window granted to the peer, in bytes.
+    pub(super) window: u32,
+    /// What of it the peer has not used.
+    pub(super) recv_credit: u32,
+    /// Read by the owner and not granted anew.
+    pub(super) consumed: u32,
+    pub(super) recv_head: bool,
+    pub(super) interim_heads: u32,
+    pub(super) recv_ended: bool,
+
+    pub(super) out: VecDeque<Out>,
+    pub(super) out_bytes: usize,
+    pub(super) send_credit: u64,
+    pub(super) send_waker: Option<Waker>,
+    pub(super) stop_waker: Option<Waker>,
+    pub(super) sent_total: u64,
+    /// The owner has finished.
+    pub(super) send_ended: bool,
+    /// The end has left the queue.
+    pub(super) send_flushed: bool,
+    /// In one of the lines for output.
+    pub(super) scheduled: bool,
+}
+
+impl Stream {
+    pub(super) fn new() -> Self {
+        Self {
+            handles: 2,
+            stopped: None,
+            recv: VecDeque::new(),
+            recv_waker: None,
+            window: WINDOW_INITIAL,
+            recv_credit: WINDOW_INITIAL,
+            consumed: 0,
+            recv_head: false,
+            interim_heads: 0,
+            recv_ended: false,
+            out: VecDeque::new(),
+            out_bytes: 0,
+            send_credit: u64::from(WINDOW_INITIAL),
+            send_waker: None,
+            stop_waker: None,
+            sent_total: 0,
+            send_ended: false,
+            send_flushed: false,
+            scheduled: false,
+        }
+    }
+
+    /// Queues received bytes; merges them into the last item once `many` wait, so that one-byte frames
+    /// cost bytes and not items.
+    pub(super) fn push_data(&mut self, data: Bytes, many: usize) {
+        if self.recv.len() >= many
+            && let Some(Item::Data(last)) = self.recv.back_mut()
+            && last.len() < 16 * 1024
+        {
+            let mut merged = match std::mem::take(last).try_into_mut() {
+                Ok(bytes) => bytes,
+                Err(shared) => BytesMut::from(&shared[..]),
+            };
+            merged.extend_from_slice(&data);
+            *last = merged.freeze();
+            return;
+        }
+        self.recv.push_back(Item::Data(data));
+    }
+
+    pub(super) fn drop_output(&mut self) {
+        self.out.clear();
+        self.out_bytes = 0;
+    }
+}
+
+/// Stream ids count up from one: spreading them needs one multiplication.
+pub(super) type IdHasher = BuildHasherDefault<IdHash>;
+
+#[derive(Debug, Default)]
+pub(super) struct IdHash(u64);
+
+impl Hasher for IdHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte) ^ self.0);
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        let spread = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = spread ^ (spread >> 32);
+    }
+}
