@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(heartbeat.due(start), Due::Nothing(start + HEARTBEAT));
         assert_eq!(heartbeat.due(start + HEARTBEAT), Due::Ping);
         heartbeat.pinged(start + HEARTBEAT);
-        let almost = start + (DEAD_AFTER - Duration::from_millis(1));
+        let almost = start + DEAD_AFTER.saturating_sub(Duration::from_millis(1));
         assert_eq!(heartbeat.due(almost), Due::Nothing(start + DEAD_AFTER));
         assert_eq!(heartbeat.due(start + DEAD_AFTER), Due::Dead(DEAD_AFTER));
         heartbeat.heard(almost);

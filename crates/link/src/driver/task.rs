@@ -214,7 +214,7 @@ where
                     }
                 }
                 Due::Nothing(_) | Due::Ping => {
-                    let at = (now() - self.start).as_micros() as u64;
+                    let at = (now - self.start).as_micros() as u64;
                     match self.inbox {
                         Inbox::Agent(_) => self.say(&ToGateway::Ping { at }),
                         Inbox::Gateway(_) => self.say(&ToAgent::Ping { at }),
