@@ -65,6 +65,7 @@ pub fn standard_reason(status: u16) -> &'static str {
         506 => "Variant Also Negotiates",
         507 => "Insufficient Storage",
         508 => "Loop Detected",
+        510 => "Not Extended",
         511 => "Network Authentication Required",
         _ => "",
     }
