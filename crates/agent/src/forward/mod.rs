@@ -1,0 +1,162 @@
+//! Carries each stream of the link to the local service that its mapping names.
+//!
+//! In reading order: [`route`] (a mapping, ready) → [`rewrite`] (host fields) → [`pool`]
+//! (connections) → [`http1`] with [`upload`] and [`answer`] → [`relay`] and [`tcp`] → [`h2`] →
+//! [`record`] (what is told) → [`outcome`] (what can go wrong).
+
+mod answer;
+pub mod devserver;
+mod h2;
+mod http1;
+pub mod outcome;
+mod pool;
+mod record;
+mod relay;
+pub mod rewrite;
+mod route;
+mod service_tls;
+mod tcp;
+mod upload;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use porthole_http1::{Fields, RequestHead, Version};
+use porthole_link::stream::Incoming;
+use porthole_link::{ResetCode, StreamKind};
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use crate::events::{Events, MappingSet};
+use crate::target::{Scheme, Target};
+use outcome::ForwardError;
+use pool::Pool;
+use record::Record;
+use route::Route;
+
+/// How often idle connections are looked at; they may live that much longer than their time.
+const SWEEP: Duration = Duration::from_secs(10);
+
+type Pools = Mutex<HashMap<(Target, bool), Arc<Pool>>>;
+
+/// Forwards streams. Connections to local services outlive links: a reconnect finds them warm.
+#[derive(Debug)]
+pub struct Forwarder {
+    pools: Arc<Pools>,
+    tls: Arc<service_tls::ServiceTls>,
+    events: Events,
+    tasks: TaskTracker,
+    _sweeper: AbortOnDropHandle<()>,
+}
+
+/// The mappings of one link by number.
+#[derive(Debug, Clone, Default)]
+pub struct Routes(HashMap<u32, Arc<Route>>);
+
+impl Routes {
+    /// Adds `newer`'s mappings; where both have a number, the newer one counts.
+    pub fn add(&mut self, newer: &Self) {
+        self.0.extend(newer.0.iter().map(|(number, route)| (*number, route.clone())));
+    }
+}
+
+impl Forwarder {
+    /// Must be called on a runtime.
+    pub fn new(events: Events) -> Self {
+        let pools = Arc::new(Pools::default());
+        let swept = pools.clone();
+        let sweeper = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let pools: Vec<_> =
+                    swept.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+                pools.iter().for_each(|pool| pool.sweep());
+            }
+        });
+        Self {
+            pools,
+            tls: Arc::default(),
+            events,
+            tasks: TaskTracker::new(),
+            _sweeper: AbortOnDropHandle::new(sweeper),
+        }
+    }
+
+    /// Makes a set of mappings ready. Targets that stay keep their connections.
+    pub fn routes(&self, set: &MappingSet) -> Routes {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let routes = set
+            .mappings
+            .iter()
+            .map(|served| {
+                let key = (served.target.clone(), served.allow_invalid_certs);
+                let pool = pools
+                    .entry(key)
+                    .or_insert_with_key(|(target, allow)| {
+                        Arc::new(Pool::new(target.clone(), *allow, self.tls.clone()))
+                    })
+                    .clone();
+                let route = Route::new(served.clone(), pool, self.events.clone());
+                (served.wire.number, Arc::new(route))
+            })
+            .collect();
+        pools.retain(|_, pool| Arc::strong_count(pool) > 1);
+        Routes(routes)
+    }
+
+    /// Takes over one stream.
+    pub fn forward(&self, routes: &Routes, incoming: Incoming) {
+        let Some(route) = routes.0.get(&incoming.open.mapping) else {
+            let (mut send, _recv) = incoming.stream.split();
+            tracing::debug!(request = %incoming.open.request_id, "a stream for an unknown mapping");
+            send.reset(ResetCode::NoMapping);
+            return;
+        };
+        self.tasks.spawn(run(route.clone(), incoming));
+    }
+
+    /// Waits until every stream taken over has ended.
+    pub async fn finished(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.tasks.reopen();
+    }
+}
+
+/// One stream from its opening to its end.
+async fn run(route: Arc<Route>, incoming: Incoming) {
+    let Incoming { open, data, ended, stream } = incoming;
+    let (mut send, mut recv) = stream.split();
+    let has_head = open.head.is_some();
+    let head = open.head.unwrap_or_else(|| RequestHead {
+        method: String::new(),
+        target: String::new(),
+        version: Version::Http11,
+        fields: Fields::new(),
+    });
+    let scheme = route.served.target.scheme;
+    let mut record = Record::new(route, head, open.request_id);
+    let result = match (open.kind, scheme) {
+        (StreamKind::Tcp, Scheme::Tcp) => {
+            tcp::connection(&mut record, &mut send, &mut recv, data, ended).await
+        }
+        (StreamKind::Http | StreamKind::Upgrade, Scheme::Http | Scheme::Https | Scheme::H2c) if has_head => {
+            let public = record.route.rule.apply(&mut record.head);
+            let upgrade = open.kind == StreamKind::Upgrade;
+            let visitor = http1::Visitor { send: &mut send, recv: &mut recv, data, ended, upgrade, public };
+            if scheme == Scheme::H2c {
+                h2::exchange(&mut record, visitor).await
+            } else {
+                http1::exchange(&mut record, visitor).await
+            }
+        }
+        _ => Err(ForwardError::BadRequest),
+    };
+    if let Err(error) = &result {
+        if let ForwardError::Certificate(fault) = error {
+            record.route.warn_certificate(fault);
+        }
+        send.reset(error.reset_code());
+    }
+    record.finish(&result);
+}

@@ -1,0 +1,143 @@
+//! What is kept of an exchange while it runs, and told once when it ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use porthole_http1::RequestHead;
+use porthole_link::ResetCode;
+use tokio::time::Instant;
+
+use super::outcome::ForwardError;
+use super::route::Route;
+use crate::events::{Event, ExchangeSummary};
+
+/// The one place that all body bytes of an exchange pass, in both directions.
+///
+/// Shared by the two directions of one task; relaxed atomics only because tasks must be `Send`.
+#[derive(Debug)]
+pub struct Traffic {
+    started: Instant,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    /// Microseconds after `started` at which the request last moved towards the service.
+    moved: AtomicU64,
+    /// The rest of the request is still with the visitor: the service owes no answer yet.
+    visitor_owes: AtomicBool,
+    /// Something of the request's body was taken off the link: the request cannot be sent again.
+    consumed: AtomicBool,
+}
+
+impl Traffic {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
+            visitor_owes: AtomicBool::new(false),
+            consumed: AtomicBool::new(false),
+        }
+    }
+
+    /// Body bytes that came from the visitor.
+    pub fn request_data(&self, data: &Bytes) {
+        self.bytes_in.fetch_add(data.len() as u64, Relaxed);
+    }
+
+    /// The body bytes that came with the head; counted once although a retry sends them twice.
+    pub fn request_data_once(&self, data: &Bytes) {
+        if self.bytes_in.load(Relaxed) == 0 {
+            self.request_data(data);
+        }
+    }
+
+    /// Body bytes that go to the visitor.
+    pub fn response_data(&self, data: &Bytes) {
+        self.bytes_out.fetch_add(data.len() as u64, Relaxed);
+    }
+
+    /// The service took a part of the request.
+    pub fn moved(&self) {
+        self.moved.store(self.started.elapsed().as_micros() as u64, Relaxed);
+    }
+
+    /// Says whether the request waits for the visitor rather than for the service.
+    pub fn visitor_owes(&self, owes: bool) {
+        self.visitor_owes.store(owes, Relaxed);
+    }
+
+    pub fn consumed(&self) {
+        self.consumed.store(true, Relaxed);
+    }
+
+    pub fn is_consumed(&self) -> bool {
+        self.consumed.load(Relaxed)
+    }
+
+    /// Until when the service may take to begin its answer, as far as is known now.
+    pub fn answer_due(&self, timeout: Duration) -> Instant {
+        self.started + Duration::from_micros(self.moved.load(Relaxed)) + timeout
+    }
+
+    /// The same, at the moment a timer has fired: None when the answer is overdue.
+    pub fn answer_still_due(&self, timeout: Duration) -> Option<Instant> {
+        let now = Instant::now();
+        if self.visitor_owes.load(Relaxed) {
+            return Some(now + timeout);
+        }
+        let due = self.answer_due(timeout);
+        (due > now).then_some(due)
+    }
+}
+
+/// An exchange's record. Tells its summary when dropped: an exchange ends exactly once, however it
+/// ends, also when its task is cut off.
+#[derive(Debug)]
+pub struct Record {
+    pub route: Arc<Route>,
+    /// The request as it goes to the service; empty for raw TCP.
+    pub head: RequestHead,
+    pub request_id: String,
+    pub traffic: Traffic,
+    pub status: Option<u16>,
+    pub note: Option<String>,
+    /// None until the exchange came to its end.
+    end: Option<Result<(), &'static str>>,
+}
+
+impl Record {
+    pub fn new(route: Arc<Route>, head: RequestHead, request_id: String) -> Self {
+        Self { route, head, request_id, traffic: Traffic::new(), status: None, note: None, end: None }
+    }
+
+    /// The exchange came to its end; later calls change nothing.
+    pub fn finish(&mut self, end: &Result<(), ForwardError>) {
+        if self.end.is_none() {
+            self.end = Some(end.as_ref().map(|_| ()).map_err(ForwardError::code));
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let events = &self.route.events;
+        if events.receiver_count() == 0 {
+            return;
+        }
+        let cut_off = ForwardError::Gone(ResetCode::Cancelled).code();
+        let _ = events.send(Event::Exchange(ExchangeSummary {
+            mapping_id: self.route.served.wire.id.clone(),
+            request_id: std::mem::take(&mut self.request_id),
+            method: std::mem::take(&mut self.head.method),
+            target: std::mem::take(&mut self.head.target),
+            status: self.status,
+            error: self.end.unwrap_or(Err(cut_off)).err().map(str::to_owned),
+            duration: self.traffic.started.elapsed(),
+            bytes_in: self.traffic.bytes_in.load(Relaxed),
+            bytes_out: self.traffic.bytes_out.load(Relaxed),
+            note: self.note.take(),
+        }));
+    }
+}

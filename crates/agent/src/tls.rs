@@ -1,0 +1,143 @@
+//! Client-side TLS: what is trusted, and what a failure was.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+/// Bytes of a CA file; a system's whole bundle is a quarter of a mebibyte.
+const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Why TLS could not be set up at all.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsSetupError {
+    #[error("the CA file {path} cannot be read: {source}")]
+    Read { path: String, source: io::Error },
+    #[error("the CA file {0} holds no PEM certificate: give it the issuing authority's certificate")]
+    NoCertificate(String),
+    #[error("TLS cannot be used on this computer: {0}")]
+    Unusable(#[from] rustls::Error),
+}
+
+/// Trusts the operating system's authorities, and those in `ca_file` beside them.
+pub fn verifying(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsSetupError> {
+    let extra = ca_file.map(read_ca_file).transpose()?.unwrap_or_default();
+    let provider = provider();
+    let verifier: Arc<dyn ServerCertVerifier> =
+        match rustls_platform_verifier::Verifier::new_with_extra_roots(extra, provider.clone()) {
+            Ok(verifier) => Arc::new(verifier),
+            // A bare container has no authorities at all: that is a refusal of each certificate, told
+            // when one is met, not a reason to fail before.
+            Err(rustls::Error::General(_)) => Arc::new(NothingTrusted(provider.clone())),
+            Err(error) => return Err(error.into()),
+        };
+    build(provider, verifier)
+}
+
+/// Takes any certificate; for mappings that say so. Signatures of the handshake are still checked.
+pub fn unverified() -> Result<Arc<ClientConfig>, TlsSetupError> {
+    let provider = provider();
+    build(provider.clone(), Arc::new(AnyCertificate(provider)))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn build(
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<Arc<ClientConfig>, TlsSetupError> {
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsSetupError> {
+    let shown = path.display().to_string();
+    let read = || -> io::Result<Vec<u8>> {
+        let size = std::fs::metadata(path)?.len();
+        if size > CA_FILE_BYTES {
+            return Err(io::Error::other(format!("it is larger than {CA_FILE_BYTES} bytes")));
+        }
+        std::fs::read(path)
+    };
+    let pem = read().map_err(|source| TlsSetupError::Read { path: shown.clone(), source })?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect();
+    if certificates.is_empty() { Err(TlsSetupError::NoCertificate(shown)) } else { Ok(certificates) }
+}
+
+/// The certificate's fault inside an error of a TLS handshake, if that was it.
+pub fn certificate_fault(error: &io::Error) -> Option<&CertificateError> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(fault) => Some(fault),
+        _ => None,
+    }
+}
+
+/// True where the other end did not speak TLS at all (it answered in clear text, say).
+pub fn not_tls(error: &io::Error) -> bool {
+    matches!(
+        error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
+        Some(rustls::Error::InvalidMessage(_))
+    )
+}
+
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+#[derive(Debug)]
+struct NothingTrusted(Arc<CryptoProvider>);
+
+macro_rules! checks_signatures {
+    ($verifier:ty, $verdict:expr) => {
+        impl ServerCertVerifier for $verifier {
+            fn verify_server_cert(
+                &self,
+                _end_entity: &CertificateDer<'_>,
+                _intermediates: &[CertificateDer<'_>],
+                _server_name: &ServerName<'_>,
+                _ocsp_response: &[u8],
+                _now: UnixTime,
+            ) -> Result<ServerCertVerified, rustls::Error> {
+                $verdict
+            }
+
+            fn verify_tls12_signature(
+                &self,
+                message: &[u8],
+                cert: &CertificateDer<'_>,
+                dss: &DigitallySignedStruct,
+            ) -> Result<HandshakeSignatureValid, rustls::Error> {
+                let algorithms = &self.0.signature_verification_algorithms;
+                rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
+            }
+
+            fn verify_tls13_signature(
+                &self,
+                message: &[u8],
+                cert: &CertificateDer<'_>,
+                dss: &DigitallySignedStruct,
+            ) -> Result<HandshakeSignatureValid, rustls::Error> {
+                let algorithms = &self.0.signature_verification_algorithms;
+                rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
+            }
+
+            fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+                self.0.signature_verification_algorithms.supported_schemes()
+            }
+        }
+    };
+}
+
+checks_signatures!(AnyCertificate, Ok(ServerCertVerified::assertion()));
+checks_signatures!(NothingTrusted, Err(CertificateError::UnknownIssuer.into()));
