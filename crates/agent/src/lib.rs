@@ -9,7 +9,15 @@
 //! [`uplink`], [`forward`]); the command line ([`cli`]).
 
 pub mod events;
+pub mod dial;
+pub mod forward;
 pub mod gateway_url;
+pub mod lock;
+pub mod mapping;
+pub mod names;
+pub mod paths;
 pub mod secrets;
+pub mod store;
 pub mod target;
+pub mod tls;
 pub mod uplink;

@@ -1,0 +1,332 @@
+//! What a mapping is, wherever it was written down: in the store, in the file, or on a command line.
+
+use std::time::Duration;
+
+use argon2::PasswordHasher as _;
+use porthole_link::control::{BasicAuth, MappingProtocol, Match, Policy};
+use serde::{Deserialize, Serialize};
+
+use crate::events::{DEFAULT_ANSWER_TIMEOUT, HostHeader, Served};
+use crate::target::{Scheme, Target};
+
+/// One mapping, complete and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingSpec {
+    /// 1–64 of `[A-Za-z0-9_-]`, unique in the data folder.
+    pub id: String,
+    /// A single label under the gateway's domain.
+    pub name: Option<String>,
+    /// A full public host instead.
+    pub host: Option<String>,
+    /// Path prefix, starting with `/`.
+    pub path: Option<String>,
+    pub strip_prefix: bool,
+    /// Raw TCP: the port wanted on the gateway.
+    pub remote_port: Option<u16>,
+    #[serde(with = "as_text")]
+    pub target: Target,
+    #[serde(with = "as_text")]
+    pub host_header: HostHeader,
+    pub allow_invalid_certs: bool,
+    pub timeout_ms: u64,
+    pub matches: Vec<Match>,
+    pub policy: Policy,
+    /// Whether exchanges are kept for inspection.
+    pub inspect: bool,
+}
+
+/// Why a mapping cannot be. Each is one sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MappingError {
+    #[error("“{0}” cannot be a name: use 1 to 63 letters, digits and dashes, with no dash at either end")]
+    Name(String),
+    #[error("“{0}” is not a public host: write it like shop.example.com or *.example.com")]
+    Host(String),
+    #[error("“{0}” is not a path prefix: start it with / and leave out query, fragment, “..” and “//”")]
+    Path(String),
+    #[error("a mapping has a name or a host, not both")]
+    NameAndHost,
+    #[error("“{0}” is not USER:PASSWORD")]
+    BasicAuth(&'static str),
+    #[error("“{0}” is not an address or network: write it like 203.0.113.7 or 203.0.113.0/24")]
+    Cidr(String),
+    #[error("“{0}” is not a duration of 1 ms to 24 h: write it like 120s or 2m")]
+    Timeout(String),
+    #[error("“{0}” is no condition: write it as NAME or NAME=VALUE")]
+    Match(String),
+    #[error("the password could not be hashed: {0}")]
+    Hash(String),
+    #[error(transparent)]
+    Target(#[from] crate::target::TargetError),
+    #[error(transparent)]
+    HostHeader(#[from] crate::events::HostHeaderError),
+    #[error("{0} works for HTTP only, not for a TCP mapping")]
+    HttpOnly(&'static str),
+    #[error("a port on the gateway can be asked for by TCP mappings only")]
+    TcpOnly,
+}
+
+impl MappingSpec {
+    /// A mapping with nothing but a target, and a random id.
+    pub fn new(id: String, target: Target) -> Self {
+        Self {
+            id,
+            name: None,
+            host: None,
+            path: None,
+            strip_prefix: false,
+            remote_port: None,
+            target,
+            host_header: HostHeader::Preserve,
+            allow_invalid_certs: false,
+            timeout_ms: DEFAULT_ANSWER_TIMEOUT.as_millis() as u64,
+            matches: Vec::new(),
+            policy: Policy::default(),
+            inspect: true,
+        }
+    }
+
+    /// Checks what concerns several fields at once.
+    pub fn check(&self) -> Result<(), MappingError> {
+        if self.name.is_some() && self.host.is_some() {
+            return Err(MappingError::NameAndHost);
+        }
+        if self.target.scheme == Scheme::Tcp {
+            let http_only = [
+                (self.host.is_some(), "a host"),
+                (self.path.is_some(), "a path"),
+                (!self.matches.is_empty(), "a condition on requests"),
+                (!self.policy.basic_auth.is_empty(), "a password"),
+                (self.host_header != HostHeader::Preserve, "the Host header's setting"),
+            ];
+            if let Some((_, what)) = http_only.into_iter().find(|(set, _)| *set) {
+                return Err(MappingError::HttpOnly(what));
+            }
+        } else if self.remote_port.is_some() {
+            return Err(MappingError::TcpOnly);
+        }
+        Ok(())
+    }
+
+    /// The mapping as the uplink serves it, under a number unique in its set.
+    pub fn serve(&self, number: u32) -> Served {
+        Served {
+            wire: porthole_link::Mapping {
+                id: self.id.clone(),
+                number,
+                protocol: match self.target.scheme {
+                    Scheme::Tcp => MappingProtocol::Tcp,
+                    _ => MappingProtocol::Http,
+                },
+                name: self.name.clone(),
+                host: self.host.clone(),
+                path: self.path.clone(),
+                strip_prefix: self.strip_prefix,
+                matches: self.matches.clone(),
+                remote_port: self.remote_port,
+                policy: self.policy.clone(),
+            },
+            target: self.target.clone(),
+            host_header: self.host_header.clone(),
+            allow_invalid_certs: self.allow_invalid_certs,
+            timeout: Duration::from_millis(self.timeout_ms),
+        }
+    }
+}
+
+/// A random mapping id: 12 lower-case letters and digits.
+pub fn random_id() -> String {
+    const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let bytes = *uuid::Uuid::new_v4().as_bytes();
+    // The first six bytes and the last six of a version 4 UUID are all random, five bits of each used.
+    bytes[..6].iter().chain(&bytes[10..]).map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect()
+}
+
+/// A single label: lower-cased.
+pub fn parse_name(text: &str) -> Result<String, MappingError> {
+    let name = text.trim().to_ascii_lowercase();
+    let fits = (1..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    if fits { Ok(name) } else { Err(MappingError::Name(shown(text))) }
+}
+
+/// A full host name, perhaps with `*` as its first label: lower-cased, without trailing dot.
+pub fn parse_host(text: &str) -> Result<String, MappingError> {
+    let error = || MappingError::Host(shown(text));
+    let host = text.trim().trim_end_matches('.').to_ascii_lowercase();
+    let (wild, rest) = match host.strip_prefix("*.") {
+        Some(rest) => (true, rest),
+        None => (false, host.as_str()),
+    };
+    // Names in other scripts are kept the way they travel: as punycode.
+    let rest = match url::Host::parse(rest) {
+        Ok(url::Host::Domain(domain)) if domain.contains('.') || domain == "localhost" => domain,
+        _ => return Err(error()),
+    };
+    if rest.contains(['*', '/', ':', '_']) || rest.len() > 250 {
+        return Err(error());
+    }
+    Ok(if wild { format!("*.{rest}") } else { rest })
+}
+
+/// A path prefix: matched by segments on the raw path.
+pub fn parse_path(text: &str) -> Result<Option<String>, MappingError> {
+    let path = text.trim();
+    let odd = |segment: &str| segment.is_empty() || segment == "." || segment == "..";
+    let trimmed = path.trim_end_matches('/');
+    if !path.starts_with('/')
+        || path.len() > 1024
+        || path.contains("//")
+        || path.bytes().any(|b| b <= b' ' || b == 0x7f || b"?#\\".contains(&b))
+        || trimmed.split('/').skip(1).any(odd)
+        || ["%2f", "%2e", "%5c"].iter().any(|escape| path.to_ascii_lowercase().contains(escape))
+    {
+        return Err(MappingError::Path(shown(text)));
+    }
+    Ok((!trimmed.is_empty()).then(|| trimmed.to_owned()))
+}
+
+/// An address or a network, as a CIDR.
+pub fn parse_cidr(text: &str) -> Result<String, MappingError> {
+    let text = text.trim();
+    if let Ok(network) = text.parse::<ipnet::IpNet>() {
+        return Ok(network.trunc().to_string());
+    }
+    match text.parse::<std::net::IpAddr>() {
+        Ok(address) => Ok(ipnet::IpNet::from(address).to_string()),
+        Err(_) => Err(MappingError::Cidr(shown(text))),
+    }
+}
+
+/// `120s`, `2m`, or a bare number of seconds; 1 ms to 24 h. Returned in milliseconds.
+pub fn parse_timeout(text: &str) -> Result<u64, MappingError> {
+    let text = text.trim();
+    let duration = match text.parse::<u64>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_duration(text).ok(),
+    };
+    duration
+        .map(|duration| duration.as_millis())
+        .filter(|ms| (1..=86_400_000).contains(ms))
+        .map(|ms| ms as u64)
+        .ok_or_else(|| MappingError::Timeout(shown(text)))
+}
+
+/// `USER:PASSWORD`, hashed here so that the password itself never leaves; a password that already is
+/// an argon2id hash is taken as it stands. The hash takes about 20 ms of one core.
+pub fn parse_basic_auth(text: &str) -> Result<BasicAuth, MappingError> {
+    let (user, password) = text.split_once(':').ok_or(MappingError::BasicAuth("--basic-auth's value"))?;
+    if user.is_empty() || password.is_empty() || user.chars().any(char::is_control) {
+        return Err(MappingError::BasicAuth("--basic-auth's value"));
+    }
+    let hash = if password.starts_with("$argon2id$") {
+        password.to_owned()
+    } else {
+        argon2::Argon2::default()
+            .hash_password(password.as_bytes())
+            .map_err(|error| MappingError::Hash(error.to_string()))?
+            .to_string()
+    };
+    Ok(BasicAuth { user: user.to_owned(), hash })
+}
+
+/// Splits `NAME=VALUE` or `NAME` for a condition.
+pub fn parse_condition(text: &str) -> Result<(String, Option<String>), MappingError> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name.trim(), Some(value.to_owned())),
+        None => (text.trim(), None),
+    };
+    if name.is_empty() || name.chars().any(|c| c.is_control() || c == ' ') {
+        return Err(MappingError::Match(shown(text)));
+    }
+    Ok((name.to_owned(), value))
+}
+
+/// What was typed, safe and short enough for an error message.
+pub fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+/// Serialises through `Display` and `FromStr`.
+mod as_text {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: FromStr,
+        T::Err: Display,
+        D: Deserializer<'de>,
+    {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_single_labels_and_lower_cased() {
+        assert_eq!(parse_name("Shop-1").as_deref(), Ok("shop-1"));
+        assert!(parse_name(&"a".repeat(63)).is_ok());
+        for bad in ["", "-a", "a-", "a.b", "a_b", "ä", &"a".repeat(64)] {
+            assert!(parse_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_may_start_with_a_star() {
+        assert_eq!(parse_host("Shop.Example.com.").as_deref(), Ok("shop.example.com"));
+        assert_eq!(parse_host("*.example.com").as_deref(), Ok("*.example.com"));
+        assert_eq!(parse_host("bücher.example").as_deref(), Ok("xn--bcher-kva.example"));
+        for bad in ["", "shop", "a b.c", "*.", "a.*.c", "http://x.y", "1.2.3.4", "x.y:80"] {
+            assert!(parse_host(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_prefix_is_one_that_reads_the_same_once_normalised() {
+        assert_eq!(parse_path("/node"), Ok(Some("/node".into())));
+        assert_eq!(parse_path("/a/b/"), Ok(Some("/a/b".into())));
+        assert_eq!(parse_path("/"), Ok(None));
+        for bad in ["", "node", "//a", "/a//b", "/a/../b", "/./a", "/a?b", "/a#b", "/a%2fb", "/a b"] {
+            assert!(parse_path(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn networks_and_timeouts_are_normalised() {
+        assert_eq!(parse_cidr("203.0.113.7").as_deref(), Ok("203.0.113.7/32"));
+        assert_eq!(parse_cidr("203.0.113.7/24").as_deref(), Ok("203.0.113.0/24"));
+        assert!(parse_cidr("203.0.113.0/33").is_err());
+        assert_eq!(parse_timeout("120s"), Ok(120_000));
+        assert_eq!(parse_timeout("120"), Ok(120_000));
+        assert_eq!(parse_timeout("24h"), Ok(86_400_000));
+        assert!(parse_timeout("0").is_err() && parse_timeout("86401s").is_err());
+    }
+
+    #[test]
+    fn a_password_leaves_only_as_an_argon2id_hash() {
+        let auth = parse_basic_auth("me:hunter2").unwrap();
+        assert!(auth.hash.starts_with("$argon2id$") && !auth.hash.contains("hunter2"));
+        assert_eq!(parse_basic_auth(&format!("me:{}", auth.hash)).unwrap().hash, auth.hash);
+        assert!(parse_basic_auth("me").is_err() && parse_basic_auth("me:").is_err());
+    }
+
+    #[test]
+    fn a_spec_survives_its_json() {
+        let spec = MappingSpec::new(random_id(), "https://localhost:8443".parse().unwrap());
+        let json = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<MappingSpec>(&json).unwrap(), spec);
+        assert_eq!(spec.id.len(), 12);
+    }
+}

@@ -1,0 +1,151 @@
+//! Opening the database: pragmas, migrations, and what is done with a damaged one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{Mend, StoreError};
+
+/// How long a call waits for another process's write.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// Databases up to this many bytes are checked whole when opened (about 20 ms); in larger ones damage
+/// shows when it is read.
+const CHECKED_BYTES: u64 = 16 * 1024 * 1024;
+
+/// One entry a version of the tables; `user_version` counts them. Never edited, only added to.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE mappings (
+        id TEXT PRIMARY KEY,
+        name TEXT,
+        external_host TEXT,
+        external_path TEXT,
+        external_port INTEGER,
+        internal_host TEXT NOT NULL,
+        internal_port INTEGER NOT NULL,
+        protocol TEXT NOT NULL,
+        allow_invalid_certs INTEGER NOT NULL,
+        enabled INTEGER NOT NULL,
+        strip_prefix INTEGER NOT NULL,
+        host_header TEXT NOT NULL,
+        timeout_ms INTEGER NOT NULL,
+        inspect INTEGER NOT NULL,
+        matches TEXT NOT NULL,
+        policy TEXT NOT NULL,
+        gateway TEXT,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL
+    );
+    CREATE TABLE remembered (
+        gateway TEXT NOT NULL,
+        target TEXT NOT NULL,
+        mapping_id TEXT NOT NULL,
+        name TEXT,
+        remote_port INTEGER,
+        used_at TEXT NOT NULL,
+        PRIMARY KEY (gateway, target)
+    ) WITHOUT ROWID;
+"];
+
+/// The connection, where a damaged database went, and whether this one lives in memory only.
+pub(super) fn open(path: &Path, mend: Mend) -> Result<(Connection, Option<PathBuf>, bool), StoreError> {
+    match open_file(path) {
+        Ok(connection) => Ok((connection, None, false)),
+        Err(StoreError::Damaged) if mend != Mend::Never => {
+            let aside = set_aside(path)?;
+            Ok((open_file(path)?, Some(aside), false))
+        }
+        Err(error) if mend == Mend::CarryOn && (error == StoreError::Full || disk_is_full(path)) => {
+            let mut connection = Connection::open_in_memory()?;
+            migrate(&mut connection, path)?;
+            Ok((connection, None, true))
+        }
+        Err(error) if disk_is_full(path) => {
+            tracing::debug!(%error, "taken for a full disk");
+            Err(StoreError::Full)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn open_file(path: &Path) -> Result<Connection, StoreError> {
+    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    if size > 0 && size <= CHECKED_BYTES {
+        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(StoreError::Damaged);
+        }
+    }
+    migrate(&mut connection, path)?;
+    keep_private(path);
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let version = |connection: &Connection| -> rusqlite::Result<usize> {
+        connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0)).map(|v| v as usize)
+    };
+    if version(connection)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Read again under the lock: another process may have been faster.
+    let from = version(&transaction)?;
+    if from > MIGRATIONS.len() {
+        return Err(StoreError::Newer(path.display().to_string()));
+    }
+    for migration in &MIGRATIONS[from..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
+    Ok(transaction.commit()?)
+}
+
+/// Moves the database and its companions out of the way; they are evidence, and perhaps mendable.
+fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let name = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+    let mut aside = name(&format!(".damaged-{time}"));
+    let mut counter = 1;
+    while aside.exists() && counter < 1000 {
+        counter += 1;
+        aside = name(&format!(".damaged-{time}-{counter}"));
+    }
+    std::fs::rename(path, &aside)
+        .map_err(|error| StoreError::Other(format!("it is damaged and cannot be set aside: {error}")))?;
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::rename(name(suffix), format!("{}{suffix}", aside.display()));
+    }
+    Ok(aside)
+}
+
+/// Asks the folder itself, because SQLite tells some of a full disk's faces only as “I/O error”.
+fn disk_is_full(path: &Path) -> bool {
+    let Some(dir) = path.parent() else { return false };
+    let probe = dir.join(format!(".space-{}", std::process::id()));
+    let written = std::fs::write(&probe, [0; 64 * 1024]);
+    let _ = std::fs::remove_file(&probe);
+    written.is_err_and(|error| {
+        matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+    })
+}
+
+/// Host names and hashes concern nobody else on this computer.
+fn keep_private(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let private = std::fs::Permissions::from_mode(0o600);
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::set_permissions(format!("{}{suffix}", path.display()), private.clone());
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
