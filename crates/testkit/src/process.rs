@@ -104,8 +104,12 @@ impl Process {
 
     fn text(&self, only: Option<Channel>) -> String {
         let lines = self.log.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = lines.iter().filter(|(channel, _)| only.is_none_or(|only| *channel == only));
-        wanted.map(|(_, line)| format!("{line}\n")).collect()
+        let mut text = String::new();
+        for (_, line) in lines.iter().filter(|(channel, _)| only.is_none_or(|only| *channel == only)) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text
     }
 
     /// How many lines were printed so far: a place to search from.

@@ -23,10 +23,8 @@ pub async fn within<T>(what: impl Debug, future: impl Future<Output = T>) -> T {
 /// # Panics
 /// When it takes longer, naming `what`.
 pub async fn within_time<T>(what: impl Debug, bound: Duration, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(bound, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited {bound:?} in vain for {what:?}"),
-    }
+    let done = tokio::time::timeout(bound, future).await;
+    done.unwrap_or_else(|_| panic!("waited {bound:?} in vain for {what:?}"))
 }
 
 /// Looks at `condition` until it holds; returns how long that took.

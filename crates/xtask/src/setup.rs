@@ -32,28 +32,42 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
-/// Brings the system packages in. A tool that cannot be installed is named with the command to type.
-pub fn system_packages() -> Result<()> {
-    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !sh::works(tool.program, tool.probe)).collect();
+/// Brings the system packages in; returns the programs that are still missing, after naming the command
+/// that brings each.
+pub fn system_packages() -> Vec<&'static str> {
+    let missing = missing();
     if missing.is_empty() {
-        return Ok(());
+        return Vec::new();
     }
     let packages: Vec<&str> = missing.iter().flat_map(|tool| tool.packages.iter().copied()).collect();
     for tool in &missing {
         eprintln!("`{}` is not installed ({}).", tool.program, tool.why);
     }
-    let Some(mut prefix) = apt_prefix() else {
+    if let Some(prefix) = apt_prefix() {
+        eprintln!("Installing {} with apt-get.", packages.join(", "));
+        if let Err(error) = install(&prefix, &packages) {
+            eprintln!("xtask: {error:#}");
+        }
+    }
+    let absent: Vec<&str> = self::missing().iter().map(|tool| tool.program).collect();
+    if !absent.is_empty() {
         eprintln!(
-            "Going on without: install it as root with `apt-get install -y {}` for the tests that need it.",
+            "Going on without {}; as root, `apt-get install -y {}` brings the tests that need it.",
+            absent.join(", "),
             packages.join(" ")
         );
-        return Ok(());
-    };
-    eprintln!("Installing {} with apt-get.", packages.join(", "));
-    prefix.push("apt-get".to_owned());
+    }
+    absent
+}
+
+fn missing() -> Vec<&'static Tool> {
+    TOOLS.iter().filter(|tool| !sh::works(tool.program, tool.probe)).collect()
+}
+
+fn install(prefix: &[String], packages: &[&str]) -> Result<()> {
     let apt = |words: &[&str]| {
         let mut command = Command::new(&prefix[0]);
-        command.args(&prefix[1..]).args(words).env("DEBIAN_FRONTEND", "noninteractive");
+        command.args(&prefix[1..]).arg("apt-get").args(words).env("DEBIAN_FRONTEND", "noninteractive");
         sh::run(&mut command)
     };
     // An old package list is the usual reason for a failed install on a fresh machine; a failed update
@@ -61,12 +75,9 @@ pub fn system_packages() -> Result<()> {
     if let Err(error) = apt(&["update", "-q"]) {
         eprintln!("xtask: {error:#}");
     }
-    let mut install = vec!["install", "-y", "-q", "--no-install-recommends"];
-    install.extend(&packages);
-    if let Err(error) = apt(&install) {
-        eprintln!("xtask: {error:#}; going on without {}.", packages.join(", "));
-    }
-    Ok(())
+    let mut words = vec!["install", "-y", "-q", "--no-install-recommends"];
+    words.extend(packages);
+    apt(&words)
 }
 
 /// How to become root for apt: nothing, `sudo -n`, or not at all.

@@ -34,7 +34,7 @@ pub fn test(arguments: Vec<String>) -> Result<()> {
             _ => wanted.filters.push(word),
         }
     }
-    setup::system_packages()?;
+    let absent = setup::system_packages();
     setup::node_fixtures()?;
 
     // Checks that fail do not stop the others: one run tells everything that is wrong.
@@ -54,7 +54,7 @@ pub fn test(arguments: Vec<String>) -> Result<()> {
     sh::run(&mut build)?;
 
     let mut tally = Tally::default();
-    note(&mut problems, run_tests(&wanted, &mut tally));
+    note(&mut problems, run_tests(&wanted, &absent, &mut tally));
     if wanted.filters.is_empty() {
         note(&mut problems, doc_tests(&mut tally));
     }
@@ -90,7 +90,7 @@ fn licences() -> Result<()> {
     sh::run(sh::cargo().args(["deny", "--log-level", "error", "check", "licenses", "bans", "sources"]))
 }
 
-fn run_tests(wanted: &Wanted, tally: &mut Tally) -> Result<()> {
+fn run_tests(wanted: &Wanted, absent: &[&str], tally: &mut Tally) -> Result<()> {
     let mut command = sh::cargo();
     if sh::works("cargo", &["nextest", "--version"]) {
         command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=warn"]);
@@ -106,6 +106,8 @@ fn run_tests(wanted: &Wanted, tally: &mut Tally) -> Result<()> {
         command.args(&wanted.filters);
     }
     command.env("PORTHOLE_TEST_BINARIES", sh::target_dir().join("debug"));
+    // A test that needs one of these says that it is skipped; without the variable it fails.
+    command.env("PORTHOLE_TEST_WITHOUT", absent.join(","));
     if wanted.no_desktop {
         command.env("PORTHOLE_TEST_NO_DESKTOP", "1");
     }
@@ -161,7 +163,9 @@ impl Tally {
 /// `Summary [ 1.2s] 3 tests run: 3 passed, 1 failed, …` (nextest); anything else counts nothing.
 fn closing_line(line: &str) -> Tally {
     let line = line.trim_start();
-    if !line.starts_with("test result:") && !(line.starts_with("Summary [") && line.contains(" run: ")) {
+    let cargo = line.starts_with("test result:");
+    let nextest = line.starts_with("Summary [") && line.contains(" run: ");
+    if !cargo && !nextest {
         return Tally::default();
     }
     let before = |word: &str| {

@@ -81,3 +81,8 @@ pub fn with_trailers(data: impl Into<Bytes>, trailers: HeaderMap) -> Body {
 pub fn pattern(count: usize) -> Vec<u8> {
     (0..count).map(|index| (index % 251) as u8).collect()
 }
+
+/// What [`generated`] makes: [`pattern`] begun anew with every [`PIECE`].
+pub fn pattern_of(count: usize) -> Vec<u8> {
+    (0..count).map(|index| ((index % PIECE) % 251) as u8).collect()
+}
