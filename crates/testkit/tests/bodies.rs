@@ -55,14 +55,11 @@ async fn a_gigabyte_up_is_whole_and_leaves_memory_flat() {
     assert_eq!(world.visitor().post("/echo", body::pattern(1_000_000)).await.body, body::pattern(1_000_000));
     let before = memory(&world);
     let began = Instant::now();
-    let request =
-        world.visitor().request("POST", "/sink").header("content-length", GIB).body(body::generated(GIB));
-    let reply = within_time(
-        "a gigabyte up",
-        GIGABYTE_PATIENCE,
-        world.visitor().try_fetch(request.expect("a request")),
-    );
-    assert_eq!(reply.await.expect("an answer").text(), GIB.to_string());
+    let visitor = world.visitor();
+    let request = visitor.request("POST", "/sink").header("content-length", GIB).body(body::generated(GIB));
+    let upload = visitor.try_fetch(request.expect("a request"));
+    let reply = within_time("a gigabyte up", GIGABYTE_PATIENCE, upload).await;
+    assert_eq!(reply.expect("an answer").text(), GIB.to_string());
     report("1 GiB up", &world, before, began);
 }
 

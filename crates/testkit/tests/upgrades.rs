@@ -45,7 +45,6 @@ async fn ten_thousand_small_websocket_messages_arrive_in_order() {
         for number in 0..10_000 {
             write.send(Message::text(number.to_string())).await.expect("the socket is open");
         }
-        write
     });
     within_time("10,000 echoes", Duration::from_secs(90), async {
         for number in 0..10_000 {
