@@ -127,16 +127,35 @@ pub fn fingerprint(bytes: &[u8]) -> String {
 /// Whom a token speaks for, read without verifying it (the gateway does that): the `sub` of a JWT, or
 /// a fingerprint of anything else.
 pub fn token_subject(token: &Secret) -> String {
-    use base64::Engine as _;
-    let claims = token
-        .expose()
-        .split('.')
-        .nth(1)
-        .and_then(|payload| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).ok());
-    claims
-        .and_then(|json| serde_json::from_slice::<serde_json::Value>(&json).ok())
+    claims(token)
         .and_then(|claims| claims.get("sub")?.as_str().map(str::to_owned))
         .unwrap_or_else(|| format!("key {}", fingerprint(token.expose().as_bytes())))
+}
+
+/// What a single-label name may look like, when the token's `hosts` restrict it: `alice-*`. None when
+/// any name will do, or when it cannot be told from the token alone.
+pub fn token_name_pattern(token: &Secret) -> Option<String> {
+    let claims = claims(token)?;
+    let hosts: Vec<String> = match claims.get("hosts")? {
+        serde_json::Value::String(list) => list.split(',').map(|host| host.trim().to_owned()).collect(),
+        serde_json::Value::Array(list) => {
+            list.iter().filter_map(|host| host.as_str().map(str::to_owned)).collect()
+        }
+        _ => return None,
+    };
+    let label = |host: &String| {
+        !host.is_empty()
+            && !host.contains('.')
+            && crate::mapping::parse_name(&host.replacen('*', "x", 1)).is_ok()
+    };
+    hosts.into_iter().find(label)
+}
+
+fn claims(token: &Secret) -> Option<serde_json::Value> {
+    use base64::Engine as _;
+    let payload = token.expose().split('.').nth(1)?;
+    let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).ok()?;
+    serde_json::from_slice(&json).ok()
 }
 
 /// `bytes` random bytes as URL-safe text.
