@@ -1,14 +1,40 @@
-//! Holds the link to the gateway.
+//! Holds the link to the gateway: connects, serves, connects again.
+//!
+//! In reading order: [`connect`] (one try, with [`proxy`]) → [`session`] (one link) → the loop here →
+//! [`failure`] (every way to have no link, in words).
+
+mod connect;
+pub mod failure;
+mod proxy;
+mod session;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use porthole_link::backoff::Backoff;
+use porthole_link::control::{Hello, ToAgent};
+use porthole_link::{Link, PROTOCOL, PROTOCOL_OLDEST};
+use rand::RngExt;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::events::{Events, LinkState, MappingSet};
+use crate::events::{Event, Events, LinkState, MappingSet};
+use crate::forward::Forwarder;
 use crate::gateway_url::GatewayUrl;
 use crate::secrets::Secret;
+use crate::wake::Watcher;
+use connect::Trust;
+use failure::Failure;
+use session::{End, Shared};
+
+/// Orders waiting for the uplink: a person does not press faster.
+const ORDERS: usize = 16;
+/// A link that lived shorter did not really work: the next try waits its turn, so that a gateway
+/// which accepts and drops is not hammered.
+const WORKED: Duration = Duration::from_secs(5);
 
 /// Everything the uplink must know before its first try.
 #[derive(Debug, Clone)]
@@ -23,27 +49,233 @@ pub struct UplinkConfig {
     pub epoch: u64,
 }
 
-/// A running uplink.
+/// A running uplink. Dropping it cuts everything off; [`Uplink::drain`] is the polite way.
 #[derive(Debug)]
 pub struct Uplink {
     state: watch::Receiver<LinkState>,
-    _keep: watch::Sender<LinkState>,
+    orders: mpsc::Sender<Order>,
+    task: AbortOnDropHandle<()>,
+}
+
+/// What the owner of an uplink asks of it.
+#[derive(Debug)]
+enum Order {
+    Reconnect,
+    Leave(Instant),
+}
+
+/// A link that the gateway wants to be rid of, kept for its streams.
+#[derive(Debug)]
+struct Retired {
+    link: Link,
+    control: mpsc::Receiver<ToAgent>,
+    accepting: AbortOnDropHandle<()>,
+    until: Instant,
 }
 
 /// Starts connecting, on the current runtime.
-pub fn start(_config: UplinkConfig, _mappings: watch::Receiver<Arc<MappingSet>>, _events: Events) -> Uplink {
-    let (keep, state) = watch::channel(LinkState::default());
-    Uplink { state, _keep: keep }
+pub fn start(config: UplinkConfig, mappings: watch::Receiver<Arc<MappingSet>>, events: Events) -> Uplink {
+    let (state, seen) = watch::channel(LinkState::default());
+    let (orders, taken) = mpsc::channel(ORDERS);
+    let keeper = Keeper {
+        config,
+        mappings,
+        state,
+        orders: taken,
+        forwarder: Arc::new(Forwarder::new(events.clone())),
+        events,
+        retired: JoinSet::new(),
+    };
+    Uplink { state: seen, orders, task: AbortOnDropHandle::new(tokio::spawn(keeper.run())) }
 }
 
 impl Uplink {
     /// Gives up the present connection, if any, and tries at once.
-    pub fn reconnect(&self) {}
+    pub fn reconnect(&self) {
+        let _ = self.orders.try_send(Order::Reconnect);
+    }
 
-    /// Tells the gateway that the agent leaves, waits for streams in flight, closes.
-    pub async fn drain(self, _deadline: Duration) {}
+    /// Tells the gateway that the agent leaves, waits for streams in flight up to `deadline` (counted
+    /// from now), closes.
+    pub async fn drain(self, deadline: Duration) {
+        let until = Instant::now() + deadline;
+        if self.orders.send(Order::Leave(until)).await.is_ok() {
+            // The task keeps to the deadline itself; the rest is for closing.
+            let _ = tokio::time::timeout_at(until + WORKED, self.task).await;
+        }
+    }
 
     pub fn state(&self) -> watch::Receiver<LinkState> {
         self.state.clone()
+    }
+}
+
+/// The task behind an [`Uplink`].
+struct Keeper {
+    config: UplinkConfig,
+    mappings: watch::Receiver<Arc<MappingSet>>,
+    state: watch::Sender<LinkState>,
+    orders: mpsc::Receiver<Order>,
+    forwarder: Arc<Forwarder>,
+    events: Events,
+    retired: JoinSet<()>,
+}
+
+/// What comes after a wait or a try that was interrupted.
+enum Next {
+    Try,
+    /// Something changed: try at once, as if for the first time.
+    Afresh,
+    Leave(Instant),
+}
+
+impl Keeper {
+    async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        let mut trust = Trust::default();
+        let mut watcher = Watcher::default();
+        let mut tries = 0;
+        let mut away_since = Instant::now();
+        // The first wait is none.
+        let mut wait = backoff.next(Duration::ZERO, 0.0);
+        loop {
+            match self.wait(wait, &mut watcher).await {
+                Next::Try => {}
+                Next::Afresh => {
+                    backoff.reset();
+                    backoff.next(Duration::ZERO, 0.0);
+                }
+                Next::Leave(deadline) => return self.leave(deadline).await,
+            }
+            tries += 1;
+            self.tell(Event::Connecting { r#try: tries });
+            let set = self.mappings.borrow_and_update().clone();
+            let hello = self.hello(&set);
+            let established = tokio::select! {
+                biased;
+                established = connect::connect(&self.config, &mut trust, hello) => established,
+                order = self.orders.recv() => match order {
+                    Some(Order::Reconnect) => {
+                        wait = Duration::ZERO;
+                        continue;
+                    }
+                    Some(Order::Leave(deadline)) => return self.leave(deadline).await,
+                    None => return,
+                },
+            };
+            let failure = match established {
+                Ok(established) => {
+                    tries = 0;
+                    let since = Instant::now();
+                    self.connected(&established);
+                    let shared = Shared {
+                        forwarder: &self.forwarder,
+                        mappings: &mut self.mappings,
+                        orders: &mut self.orders,
+                        events: &self.events,
+                        watcher: &mut watcher,
+                    };
+                    let end = session::hold(established, set, shared).await;
+                    away_since = Instant::now();
+                    if since.elapsed() >= WORKED {
+                        backoff.reset();
+                    }
+                    match end {
+                        End::Lost(failure) => failure,
+                        End::Draining(retired) => {
+                            self.tell(Event::Draining);
+                            self.retired.spawn(retired.finish());
+                            backoff.reset();
+                            wait = backoff.next(Duration::ZERO, 0.0);
+                            self.state.send_replace(LinkState::Connecting);
+                            continue;
+                        }
+                        End::Reconnect => {
+                            backoff.reset();
+                            wait = backoff.next(Duration::ZERO, 0.0);
+                            self.state.send_replace(LinkState::Connecting);
+                            continue;
+                        }
+                        End::Leave(deadline) => return self.leave(deadline).await,
+                    }
+                }
+                Err(error) => failure::explain(&error, &self.config.gateway, jiff::Timestamp::now()),
+            };
+            if !failure.retry {
+                return self.refused(failure);
+            }
+            wait = backoff.next(away_since.elapsed(), rand::rng().random());
+            self.disconnected(&failure, wait);
+        }
+    }
+
+    fn hello(&self, set: &MappingSet) -> Hello {
+        Hello {
+            protocol: PROTOCOL,
+            protocol_oldest: PROTOCOL_OLDEST,
+            agent_version: env!("CARGO_PKG_VERSION").into(),
+            agent_id: self.config.agent_id.clone(),
+            epoch: self.config.epoch,
+            revision: set.revision,
+            mappings: set.mappings.iter().map(|served| served.wire.clone()).collect(),
+        }
+    }
+
+    async fn wait(&mut self, wait: Duration, watcher: &mut Watcher) -> Next {
+        if wait.is_zero() {
+            return Next::Try;
+        }
+        tokio::select! {
+            biased;
+            order = self.orders.recv() => match order {
+                Some(Order::Reconnect) => Next::Afresh,
+                Some(Order::Leave(deadline)) => Next::Leave(deadline),
+                None => Next::Leave(Instant::now()),
+            },
+            () = tokio::time::sleep(wait) => Next::Try,
+            _ = watcher.changed() => Next::Afresh,
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    fn connected(&self, established: &connect::Established) {
+        let session_id = established.welcome.session_id.clone();
+        let gateway_version = established.welcome.gateway_version.clone();
+        let latency = established.link.latency();
+        tracing::info!(session = %session_id, gateway = %self.config.gateway, "connected to the gateway");
+        self.state.send_replace(LinkState::Connected {
+            session_id: session_id.clone(),
+            gateway_version: gateway_version.clone(),
+            latency,
+        });
+        self.tell(Event::Connected { session_id, gateway_version, latency });
+    }
+
+    fn disconnected(&self, failure: &Failure, wait: Duration) {
+        let Failure { code, message, .. } = failure.clone();
+        tracing::info!(%code, retry_in = ?wait, "no link: {message}");
+        self.state.send_replace(LinkState::Waiting { code: code.clone(), message: message.clone() });
+        self.tell(Event::Disconnected { code, message, retry_in: Some(wait) });
+    }
+
+    fn refused(&self, failure: Failure) {
+        let Failure { code, message, .. } = failure;
+        tracing::warn!(%code, "the link was refused for good: {message}");
+        self.state.send_replace(LinkState::Refused { code: code.clone(), message: message.clone() });
+        self.tell(Event::Refused { code, message });
+    }
+
+    /// The end: streams of retired links and their tasks finish by the deadline.
+    async fn leave(mut self, deadline: Instant) {
+        self.tell(Event::Draining);
+        let _ = tokio::time::timeout_at(deadline, async {
+            while self.retired.join_next().await.is_some() {}
+            self.forwarder.finished().await;
+        })
+        .await;
+        self.state.send_replace(LinkState::Closed);
     }
 }

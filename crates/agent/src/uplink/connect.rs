@@ -1,0 +1,162 @@
+//! One try to get a link: address, proxy, TLS, WebSocket, hello.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, DATE, LOCATION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
+use porthole_link::control::{Hello, ToAgent, Welcome};
+use porthole_link::driver::websocket_config;
+use porthole_link::{Link, SUBPROTOCOL, agent_handshake};
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::client_async_with_config;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, handshake::client::Request};
+
+use super::UplinkConfig;
+use super::failure::{Answer, ConnectError};
+use super::proxy;
+use crate::{dial, tls};
+
+/// From the first SYN (to the gateway or the proxy before it) to a TCP connection.
+const DIAL_TIME: Duration = Duration::from_secs(10);
+/// For everything before the hello: a proxy's answer, TLS, the WebSocket handshake.
+const OPENING_TIME: Duration = Duration::from_secs(20);
+/// Bytes the kernel may hold unsent. A long queue there would undo the link's fair output; two batches
+/// keep the wire busy.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_BYTES: u32 = 128 * 1024;
+/// Bytes of an error body that are read as JSON.
+const ANSWER_BYTES: usize = 16 * 1024;
+
+/// A link that the gateway welcomed.
+#[derive(Debug)]
+pub struct Established {
+    pub link: Link,
+    pub welcome: Welcome,
+    pub control: mpsc::Receiver<ToAgent>,
+}
+
+/// What is made once and used by each try.
+#[derive(Debug, Default)]
+pub struct Trust(Option<Arc<ClientConfig>>);
+
+impl Trust {
+    /// Reads the system's authorities when first needed; off the runtime, it takes a while.
+    async fn config(&mut self, config: &UplinkConfig) -> Result<Arc<ClientConfig>, ConnectError> {
+        if let Some(made) = &self.0 {
+            return Ok(made.clone());
+        }
+        let ca_file = config.ca_file.clone();
+        let made = tokio::task::spawn_blocking(move || tls::verifying(ca_file.as_deref()))
+            .await
+            .map_err(|error| ConnectError::Tls(std::io::Error::other(error)))??;
+        self.0 = Some(made.clone());
+        Ok(made)
+    }
+}
+
+/// Tries once.
+pub async fn connect(
+    config: &UplinkConfig,
+    trust: &mut Trust,
+    hello: Hello,
+) -> Result<Established, ConnectError> {
+    let request = request(config)?;
+    let opening = tokio::time::timeout(OPENING_TIME, async {
+        let stream = dial_gateway(config).await?;
+        if !config.gateway.secure {
+            return Ok(Opened::Plain(websocket(request, stream).await?));
+        }
+        let settings = trust.config(config).await?;
+        let name = ServerName::try_from(config.gateway.host.clone())
+            .map_err(|error| ConnectError::Tls(std::io::Error::other(error)))?;
+        let stream = TlsConnector::from(settings).connect(name, stream).await.map_err(|error| {
+            // What is trusted may change while we try: an administrator installs the missing authority.
+            trust.0 = None;
+            ConnectError::Tls(error)
+        })?;
+        Ok(Opened::Tls(Box::new(websocket(request, stream).await?)))
+    });
+    let opened: Result<Opened, ConnectError> = opening.await.unwrap_or(Err(ConnectError::Timeout));
+    let opened = opened?;
+    let (link, welcome, control) = match opened {
+        Opened::Plain(socket) => agent_handshake(socket, hello).await?,
+        Opened::Tls(socket) => agent_handshake(*socket, hello).await?,
+    };
+    Ok(Established { link, welcome, control })
+}
+
+enum Opened {
+    Plain(porthole_link::Socket<TcpStream>),
+    Tls(Box<porthole_link::Socket<tokio_rustls::client::TlsStream<TcpStream>>>),
+}
+
+async fn dial_gateway(config: &UplinkConfig) -> Result<TcpStream, ConnectError> {
+    let gateway = &config.gateway;
+    let stream = match proxy::choose(|name| std::env::var(name).ok(), gateway)? {
+        Some(proxy) => {
+            tracing::debug!(%proxy, "reaching the gateway through a proxy");
+            proxy.connect(gateway, DIAL_TIME).await?
+        }
+        None => {
+            let addresses = dial::resolve(&gateway.host, gateway.port).await.map_err(ConnectError::Dial)?;
+            dial::connect(&addresses, DIAL_TIME).await.map_err(ConnectError::Dial)?
+        }
+    };
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES) {
+        tracing::debug!(%error, "the kernel's send queue cannot be kept short");
+    }
+    Ok(stream)
+}
+
+fn request(config: &UplinkConfig) -> Result<Request, ConnectError> {
+    let bad = |error: tungstenite::Error| ConnectError::WebSocket(error.to_string());
+    let mut request = config.gateway.tunnel().into_client_request().map_err(bad)?;
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", config.token.expose()))
+        .map_err(|_| ConnectError::TokenText)?;
+    bearer.set_sensitive(true);
+    let fields = request.headers_mut();
+    fields.insert(AUTHORIZATION, bearer);
+    fields.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    fields.insert(USER_AGENT, HeaderValue::from_static(concat!("porthole/", env!("CARGO_PKG_VERSION"))));
+    Ok(request)
+}
+
+async fn websocket<IO>(request: Request, stream: IO) -> Result<porthole_link::Socket<IO>, ConnectError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    match client_async_with_config(request, stream, Some(websocket_config())).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(tungstenite::Error::Http(response)) => Err(ConnectError::Answer(read_answer(&response))),
+        Err(error) => Err(ConnectError::WebSocket(error.to_string())),
+    }
+}
+
+fn read_answer(response: &http::Response<Option<Vec<u8>>>) -> Answer {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Problem {
+        code: Option<String>,
+        message: Option<String>,
+    }
+    let field = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let body = response.body().as_deref().unwrap_or_default();
+    let body = &body[..body.len().min(ANSWER_BYTES)];
+    let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+    let code = field("porthole-error").or(problem.code.clone().filter(|code| code.starts_with("token-")));
+    Answer {
+        status: response.status().as_u16(),
+        location: field(LOCATION.as_str()),
+        date: field(DATE.as_str()),
+        message: problem.message.filter(|_| code.is_some()),
+        code,
+    }
+}

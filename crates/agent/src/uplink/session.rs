@@ -1,0 +1,193 @@
+//! One link from its welcome to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use porthole_link::Link;
+use porthole_link::control::{MappingResult, ToAgent, ToGateway};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::connect::Established;
+use super::failure::{Failure, link_lost};
+use super::{Order, Retired};
+use crate::events::{Event, Events, MappingSet};
+use crate::forward::{Forwarder, Routes};
+use crate::wake::{Change, Watcher};
+
+/// How long a link may take to show a sign of life after sleep or a network change.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// The longest a link that the gateway wants to be rid of is kept for its streams.
+const RETIREMENT: Duration = Duration::from_secs(60);
+
+/// Why a session is over.
+pub enum End {
+    Lost(Failure),
+    /// The gateway leaves; its link goes on until its streams are done.
+    Draining(Retired),
+    /// Somebody asked for a new connection.
+    Reconnect,
+    /// We leave, by this deadline.
+    Leave(Instant),
+}
+
+/// Everything a session shares with what comes before and after it.
+pub struct Shared<'a> {
+    pub forwarder: &'a Arc<Forwarder>,
+    pub mappings: &'a mut watch::Receiver<Arc<MappingSet>>,
+    pub orders: &'a mut mpsc::Receiver<Order>,
+    pub events: &'a Events,
+    pub watcher: &'a mut Watcher,
+}
+
+/// Serves a link's streams until something ends it. `set` is what the hello announced.
+pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared<'_>) -> End {
+    let Established { link, welcome, mut control } = established;
+    let Shared { forwarder, mappings, orders, events, watcher } = shared;
+    let (routes, current) = watch::channel(Arc::new(forwarder.routes(&set)));
+    let accepting = AbortOnDropHandle::new(tokio::spawn(accept(link.clone(), current, forwarder.clone())));
+    tell(events, welcome.results);
+    let mut revision = set.revision;
+    let mut newest = routes.borrow().clone();
+    // Dropping it ends the check: the link is then over anyway.
+    let mut _checking = None;
+    loop {
+        tokio::select! {
+            biased;
+            error = link.closed() => return End::Lost(link_lost(&error)),
+            message = control.recv() => match message {
+                Some(ToAgent::Mapped { revision: answered, results }) => {
+                    if answered == revision {
+                        routes.send_replace(newest.clone());
+                    }
+                    tell(events, results);
+                }
+                Some(ToAgent::Draining { deadline_ms }) => {
+                    let within = Duration::from_millis(deadline_ms).min(RETIREMENT);
+                    return End::Draining(Retired { link, control, accepting, until: Instant::now() + within });
+                }
+                // A refusal ends the link, which tells it as the reason; the rest is answered below us.
+                Some(_) => {}
+                None => return End::Lost(link_lost(&link.closed().await)),
+            },
+            order = orders.recv() => match order {
+                Some(Order::Reconnect) => {
+                    link.close();
+                    return End::Reconnect;
+                }
+                Some(Order::Leave(deadline)) => {
+                    leave(&link, &mut control, deadline).await;
+                    return End::Leave(deadline);
+                }
+                None => {
+                    link.close();
+                    return End::Leave(Instant::now());
+                }
+            },
+            Ok(()) = mappings.changed() => {
+                let set = mappings.borrow_and_update().clone();
+                revision = set.revision;
+                newest = Arc::new(forwarder.routes(&set));
+                // Numbers of the set before stay until the gateway has the new one.
+                let mut both = Routes::clone(&routes.borrow());
+                both.add(&newest);
+                routes.send_replace(Arc::new(both));
+                if !link.send_control(&announcement(&set)) {
+                    link.close();
+                }
+            }
+            change = watcher.changed() => {
+                tracing::debug!(?change, "looking whether the link is alive");
+                if change == Change::Woke {
+                    tracing::info!("the computer woke up: checking the link");
+                }
+                _checking = Some(AbortOnDropHandle::new(tokio::spawn(check(link.clone()))));
+            }
+        }
+    }
+}
+
+/// Closes a link that shows no sign of life.
+async fn check(link: Link) {
+    if !link.alive(SIGN_OF_LIFE).await {
+        link.close();
+    }
+}
+
+fn announcement(set: &MappingSet) -> ToGateway {
+    let mappings = set.mappings.iter().map(|served| served.wire.clone()).collect();
+    ToGateway::Mappings { revision: set.revision, mappings }
+}
+
+/// Takes streams off the link and hands each on with the mappings of that moment.
+async fn accept(link: Link, mut current: watch::Receiver<Arc<Routes>>, forwarder: Arc<Forwarder>) {
+    let mut routes = current.borrow_and_update().clone();
+    while let Some(incoming) = link.accept().await {
+        if current.has_changed().unwrap_or(false) {
+            routes = current.borrow_and_update().clone();
+        }
+        forwarder.forward(&routes, incoming);
+    }
+}
+
+/// Tells what became of each mapping.
+fn tell(events: &Events, results: Vec<MappingResult>) {
+    for MappingResult { id, public_url, code, message } in results {
+        let _ = events.send(match (public_url, code) {
+            (Some(public_url), None) => Event::MappingLive { id, public_url },
+            (_, code) => Event::MappingRefused {
+                id,
+                code: code.unwrap_or_else(|| "refused".into()),
+                message: message.unwrap_or_else(|| "The gateway refused the mapping.".into()),
+            },
+        });
+    }
+}
+
+/// Says goodbye and waits for the streams in flight.
+async fn leave(link: &Link, control: &mut mpsc::Receiver<ToAgent>, deadline: Instant) {
+    let left = deadline.saturating_duration_since(Instant::now());
+    link.send_control(&ToGateway::Draining { deadline_ms: left.as_millis() as u64 });
+    let served = async {
+        loop {
+            // Streams the gateway opened before it read our goodbye arrive within a round trip.
+            let reached = link.alive(SIGN_OF_LIFE).await;
+            link.idle().await;
+            if !reached || link.streams() == 0 {
+                break;
+            }
+        }
+    };
+    let drained = async { while control.recv().await.is_some() {} };
+    let _ = tokio::time::timeout_at(deadline, async {
+        tokio::select! {
+            () = served => {}
+            _ = link.closed() => {}
+            // Never ends before the link does; it only keeps the queue empty.
+            () = drained => {}
+        }
+    })
+    .await;
+    link.close();
+    // What is queued still goes out; the link bounds that by itself.
+    let _ = tokio::time::timeout(SIGN_OF_LIFE, link.closed()).await;
+}
+
+impl Retired {
+    /// Keeps the old link until its streams are done, it breaks or its time is over.
+    pub async fn finish(self) {
+        let Self { link, mut control, accepting, until } = self;
+        let drained = async { while control.recv().await.is_some() {} };
+        let _ = tokio::time::timeout_at(until, async {
+            tokio::select! {
+                () = link.idle() => {}
+                _ = link.closed() => {}
+                () = drained => {}
+            }
+        })
+        .await;
+        link.close();
+        drop(accepting);
+    }
+}

@@ -1,0 +1,131 @@
+//! Notices that the computer slept or that its network changed.
+//!
+//! Both only mean “look again now”: a false alarm costs one ping.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::time::{Duration, Instant};
+
+/// How often is looked. A second, because names are to be back two seconds after the network is.
+const LOOK: Duration = Duration::from_secs(1);
+/// Time that passed without this process by which it must have slept. Above what a clock adjustment
+/// or a busy machine makes of a second.
+const SLEPT: Duration = Duration::from_secs(3);
+
+/// What was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The computer slept, or this process was stopped for a while.
+    Woke,
+    /// Addresses or routes are others than before.
+    Network,
+}
+
+/// Watches for a [`Change`]; look with [`Watcher::changed`].
+#[derive(Debug)]
+pub struct Watcher {
+    /// Stands still while the computer sleeps.
+    awake: Instant,
+    /// Goes on while it sleeps.
+    always: Duration,
+    network: u64,
+}
+
+impl Default for Watcher {
+    fn default() -> Self {
+        Self { awake: Instant::now(), always: always(), network: network() }
+    }
+}
+
+impl Watcher {
+    /// Resolves at the next change. Cancel safe: what happens between two calls is noticed by the
+    /// later one.
+    pub async fn changed(&mut self) -> Change {
+        loop {
+            let awake = Instant::now();
+            let always = always();
+            let woke = slept(awake - self.awake, always.saturating_sub(self.always), LOOK);
+            (self.awake, self.always) = (awake, always);
+            let network = network();
+            if std::mem::replace(&mut self.network, network) != network {
+                return Change::Network;
+            }
+            if woke {
+                return Change::Woke;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// Decides whether time passed that this process did not live through, from how far two clocks went
+/// where the next look was due after `due`.
+fn slept(awake: Duration, always: Duration, due: Duration) -> bool {
+    always > awake + SLEPT || awake > due * 10
+}
+
+/// A clock that goes on during sleep.
+#[cfg(target_os = "linux")]
+fn always() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+/// A clock that goes on during sleep; it may also be set, which costs a ping.
+#[cfg(not(target_os = "linux"))]
+fn always() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A number that changes with the computer's addresses and routes.
+fn network() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if cfg!(target_os = "linux") {
+        for file in ["/proc/net/route", "/proc/net/if_inet6", "/proc/net/fib_trie"] {
+            std::fs::read(file).unwrap_or_default().hash(&mut hasher);
+        }
+    } else {
+        for (from, to) in [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")] {
+            source_address(from, to).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}
+
+/// The address this computer would speak from; nothing is sent (the destinations are examples'
+/// addresses, RFC 5737 and 3849).
+fn source_address(from: &str, to: &str) -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind(from).ok()?;
+    socket.connect(to).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn sleep_is_told_from_a_busy_moment() {
+        assert!(!slept(SECOND, SECOND, SECOND));
+        assert!(!slept(SECOND * 2, SECOND * 2, SECOND));
+        assert!(!slept(SECOND, SECOND * 4, SECOND));
+        assert!(slept(SECOND, SECOND * 4 + Duration::from_millis(1), SECOND));
+        assert!(slept(SECOND, SECOND * 3600, SECOND));
+        assert!(slept(SECOND * 11, SECOND * 11, SECOND), "the process itself was stopped");
+    }
+
+    #[test]
+    fn a_network_left_alone_looks_the_same() {
+        assert_eq!(network(), network());
+        assert!(source_address("0.0.0.0:0", "127.0.0.1:9").is_some_and(|ip| ip.is_loopback()));
+    }
+
+    #[tokio::test]
+    async fn an_undisturbed_second_is_no_change() {
+        let mut watcher = Watcher::default();
+        let quiet = tokio::time::timeout(Duration::from_millis(50), watcher.changed()).await;
+        assert!(quiet.is_err(), "{quiet:?}");
+    }
+}
