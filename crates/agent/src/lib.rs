@@ -8,8 +8,12 @@
 //! ([`paths`], [`config`], [`secrets`], [`store`]); what runs ([`engine`], [`door`], [`trial`],
 //! [`uplink`], [`forward`]); the command line ([`cli`]).
 
+pub mod config;
+pub mod door;
+pub mod engine;
 pub mod events;
 pub mod dial;
+pub mod fields;
 pub mod forward;
 pub mod gateway_url;
 pub mod lock;
@@ -20,4 +24,6 @@ pub mod secrets;
 pub mod store;
 pub mod target;
 pub mod tls;
+pub mod trial;
 pub mod uplink;
+pub mod wake;

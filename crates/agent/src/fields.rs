@@ -1,0 +1,226 @@
+//! A mapping's settings as people write them, on a command line or in the file: one list for both.
+
+use porthole_link::control::Match;
+use serde::Deserialize;
+
+use crate::mapping::{
+    MappingError, MappingSpec, parse_basic_auth, parse_cidr, parse_condition, parse_host, parse_name,
+    parse_path, parse_timeout,
+};
+use crate::secrets::SecretError;
+use crate::target::Scheme;
+
+/// `on` or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// Everything but the target. What is absent leaves the mapping as it is; an empty text clears.
+#[derive(Debug, Clone, Default, clap::Args, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MappingFields {
+    /// Name under the gateway's domain: `shop` becomes https://shop.tunnel.example.com
+    #[arg(long, value_name = "NAME", env = "PORTHOLE_NAME")]
+    pub name: Option<String>,
+    /// Full public host name instead of a name, perhaps *.example.com
+    #[arg(long, value_name = "HOST", env = "PORTHOLE_HOST")]
+    pub host: Option<String>,
+    /// Only requests under this path prefix; without name and host: on the gateway's own host
+    #[arg(long, value_name = "PATH", env = "PORTHOLE_PATH")]
+    pub path: Option<String>,
+    /// Take the path prefix away before the request reaches the service
+    #[arg(long, value_name = "BOOL", env = "PORTHOLE_STRIP_PREFIX",
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub strip_prefix: Option<bool>,
+    /// Host, Origin and X-Forwarded-Host as the service sees them: preserve, rewrite, or a value
+    #[arg(long, value_name = "preserve|rewrite|VALUE", env = "PORTHOLE_HOST_HEADER")]
+    pub host_header: Option<String>,
+    /// Ask visitors for this user and password (repeatable; also file:…, env:…, exec:…)
+    #[arg(long, value_name = "USER:PASSWORD", env = "PORTHOLE_BASIC_AUTH", hide_env_values = true)]
+    pub basic_auth: Vec<String>,
+    /// Only visitors from this address or network (repeatable, or with commas)
+    #[arg(long, value_name = "CIDR", env = "PORTHOLE_ALLOW_IP", value_delimiter = ',')]
+    pub allow_ip: Vec<String>,
+    /// No visitors from this address or network (repeatable, or with commas)
+    #[arg(long, value_name = "CIDR", env = "PORTHOLE_DENY_IP", value_delimiter = ',')]
+    pub deny_ip: Vec<String>,
+    /// Only requests with this header (repeatable)
+    #[arg(long, value_name = "NAME[=VALUE]", env = "PORTHOLE_MATCH_HEADER")]
+    pub match_header: Vec<String>,
+    /// Only requests with this query parameter (repeatable)
+    #[arg(long, value_name = "NAME[=VALUE]", env = "PORTHOLE_MATCH_QUERY")]
+    pub match_query: Vec<String>,
+    /// Only requests with this cookie (repeatable)
+    #[arg(long, value_name = "NAME[=VALUE]", env = "PORTHOLE_MATCH_COOKIE")]
+    pub match_cookie: Vec<String>,
+    /// Accept any certificate from an https:// service
+    #[arg(long, value_name = "BOOL", env = "PORTHOLE_INSECURE",
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub insecure: Option<bool>,
+    /// How long the service may take until the first byte of its answer [default: 120s]
+    #[arg(long, value_name = "DURATION", env = "PORTHOLE_TIMEOUT")]
+    pub timeout: Option<String>,
+    /// Keep exchanges for inspection [default: on]
+    #[arg(long, value_name = "on|off", env = "PORTHOLE_INSPECT")]
+    pub inspect: Option<Switch>,
+}
+
+/// The keys that a mapping in the file may have, in the order of the documentation.
+pub const FILE_KEYS: &[&str] = &[
+    "target",
+    "id",
+    "enabled",
+    "remote_port",
+    "name",
+    "host",
+    "path",
+    "strip_prefix",
+    "host_header",
+    "basic_auth",
+    "allow_ip",
+    "deny_ip",
+    "match_header",
+    "match_query",
+    "match_cookie",
+    "insecure",
+    "timeout",
+    "inspect",
+];
+
+/// Why the settings do not make a mapping.
+#[derive(Debug, thiserror::Error)]
+pub enum FieldsError {
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl MappingFields {
+    /// Puts the settings onto a mapping. Passwords are hashed here (about 20 ms each).
+    pub fn apply(&self, spec: &mut MappingSpec) -> Result<(), FieldsError> {
+        if let Some(name) = &self.name {
+            spec.name = unless_empty(name, parse_name)?;
+            if spec.name.is_some() && self.host.is_none() {
+                spec.host = None;
+            }
+        }
+        if let Some(host) = &self.host {
+            spec.host = unless_empty(host, parse_host)?;
+            if spec.host.is_some() && self.name.is_none() {
+                spec.name = None;
+            }
+        }
+        if let Some(path) = &self.path {
+            spec.path = unless_empty(path, parse_path)?.flatten();
+        }
+        if let Some(strip) = self.strip_prefix {
+            spec.strip_prefix = strip;
+        }
+        if let Some(header) = &self.host_header {
+            spec.host_header = header.parse().map_err(MappingError::from)?;
+        }
+        if !self.basic_auth.is_empty() {
+            spec.policy.basic_auth = each(&self.basic_auth, |text| {
+                let secret = crate::secrets::resolve(text)?;
+                Ok::<_, FieldsError>(parse_basic_auth(secret.expose())?)
+            })?;
+        }
+        if !self.allow_ip.is_empty() {
+            spec.policy.allow_ip = each(&self.allow_ip, parse_cidr)?;
+        }
+        if !self.deny_ip.is_empty() {
+            spec.policy.deny_ip = each(&self.deny_ip, parse_cidr)?;
+        }
+        self.apply_matches(spec)?;
+        if let Some(insecure) = self.insecure {
+            spec.allow_invalid_certs = insecure;
+        }
+        if let Some(timeout) = &self.timeout {
+            spec.timeout_ms = parse_timeout(timeout)?;
+        }
+        if let Some(inspect) = self.inspect {
+            spec.inspect = inspect == Switch::On;
+        }
+        if spec.target.scheme == Scheme::Tcp && self.strip_prefix == Some(true) {
+            return Err(MappingError::HttpOnly("stripping a path prefix").into());
+        }
+        Ok(spec.check()?)
+    }
+
+    fn apply_matches(&self, spec: &mut MappingSpec) -> Result<(), MappingError> {
+        if !self.match_header.is_empty() {
+            spec.matches.retain(|condition| !matches!(condition, Match::Header { .. }));
+            let more = each(&self.match_header, parse_condition)?;
+            spec.matches.extend(more.into_iter().map(|(name, value)| Match::Header { name, value }));
+        }
+        if !self.match_query.is_empty() {
+            spec.matches.retain(|condition| !matches!(condition, Match::Query { .. }));
+            let more = each(&self.match_query, parse_condition)?;
+            spec.matches.extend(more.into_iter().map(|(name, value)| Match::Query { name, value }));
+        }
+        if !self.match_cookie.is_empty() {
+            spec.matches.retain(|condition| !matches!(condition, Match::Cookie { .. }));
+            let more = each(&self.match_cookie, parse_condition)?;
+            spec.matches.extend(more.into_iter().map(|(name, value)| Match::Cookie { name, value }));
+        }
+        Ok(())
+    }
+}
+
+fn unless_empty<T, E>(text: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<Option<T>, E> {
+    if text.trim().is_empty() { Ok(None) } else { parse(text).map(Some) }
+}
+
+fn each<T, E>(texts: &[String], parse: impl Fn(&str) -> Result<T, E>) -> Result<Vec<T>, E> {
+    texts.iter().filter(|text| !text.trim().is_empty()).map(|text| parse(text)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> MappingSpec {
+        MappingSpec::new("a".into(), "3000".parse().unwrap())
+    }
+
+    #[test]
+    fn an_absent_field_changes_nothing_and_an_empty_one_clears() {
+        let mut spec = spec();
+        let set = MappingFields {
+            name: Some("Shop".into()),
+            allow_ip: vec!["10.0.0.1".into()],
+            ..Default::default()
+        };
+        set.apply(&mut spec).unwrap();
+        MappingFields::default().apply(&mut spec).unwrap();
+        assert_eq!((spec.name.as_deref(), spec.policy.allow_ip.len()), (Some("shop"), 1));
+        let clear =
+            MappingFields { name: Some(String::new()), allow_ip: vec![String::new()], ..Default::default() };
+        clear.apply(&mut spec).unwrap();
+        assert_eq!((spec.name, spec.policy.allow_ip.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_host_takes_the_place_of_a_name_but_both_at_once_are_refused() {
+        let mut spec = spec();
+        spec.name = Some("shop".into());
+        let host = MappingFields { host: Some("shop.example.com".into()), ..Default::default() };
+        host.apply(&mut spec).unwrap();
+        assert_eq!(spec.name, None);
+        let both = MappingFields { name: Some("shop".into()), ..host };
+        assert!(both.apply(&mut spec).is_err());
+    }
+
+    #[test]
+    fn what_needs_http_is_refused_for_tcp() {
+        let mut spec = MappingSpec::new("a".into(), crate::target::Target::parse_tcp("5432").unwrap());
+        let password = MappingFields { basic_auth: vec!["a:b".into()], ..Default::default() };
+        assert!(password.apply(&mut spec.clone()).is_err());
+        let lists = MappingFields { deny_ip: vec!["::/0".into()], ..Default::default() };
+        lists.apply(&mut spec).unwrap();
+    }
+}
