@@ -18,6 +18,8 @@ pub struct Gateway {
     pub address: SocketAddr,
     /// As it says it itself.
     pub public_url: String,
+    /// Whether agents connect over TLS.
+    pub tls: bool,
     home: TempDir,
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
@@ -80,6 +82,7 @@ impl GatewayBuilder {
             process,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: String::new(),
+            tls: false,
             home: self.home,
             arguments,
             environment: self.environment,
@@ -105,7 +108,8 @@ impl Gateway {
 
     /// What an agent on this computer connects to.
     pub fn url(&self) -> String {
-        format!("http://localhost:{}", self.port())
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://localhost:{}", self.port())
     }
 
     /// Its data folder.

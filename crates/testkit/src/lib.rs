@@ -10,6 +10,7 @@
 pub mod wait;
 
 pub mod binaries;
+pub mod certificates;
 pub mod node;
 pub mod process;
 

@@ -29,6 +29,7 @@ pub struct WorldBuilder {
     agent_arguments: Vec<OsString>,
     agent_environment: Vec<(String, String)>,
     token_arguments: Vec<String>,
+    tls: bool,
 }
 
 impl WorldBuilder {
@@ -61,6 +62,12 @@ impl WorldBuilder {
         self
     }
 
+    /// The agent connects to the gateway over TLS.
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
     /// Further arguments of `token create`.
     pub fn token_args(mut self, arguments: &[&str]) -> Self {
         self.token_arguments.extend(arguments.iter().map(|word| (*word).to_owned()));
@@ -73,7 +80,8 @@ impl WorldBuilder {
             Some(service) => service,
             None => LocalService::sample().await,
         };
-        let gateway = self.gateway.start().await;
+        let mut gateway = self.gateway.start().await;
+        gateway.tls = self.tls;
         let more: Vec<&str> = self.token_arguments.iter().map(String::as_str).collect();
         let token = gateway.token("tester", &more).await;
         let target = match self.scheme {
