@@ -102,16 +102,17 @@ impl Listener<'_> {
             sniff.look(&first.data);
         }
         traffic.response_data(&first.data);
-        let more_follows = first.rest.is_some() || !matches!(first.end, Some(None));
-        self.send.send_head(&head, first.data, !more_follows).map_err(gone)?;
+        let whole = first.rest.is_none() && matches!(first.end, Ending::Plain);
+        self.send.send_head(&head, first.data, whole).map_err(gone)?;
         if let Some(rest) = first.rest {
             traffic.response_data(&rest);
             self.send.send(rest).await.map_err(gone)?;
         }
         match first.end {
-            Some(None) if !more_follows => {}
-            Some(trailers) => self.send.end(trailers.as_ref()).map_err(gone)?,
-            None => self.rest(read, traffic, sniffing.then_some(&mut sniff)).await?,
+            Ending::Plain if whole => {}
+            Ending::Plain => self.send.end(None).map_err(gone)?,
+            Ending::WithTrailers(trailers) => self.send.end(Some(&trailers)).map_err(gone)?,
+            Ending::NotYet => self.rest(read, traffic, sniffing.then_some(&mut sniff)).await?,
         }
         if sniffing {
             sniff.decide();
@@ -156,7 +157,7 @@ impl Listener<'_> {
 
     /// What of the body came together with the head, small pieces joined.
     fn first_piece(&mut self) -> Result<FirstPiece, Trouble> {
-        let mut first = FirstPiece { data: Bytes::new(), rest: None, end: None };
+        let mut first = FirstPiece { data: Bytes::new(), rest: None, end: Ending::NotYet };
         while first.rest.is_none() {
             match self.reader.read(self.input)? {
                 Some(Event::Data(data)) if first.data.is_empty() => {
@@ -170,7 +171,7 @@ impl Listener<'_> {
                 }
                 Some(Event::Data(data)) => first.rest = Some(data),
                 Some(Event::End(trailers)) => {
-                    first.end = Some(trailers);
+                    first.end = trailers.map_or(Ending::Plain, Ending::WithTrailers);
                     break;
                 }
                 Some(Event::Head(..)) | None => break,
@@ -246,12 +247,18 @@ impl Listener<'_> {
     }
 }
 
+/// Whether a body's end was seen with its first piece.
+enum Ending {
+    NotYet,
+    Plain,
+    WithTrailers(Fields),
+}
+
 struct FirstPiece {
     data: Bytes,
     /// What does not fit beside a head.
     rest: Option<Bytes>,
-    /// Set when the body's end came as well, with its trailers.
-    end: Option<Option<Fields>>,
+    end: Ending,
 }
 
 /// The beginning of a refusal that may be a development server's.

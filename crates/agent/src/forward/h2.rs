@@ -96,6 +96,9 @@ pub async fn exchange(record: &mut Record, visitor: Visitor<'_>) -> Result<(), F
     let pool = record.route.pool.clone();
     let Visitor { send, recv, data, ended, public, .. } = visitor;
     record.traffic.request_data(&data);
+    if ended {
+        record.traffic.request_ended();
+    }
     let (pieces, body) = RequestBody::new(data, ended);
     let mut request = http::Request::new(body);
     translate_request(&record.head, &mut request)?;
@@ -259,6 +262,7 @@ async fn upload(pieces: Option<mpsc::Sender<Piece>>, recv: &mut RecvHalf, traffi
                 Piece::Data(data)
             }
             Ok(Item::End(trailers)) => {
+                traffic.request_ended();
                 let trailers = trailers.map(|fields| header_map(&fields)).unwrap_or_default();
                 let end = if trailers.is_empty() { Piece::End } else { Piece::Trailers(trailers) };
                 return match pieces.send(end).await {

@@ -6,7 +6,6 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
 use porthole_http1::{BodyWriter, Framing, RequestHead, ResponseHead, set_framing, write_request_head};
@@ -20,10 +19,6 @@ use super::record::Record;
 use super::relay;
 use super::rewrite::PublicOrigin;
 use super::upload::{UpEnd, upload};
-
-/// How long the rest of a request may still be carried once its answer is complete. The gateway drains
-/// an unread body for 2 s at most; this only bounds one that forgets to.
-const AFTERMATH: Duration = Duration::from_secs(10);
 
 /// The link's side of an exchange.
 #[derive(Debug)]
@@ -134,6 +129,9 @@ async fn attempt(
     if whole {
         body.end(None, output).map_err(ForwardError::from)?;
     }
+    if visitor.ended {
+        record.traffic.request_ended();
+    }
     reader.expect(&record.head.method);
     let public = visitor.public.as_ref();
     let recv = if whole { None } else { Some(&mut *visitor.recv) };
@@ -189,7 +187,7 @@ where
         Answer::Switched(_) => Err(bad("it changed protocols before it had the request")),
         Answer::Complete { reusable } => {
             if sent.is_none() {
-                sent = tokio::time::timeout(AFTERMATH, up).await.ok();
+                sent = tokio::time::timeout(super::AFTERMATH, up).await.ok();
             }
             let clean = reusable && matches!(sent, Some(UpEnd::Complete));
             Ok(if clean { Finish::Kept } else { Finish::Spent })

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use porthole_http1::{Fields, RequestHead, Version};
 use porthole_link::stream::Incoming;
-use porthole_link::{ResetCode, StreamKind};
+use porthole_link::{Item, RecvHalf, ResetCode, StreamKind};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::events::{Events, MappingSet};
@@ -36,6 +36,10 @@ use route::Route;
 
 /// How often idle connections are looked at; they may live that much longer than their time.
 const SWEEP: Duration = Duration::from_secs(10);
+
+/// How long the rest of a request may still be carried once its answer is complete. The gateway drains
+/// an unread body for 2 s at most; this only bounds one that forgets to.
+const AFTERMATH: Duration = Duration::from_secs(10);
 
 type Pools = Mutex<HashMap<(Target, bool), Arc<Pool>>>;
 
@@ -70,7 +74,9 @@ impl Forwarder {
                 tokio::time::sleep(SWEEP).await;
                 let pools: Vec<_> =
                     swept.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-                pools.iter().for_each(|pool| pool.sweep());
+                for pool in pools {
+                    pool.sweep();
+                }
             }
         });
         Self {
@@ -158,5 +164,16 @@ async fn run(route: Arc<Route>, incoming: Incoming) {
         }
         send.reset(error.reset_code());
     }
+    let unread = result.is_ok() && !record.traffic.has_request_ended();
     record.finish(&result);
+    drop(record);
+    if unread {
+        // Dropping the stream now would reset it, and with it what is still queued of the answer.
+        let _ = tokio::time::timeout(AFTERMATH, discard(&mut recv)).await;
+    }
+}
+
+/// Reads the rest of a request that its service did not want.
+async fn discard(recv: &mut RecvHalf) {
+    while matches!(recv.recv().await, Ok(Item::Data(_))) {}
 }

@@ -114,7 +114,6 @@ impl Pool {
         }
     }
 
-
     /// A kept connection that looks alive.
     pub fn take(&self) -> Option<Connection> {
         loop {

@@ -25,6 +25,8 @@ pub struct Traffic {
     moved: AtomicU64,
     /// The rest of the request is still with the visitor: the service owes no answer yet.
     visitor_owes: AtomicBool,
+    /// The request's end was taken off the link.
+    request_ended: AtomicBool,
     /// Something of the request's body was taken off the link: the request cannot be sent again.
     consumed: AtomicBool,
 }
@@ -37,6 +39,7 @@ impl Traffic {
             bytes_out: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             visitor_owes: AtomicBool::new(false),
+            request_ended: AtomicBool::new(false),
             consumed: AtomicBool::new(false),
         }
     }
@@ -66,6 +69,14 @@ impl Traffic {
     /// Says whether the request waits for the visitor rather than for the service.
     pub fn visitor_owes(&self, owes: bool) {
         self.visitor_owes.store(owes, Relaxed);
+    }
+
+    pub fn request_ended(&self) {
+        self.request_ended.store(true, Relaxed);
+    }
+
+    pub fn has_request_ended(&self) -> bool {
+        self.request_ended.load(Relaxed)
     }
 
     pub fn consumed(&self) {
@@ -115,7 +126,10 @@ impl Record {
     /// The exchange came to its end; later calls change nothing.
     pub fn finish(&mut self, end: &Result<(), ForwardError>) {
         if self.end.is_none() {
-            self.end = Some(end.as_ref().map(|_| ()).map_err(ForwardError::code));
+            self.end = Some(match end {
+                Ok(()) => Ok(()),
+                Err(error) => Err(error.code()),
+            });
         }
     }
 }

@@ -71,7 +71,10 @@ async fn to_the_service<W: AsyncWrite + Unpin>(
             return UpEnd::WriteFailed;
         }
     }
-    while !ended {
+    if ended {
+        traffic.request_ended();
+    }
+    while !traffic.has_request_ended() {
         match recv.recv().await {
             Ok(Item::Data(data)) => {
                 traffic.request_data(&data);
@@ -79,7 +82,7 @@ async fn to_the_service<W: AsyncWrite + Unpin>(
                     return UpEnd::WriteFailed;
                 }
             }
-            Ok(Item::End(_)) => break,
+            Ok(Item::End(_)) => traffic.request_ended(),
             Ok(Item::Interim(_) | Item::Head(_)) => return UpEnd::BadBody,
             Err(stopped) => return UpEnd::Stopped(stopped.0),
         }

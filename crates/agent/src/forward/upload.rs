@@ -53,6 +53,7 @@ pub async fn upload<W: AsyncWrite + Unpin>(
                 false
             }
             Ok(Item::End(trailers)) => {
+                traffic.request_ended();
                 output.clear();
                 if body.end(trailers.as_ref(), output).is_err() {
                     return UpEnd::BadBody;

@@ -71,7 +71,7 @@ pub async fn connect(
     let opening = tokio::time::timeout(OPENING_TIME, async {
         let stream = dial_gateway(config).await?;
         if !config.gateway.secure {
-            return Ok(Opened::Plain(websocket(request, stream).await?));
+            return Ok(Opened::Plain(Box::new(websocket(request, stream).await?)));
         }
         let settings = trust.config(config).await?;
         let name = ServerName::try_from(config.gateway.host.clone())
@@ -86,14 +86,14 @@ pub async fn connect(
     let opened: Result<Opened, ConnectError> = opening.await.unwrap_or(Err(ConnectError::Timeout));
     let opened = opened?;
     let (link, welcome, control) = match opened {
-        Opened::Plain(socket) => agent_handshake(socket, hello).await?,
+        Opened::Plain(socket) => agent_handshake(*socket, hello).await?,
         Opened::Tls(socket) => agent_handshake(*socket, hello).await?,
     };
     Ok(Established { link, welcome, control })
 }
 
 enum Opened {
-    Plain(porthole_link::Socket<TcpStream>),
+    Plain(Box<porthole_link::Socket<TcpStream>>),
     Tls(Box<porthole_link::Socket<tokio_rustls::client::TlsStream<TcpStream>>>),
 }
 

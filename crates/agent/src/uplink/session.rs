@@ -147,23 +147,11 @@ fn tell(events: &Events, results: Vec<MappingResult>) {
 
 /// Says goodbye and waits for the streams in flight.
 async fn leave(link: &Link, control: &mut mpsc::Receiver<ToAgent>, deadline: Instant) {
-    let left = deadline.saturating_duration_since(Instant::now());
-    link.send_control(&ToGateway::Draining { deadline_ms: left.as_millis() as u64 });
-    let served = async {
-        loop {
-            // Streams the gateway opened before it read our goodbye arrive within a round trip.
-            let reached = link.alive(SIGN_OF_LIFE).await;
-            link.idle().await;
-            if !reached || link.streams() == 0 {
-                break;
-            }
-        }
-    };
+    link.drain(deadline.saturating_duration_since(Instant::now()));
     let drained = async { while control.recv().await.is_some() {} };
     let _ = tokio::time::timeout_at(deadline, async {
         tokio::select! {
-            () = served => {}
-            _ = link.closed() => {}
+            () = link.idle() => {}
             // Never ends before the link does; it only keeps the queue empty.
             () = drained => {}
         }
@@ -182,7 +170,6 @@ impl Retired {
         let _ = tokio::time::timeout_at(until, async {
             tokio::select! {
                 () = link.idle() => {}
-                _ = link.closed() => {}
                 () = drained => {}
             }
         })
