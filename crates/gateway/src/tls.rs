@@ -1,0 +1,162 @@
+//! The visitors' TLS: a certificate from files that are read again when they change.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::TlsFiles;
+
+/// How often the files are looked at.
+const POLL: Duration = Duration::from_secs(2);
+
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("cannot read the TLS {what} {path}: {source}; check --tls-cert and --tls-key")]
+    Read { what: &'static str, path: String, source: io::Error },
+    #[error("the TLS {what} {path} holds no valid PEM {what}; point --tls-{what} at one")]
+    Pem { what: &'static str, path: String },
+    #[error(
+        "the TLS certificate and key cannot be used together: {0}; give --tls-cert and --tls-key of one pair"
+    )]
+    Pair(#[from] rustls::Error),
+}
+
+/// A configuration that follows its files.
+#[derive(Debug)]
+pub struct Reloading {
+    files: TlsFiles,
+    current: ArcSwap<ServerConfig>,
+}
+
+/// What tells one state of the files from another.
+type Stamp = [Option<(SystemTime, u64)>; 2];
+
+impl Reloading {
+    /// Reads the pair.
+    ///
+    /// # Errors
+    /// [`TlsError`] when a file cannot be read, holds no PEM, or the two do not fit.
+    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
+        let current = ArcSwap::new(read(&files)?);
+        Ok(Self { files, current })
+    }
+
+    /// For the next handshake.
+    pub fn current(&self) -> Arc<ServerConfig> {
+        self.current.load_full()
+    }
+
+    /// Looks at the files every [`POLL`] until `stop`; a pair that cannot be used leaves the old one.
+    pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
+        let mut seen = stamp(&self.files);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                () = stop.cancelled() => return,
+            }
+            let now = stamp(&self.files);
+            if now == seen {
+                continue;
+            }
+            match read(&self.files) {
+                Ok(config) => {
+                    self.current.store(config);
+                    seen = now;
+                    tracing::info!(cert = %self.files.cert.display(), "the TLS certificate was read anew");
+                }
+                // Perhaps only one of the two is written yet: looked at again, said once a change.
+                Err(error) => {
+                    if stamp(&self.files) == now {
+                        seen = now;
+                    }
+                    tracing::warn!(%error, "the changed TLS certificate is not used; the old one stays");
+                }
+            }
+        }
+    }
+}
+
+fn stamp(files: &TlsFiles) -> Stamp {
+    [&files.cert, &files.key].map(|path| {
+        let meta = fs::metadata(path).ok()?;
+        Some((meta.modified().ok()?, meta.len()))
+    })
+}
+
+fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    let name = |path: &Path| path.display().to_string();
+    let bytes = |what, path: &Path| {
+        fs::read(path).map_err(|source| TlsError::Read { what, path: name(path), source })
+    };
+    let cert_error = || TlsError::Pem { what: "cert", path: name(&files.cert) };
+    let certs = CertificateDer::pem_slice_iter(&bytes("cert", &files.cert)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| cert_error())?;
+    if certs.is_empty() {
+        return Err(cert_error());
+    }
+    let key = PrivateKeyDer::from_pem_slice(&bytes("key", &files.key)?)
+        .map_err(|_| TlsError::Pem { what: "key", path: name(&files.key) })?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certs, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write_pair(folder: &Path) -> TlsFiles {
+        let pair = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
+        fs::write(&files.cert, pair.cert.pem()).unwrap();
+        fs::write(&files.key, pair.signing_key.serialize_pem()).unwrap();
+        files
+    }
+
+    #[test]
+    fn a_pair_that_does_not_fit_or_is_missing_is_refused_with_a_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = write_pair(folder.path());
+        assert!(Reloading::load(files.clone()).is_ok());
+        let other = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        fs::write(&files.key, other.signing_key.serialize_pem()).unwrap();
+        assert!(matches!(Reloading::load(files.clone()), Err(TlsError::Pair(_))));
+        fs::write(&files.cert, "nothing").unwrap();
+        assert!(matches!(Reloading::load(files.clone()), Err(TlsError::Pem { .. })));
+        fs::remove_file(&files.cert).unwrap();
+        let error = Reloading::load(files).unwrap_err().to_string();
+        assert!(error.contains("cert.pem") && error.contains("--tls-cert"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_changed_pair_is_used_and_a_broken_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = write_pair(folder.path());
+        let tls = Arc::new(Reloading::load(files.clone()).unwrap());
+        let first = tls.current();
+        let stop = CancellationToken::new();
+        let following = tokio::spawn(Arc::clone(&tls).follow(stop.clone()));
+        tokio::time::sleep(POLL / 2).await;
+        fs::write(&files.cert, "broken").unwrap();
+        tokio::time::sleep(POLL * 2).await;
+        assert!(Arc::ptr_eq(&first, &tls.current()));
+        write_pair(folder.path());
+        tokio::time::sleep(POLL * 2).await;
+        assert!(!Arc::ptr_eq(&first, &tls.current()));
+        stop.cancel();
+        following.await.unwrap();
+    }
+}
