@@ -11,18 +11,28 @@
 //! In reading order: [`config`] and [`secret`] → [`tokens`] → [`claims`] → [`router`] → [`policy`] →
 //! [`agents`] and [`tcp`] → [`status`] → [`server`].
 
+pub mod access;
 pub mod agents;
 pub mod claims;
 pub mod cli;
 pub mod config;
+pub mod exchange;
+pub mod files;
+pub mod forwarded;
+pub mod listener;
 pub mod logging;
+pub mod own;
 pub mod policy;
+pub mod prefix;
+pub mod rescue;
 pub mod router;
 pub mod secret;
 pub mod server;
 pub mod status;
 pub mod tcp;
+pub mod tls;
 pub mod tokens;
+pub mod visitor;
 
 pub use config::{Config, PublicBase};
 pub use server::{Gateway, ServeError, serve};

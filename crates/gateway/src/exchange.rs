@@ -1,0 +1,325 @@
+//! What becomes of one request, decided once for HTTP/1 and HTTP/2 visitors alike.
+//!
+//! [`plan`] turns a head into a [`Plan`]; [`answer_head`] turns the service's head into what the
+//! visitor is sent. Neither touches a socket; the visitor's side moves the bytes.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use porthole_http1::{Fields, Framing, RequestHead, ResponseHead, Version, connection};
+use porthole_link::{Open, StreamKind};
+
+use crate::forwarded::{self, Visitor};
+use crate::policy::{self, Credentials, Decision, PolicyRequest};
+use crate::prefix::Prefix;
+use crate::rescue::Problem;
+use crate::router::{Endpoint, Route, RouteRequest, normalise_host};
+use crate::server::Gateway;
+
+/// What is known about a request beside its head.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    pub peer: SocketAddr,
+    /// What the visitor speaks to us: `http` or `https`.
+    pub scheme: &'static str,
+    /// The body's framing says that no byte can follow.
+    pub bodyless: bool,
+}
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub enum Plan {
+    /// The gateway's own address.
+    Own(Own),
+    /// To an agent.
+    Forward(Forward),
+    /// Refused; answered by [`crate::rescue`].
+    Refuse { problem: Problem, request_id: String, visitor: IpAddr },
+}
+
+/// A request to the gateway itself.
+#[derive(Debug)]
+pub struct Own {
+    pub request_id: String,
+    pub visitor: Visitor,
+    /// The Host value with its port; empty where none came.
+    pub authority: String,
+    /// What an Upgrade field asked for.
+    pub protocols: Option<String>,
+}
+
+/// A request that crosses a link. Its head was rewritten in place.
+#[derive(Debug)]
+pub struct Forward {
+    pub endpoint: Arc<Endpoint>,
+    pub kind: StreamKind,
+    pub request_id: String,
+    pub visitor: SocketAddr,
+    pub prefix: Option<Prefix>,
+}
+
+impl Forward {
+    /// The frame that opens the stream; takes the head out of the visitor's hands.
+    pub fn open(&self, head: RequestHead) -> Open {
+        Open {
+            kind: self.kind,
+            mapping: self.endpoint.mapping.number,
+            request_id: self.request_id.clone(),
+            visitor: self.visitor,
+            head: Some(head),
+        }
+    }
+}
+
+/// Decides on a request and rewrites `head` for the service: hop-by-hop fields gone, one Host,
+/// forwarded fields set, prefix stripped.
+pub async fn plan(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Plan {
+    let forward = match decide(gateway, head, arrival) {
+        Step::Plan(plan) => return plan,
+        Step::Password { forward, credentials } => {
+            let checked =
+                gateway.passwords.check(&forward.endpoint.policy, credentials, forward.visitor.ip()).await;
+            if let Err(refusal) = checked {
+                return Plan::Refuse {
+                    problem: Problem::Policy(refusal),
+                    request_id: forward.request_id,
+                    visitor: forward.visitor.ip(),
+                };
+            }
+            forward
+        }
+    };
+    Plan::Forward(forward)
+}
+
+enum Step {
+    Plan(Plan),
+    /// Forward it once the password was checked.
+    Password {
+        forward: Forward,
+        credentials: Credentials,
+    },
+}
+
+fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step {
+    let authority = head.authority().unwrap_or_default().to_owned();
+    if head.is_absolute_form() {
+        head.target = head.origin_form().into_owned();
+        head.fields.set("Host", &authority);
+    }
+    let protocols = if arrival.bodyless { upgrade(head) } else { None };
+    connection::strip_hop_by_hop(&mut head.fields);
+    let named = (!authority.is_empty()).then_some(authority.as_str());
+    let trusted = &gateway.config.trusted_proxies;
+    let visitor = forwarded::apply(&mut head.fields, arrival.peer, arrival.scheme, named, trusted);
+    let request_id = forwarded::request_id(&head.fields, &visitor).unwrap_or_else(new_request_id);
+
+    let refuse =
+        |problem, request_id| Step::Plan(Plan::Refuse { problem, request_id, visitor: visitor.addr.ip() });
+    if head.method == "CONNECT" {
+        return refuse(Problem::ConnectNotSupported, request_id);
+    }
+    let host = match named.map(normalise_host) {
+        Some(Ok(host)) => host,
+        Some(Err(_)) => return refuse(Problem::BadHost, request_id),
+        // HTTP/1.0 without Host: a probe of the gateway itself.
+        None => gateway.config.public.as_ref().map_or("localhost", |public| public.host.as_str()).into(),
+    };
+
+    let routes = gateway.registry.routes();
+    let (path, query) = match head.target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (head.target.as_str(), None),
+    };
+    let request = RouteRequest { host: &host, path, query, fields: &head.fields };
+    let (endpoint, strip) = match routes.route(&request) {
+        Route::Endpoint { endpoint, strip } => (Arc::clone(endpoint), strip),
+        Route::Own => return Step::Plan(Plan::Own(Own { request_id, visitor, authority, protocols })),
+        // Probes and agents may know the gateway by its bare address only; no mapping has such a host.
+        Route::Unknown if host.parse::<IpAddr>().is_ok() || named.is_none() => {
+            return Step::Plan(Plan::Own(Own { request_id, visitor, authority, protocols }));
+        }
+        Route::Unknown => return refuse(Problem::UnknownHost, request_id),
+        Route::Away { .. } => return refuse(Problem::AgentAway, request_id),
+        Route::AmbiguousPath => return refuse(Problem::AmbiguousPath, request_id),
+    };
+    drop(routes);
+
+    let asked = PolicyRequest { visitor: visitor.addr.ip(), authorization: head.fields.get("authorization") };
+    let decision = policy::decide(&endpoint.policy, &asked);
+
+    let prefix = (strip > 0).then(|| Prefix::take(head, strip, &authority));
+    if !head.fields.contains("x-request-id") {
+        head.fields.push("X-Request-Id", &request_id);
+    }
+    if head.version == Version::Http10 {
+        // Nobody waits for a 100 there, and none could be relayed (RFC 9110 §10.1.1).
+        head.fields.remove("expect");
+    }
+    let kind = match protocols {
+        Some(protocols) => {
+            head.fields.push("Upgrade", protocols);
+            StreamKind::Upgrade
+        }
+        None => StreamKind::Http,
+    };
+    let forward = Forward { endpoint, kind, request_id, visitor: visitor.addr, prefix };
+    match decision {
+        Decision::Allow => Step::Plan(Plan::Forward(forward)),
+        Decision::Refuse(refusal) => refuse(Problem::Policy(refusal), forward.request_id),
+        Decision::NeedsPassword(credentials) => Step::Password { forward, credentials },
+    }
+}
+
+/// The protocols asked for, without h2c: HTTP/2 on clear text begins with its preface here.
+fn upgrade(head: &RequestHead) -> Option<String> {
+    let asked = connection::upgrade(head)?;
+    let is_h2c = |protocol: &&str| protocol.trim().eq_ignore_ascii_case("h2c");
+    if !asked.split(',').any(|protocol| is_h2c(&protocol)) {
+        return Some(asked);
+    }
+    let kept: Vec<&str> = asked.split(',').filter(|protocol| !is_h2c(protocol)).map(str::trim).collect();
+    (!kept.is_empty()).then(|| kept.join(", "))
+}
+
+/// 128 random bits in hex.
+pub fn new_request_id() -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let random: u128 = rand::random();
+    (0..32).map(|place| DIGITS[(random >> (124 - 4 * place)) as usize & 0xf] as char).collect()
+}
+
+/// What the visitor's request says about the shape of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub version: Version,
+    /// HEAD.
+    pub head_only: bool,
+}
+
+impl Asked {
+    pub fn of(head: &RequestHead) -> Self {
+        Self { version: head.version, head_only: head.method == "HEAD" }
+    }
+}
+
+/// The service's answer is none that can be passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer's status or length makes no sense")]
+pub struct BadAnswer;
+
+/// Makes a final answer's head fit for the visitor: hop-by-hop fields gone, prefix back, framing
+/// decided. For HTTP/1 the caller announces the framing with [`porthole_http1::set_framing`].
+///
+/// # Errors
+/// [`BadAnswer`] for a 1xx, a status that is none, or a Content-Length that is repeated or no number.
+pub fn answer_head(
+    head: &mut ResponseHead,
+    asked: Asked,
+    prefix: Option<&Prefix>,
+) -> Result<Framing, BadAnswer> {
+    if !(200..=999).contains(&head.status) {
+        return Err(BadAnswer);
+    }
+    connection::strip_hop_by_hop(&mut head.fields);
+    let length = content_length(&head.fields)?;
+    if let Some(prefix) = prefix {
+        prefix.put_back(&mut head.fields);
+    }
+    if head.status == 204 {
+        // RFC 9110 §8.6: a 204 has none.
+        head.fields.remove("content-length");
+    }
+    Ok(match length {
+        _ if asked.head_only || matches!(head.status, 204 | 304) => Framing::None,
+        Some(length) => Framing::Length(length),
+        None if asked.version == Version::Http10 => Framing::UntilClose,
+        None => Framing::Chunked,
+    })
+}
+
+/// The announced length, if any.
+///
+/// # Errors
+/// [`BadAnswer`] when it is repeated, no number, or beyond 2⁶³ − 1.
+pub fn content_length(fields: &Fields) -> Result<Option<u64>, BadAnswer> {
+    let mut values = fields.get_all("content-length");
+    let Some(value) = values.next() else { return Ok(None) };
+    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    let length = std::str::from_utf8(value).ok().filter(|_| digits).and_then(|text| text.parse().ok());
+    match (length, values.next()) {
+        (Some(length), None) if i64::try_from(length).is_ok() => Ok(Some(length)),
+        _ => Err(BadAnswer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, pairs: &[(&str, &str)]) -> ResponseHead {
+        let fields = pairs.iter().copied().collect();
+        ResponseHead { status, reason: Vec::new(), version: Version::Http11, fields }
+    }
+
+    const GET: Asked = Asked { version: Version::Http11, head_only: false };
+
+    #[test]
+    fn an_answer_keeps_its_length_and_is_chunked_without_one() {
+        let framing = |status, pairs: &[_], asked| answer_head(&mut response(status, pairs), asked, None);
+        assert_eq!(framing(200, &[("Content-Length", "5")], GET), Ok(Framing::Length(5)));
+        assert_eq!(framing(200, &[], GET), Ok(Framing::Chunked));
+        assert_eq!(framing(200, &[], Asked { version: Version::Http10, ..GET }), Ok(Framing::UntilClose));
+        assert_eq!(
+            framing(200, &[("Content-Length", "5")], Asked { head_only: true, ..GET }),
+            Ok(Framing::None)
+        );
+        assert_eq!(framing(304, &[("Content-Length", "5")], GET), Ok(Framing::None));
+        assert_eq!(framing(204, &[], GET), Ok(Framing::None));
+    }
+
+    #[test]
+    fn an_answer_with_a_doubtful_length_or_status_is_refused() {
+        for pairs in [
+            &[("Content-Length", "+5")][..],
+            &[("Content-Length", "")],
+            &[("Content-Length", "5"), ("Content-Length", "5")],
+            &[("Content-Length", "18446744073709551615")],
+        ] {
+            assert_eq!(answer_head(&mut response(200, pairs), GET, None), Err(BadAnswer), "{pairs:?}");
+        }
+        assert_eq!(answer_head(&mut response(101, &[]), GET, None), Err(BadAnswer));
+        assert_eq!(answer_head(&mut response(99, &[]), GET, None), Err(BadAnswer));
+    }
+
+    #[test]
+    fn hop_by_hop_fields_of_an_answer_stop_here() {
+        let mut head =
+            response(200, &[("Connection", "close, X-A"), ("X-A", "1"), ("Keep-Alive", "5"), ("B", "2")]);
+        answer_head(&mut head, GET, None).unwrap();
+        assert_eq!(head.fields, Fields::from_iter([("B", "2")]));
+    }
+
+    #[test]
+    fn h2c_is_never_asked_of_the_service() {
+        let ask = |value: &str| {
+            let fields = Fields::from_iter([("Host", "a"), ("Connection", "Upgrade"), ("Upgrade", value)]);
+            upgrade(&RequestHead {
+                method: "GET".into(),
+                target: "/".into(),
+                version: Version::Http11,
+                fields,
+            })
+        };
+        assert_eq!(ask("websocket").as_deref(), Some("websocket"));
+        assert_eq!(ask("h2c"), None);
+        assert_eq!(ask("H2C, websocket").as_deref(), Some("websocket"));
+    }
+
+    #[test]
+    fn request_ids_are_32_hex_digits_and_differ() {
+        let (one, other) = (new_request_id(), new_request_id());
+        assert!(one.len() == 32 && one.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_ne!(one, other);
+    }
+}

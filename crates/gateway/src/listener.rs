@@ -1,0 +1,105 @@
+//! Accepts visitors (and agents, who begin as visitors) and gives each connection a task.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+
+use crate::server::Gateway;
+use crate::tls::Reloading;
+use crate::visitor::{self, Protocol, Service};
+
+/// Connections at once, links included. At ≤ 16 KiB for an idle one this is under 1 GiB; beyond it,
+/// newcomers wait in the kernel's queue.
+pub const CONNECTIONS: usize = 50_000;
+
+/// How long a TLS handshake may take; a browser's over a bad mobile network takes 2–3 s.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Pause after an accept that failed for want of descriptors or memory: the connections that are
+/// there go on, and one of them ending is what helps.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts on `listener` until the gateway drains. Connection tasks are in `gateway.tasks` and end
+/// with `gateway.cut` at the latest.
+pub async fn run(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<Arc<Reloading>>) {
+    let service = Service::new(Arc::clone(&gateway));
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let draining = gateway.draining.clone();
+    let accepting = async {
+        loop {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, peer)) => begin(&service, stream, peer, tls.as_deref(), slot),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections just now");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = draining.cancelled() => {}
+    }
+}
+
+/// The connection was gone before it was accepted; the listener is well.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, WouldBlock};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted | WouldBlock)
+}
+
+fn begin(
+    service: &Arc<Service>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<&Reloading>,
+    slot: OwnedSemaphorePermit,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let acceptor = tls.map(|tls| TlsAcceptor::from(tls.current()));
+    let service = Arc::clone(service);
+    let tasks = service.gateway.tasks.clone();
+    tasks.spawn(async move {
+        let cut = service.gateway.cut.clone();
+        let serving = async {
+            match acceptor {
+                None => visitor::serve(service, stream, peer, "http", Protocol::Sniffed).await,
+                // Boxed: the two kinds would otherwise share the larger one's size.
+                Some(acceptor) => Box::pin(serve_tls(service, acceptor, stream, peer)).await,
+            }
+        };
+        tokio::select! {
+            () = serving => {}
+            () = cut.cancelled() => {}
+        }
+        drop(slot);
+    });
+}
+
+async fn serve_tls(service: Arc<Service>, acceptor: TlsAcceptor, stream: TcpStream, peer: SocketAddr) {
+    let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "a TLS handshake failed");
+            return;
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "a TLS handshake took too long");
+            return;
+        }
+    };
+    let protocol = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => Protocol::Http2,
+        _ => Protocol::Http1,
+    };
+    visitor::serve(service, stream, peer, "https", protocol).await;
+}

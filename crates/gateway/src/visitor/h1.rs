@@ -1,0 +1,415 @@
+//! One HTTP/1 visitor connection: requests in turn, each answered before the next is read.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use porthole_http1::{Framing, Limits, Refusal, RequestHead, Version, connection, write_response_head};
+use porthole_link::StreamKind;
+use porthole_link::limits::INLINE_BYTES;
+use tokio::io::AsyncWriteExt as _;
+
+use super::io::{Conn, Timer, VisitorIo};
+use super::pump::{Ahead, Done, Outcome, Pump, Shape};
+use super::requests::{Part, Requests};
+use super::{Service, upgrade};
+use crate::access::{self, Record};
+use crate::exchange::{self, Arrival, Asked, Forward, Plan, new_request_id};
+use crate::own;
+use crate::rescue::{self, Answer, Form, Problem};
+
+/// How long a kept connection may be silent between requests: nginx's default, so that proxies in
+/// front with theirs (usually 60 s) close first.
+const IDLE: Duration = Duration::from_secs(75);
+/// How long the rest of a body that nobody wants, or of a refused connection, is read and dropped, so
+/// that the answer is not lost to a reset.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+/// How many bytes of it.
+const DRAIN_BYTES: usize = 256 * 1024;
+
+/// Serves a connection until it ends. `input` holds what was read of it already.
+pub(super) async fn serve<IO: VisitorIo>(
+    service: Arc<Service>,
+    io: IO,
+    input: BytesMut,
+    peer: std::net::SocketAddr,
+    scheme: &'static str,
+) {
+    let visit = Visit {
+        conn: Conn::new(io, input),
+        requests: Requests::new(Limits::default()),
+        timer: Timer::default(),
+        service,
+        peer,
+        scheme,
+    };
+    visit.run().await;
+}
+
+struct Visit<IO> {
+    conn: Conn<IO>,
+    requests: Requests,
+    timer: Timer,
+    service: Arc<Service>,
+    peer: std::net::SocketAddr,
+    scheme: &'static str,
+}
+
+/// What follows an answer.
+enum After {
+    Next,
+    /// An orderly end.
+    Close,
+    /// An end after which the visitor may still be sending.
+    Linger,
+    /// An end in the middle of an answer, or nobody is there.
+    Drop,
+}
+
+/// What came instead of a head.
+enum NoHead {
+    /// The visitor or the gateway is done.
+    Over,
+    Late,
+    Refused(Refusal),
+}
+
+impl<IO: VisitorIo> Visit<IO> {
+    async fn run(mut self) {
+        loop {
+            let (head, framing) = match self.next_head().await {
+                Ok(head) => head,
+                Err(NoHead::Over) => return self.close().await,
+                Err(NoHead::Late) => return self.refuse_bytes(Problem::HeadTimeout).await,
+                Err(NoHead::Refused(refusal)) => return self.refuse_bytes(Problem::Malformed(refusal)).await,
+            };
+            let after = match self.exchange(head, framing).await {
+                Ok(After::Next) => After::Next,
+                Ok(after) => after,
+                Err(Handed::Over(own)) => return self.tunnel(*own).await,
+                Err(Handed::Socket) => After::Drop,
+            };
+            match after {
+                After::Next => self.conn.rest(),
+                After::Close => return self.close().await,
+                After::Linger => return self.linger().await,
+                After::Drop => return,
+            }
+        }
+    }
+
+    /// Waits for a whole head: [`IDLE`] for its first byte, then the codec's time limit for the rest.
+    async fn next_head(&mut self) -> Result<(RequestHead, Framing), NoHead> {
+        let head_time = Limits::default().head_time;
+        let mut begun = false;
+        let draining = self.service.gateway.draining.clone();
+        let mut draining = pin!(draining.cancelled());
+        loop {
+            match self.requests.head(&mut self.conn.input) {
+                Ok(Some(head)) => return Ok(head),
+                Ok(None) => {}
+                Err(refusal) => return Err(NoHead::Refused(refusal)),
+            }
+            let idle = self.conn.input.is_empty() && !begun;
+            if idle {
+                self.timer.set(IDLE);
+            } else if !begun {
+                begun = true;
+                self.timer.set(head_time);
+            }
+            let filled = poll_fn(|cx| {
+                if let Poll::Ready(filled) = self.conn.poll_fill(cx) {
+                    return Poll::Ready(Some(filled));
+                }
+                if self.timer.poll(cx).is_ready() || (idle && draining.as_mut().poll(cx).is_ready()) {
+                    return Poll::Ready(None);
+                }
+                Poll::Pending
+            })
+            .await;
+            match filled {
+                Some(Ok(0)) if !idle => return Err(NoHead::Refused(Refusal::Truncated)),
+                Some(Ok(0) | Err(_)) => return Err(NoHead::Over),
+                Some(Ok(_)) => {}
+                None if idle => return Err(NoHead::Over),
+                None => return Err(NoHead::Late),
+            }
+        }
+    }
+
+    async fn exchange(&mut self, mut head: RequestHead, framing: Framing) -> Result<After, Handed> {
+        let service = Arc::clone(&self.service);
+        let asked = Asked::of(&head);
+        let keep_alive = connection::keeps_alive(head.version, &head.fields);
+        let expects_continue = head.version != Version::Http10
+            && head.fields.get("expect").is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
+        let arrival = Arrival { peer: self.peer, scheme: self.scheme, bodyless: framing.is_bodyless() };
+        let original = if access::is_on() { head.target.clone() } else { String::new() };
+
+        match exchange::plan(&service.gateway, &mut head, &arrival).await {
+            Plan::Forward(forward) => {
+                let host = head.fields.get_str("host").unwrap_or_default();
+                let record = Record::forward(&forward, &head.method, host, &original);
+                Ok(self.forward(head, asked, forward, keep_alive, expects_continue, record).await?)
+            }
+            Plan::Refuse { problem, request_id, visitor } => {
+                let host = head.fields.get_str("host").unwrap_or_default();
+                let record = Record::own(&request_id, &head.method, host, &original, visitor);
+                let answer = rescue::answer(&problem, Form::of(&head), &request_id);
+                Ok(self.answer(answer, asked, keep_alive, record).await?)
+            }
+            Plan::Own(own) => {
+                let host = head.fields.get_str("host").unwrap_or_default();
+                let record =
+                    Record::own(&own.request_id, &head.method, host, &original, own.visitor.addr.ip());
+                if own::is_tunnel(&head) {
+                    match own::accept(&service.gateway, &head, own) {
+                        Ok(accepted) => {
+                            record.finish(101, 0, "done");
+                            return Err(Handed::Over(Box::new(accepted)));
+                        }
+                        Err(answer) => return Ok(self.answer(answer, asked, keep_alive, record).await?),
+                    }
+                }
+                let answer = own::answer(&service, &head, &own).await;
+                Ok(self.answer(answer, asked, keep_alive, record).await?)
+            }
+        }
+    }
+
+    async fn forward(
+        &mut self,
+        head: RequestHead,
+        asked: Asked,
+        forward: Forward,
+        keep_alive: bool,
+        expects_continue: bool,
+        record: Record,
+    ) -> io::Result<After> {
+        let form = Form::of(&head);
+        let upgrade = forward.kind == StreamKind::Upgrade;
+        let first = match First::read(&mut self.requests, &mut self.conn.input) {
+            Ok(first) => first,
+            Err(refusal) => {
+                let answer = rescue::answer(&Problem::Malformed(refusal), form, &forward.request_id);
+                return self.answer(answer, asked, false, record).await;
+            }
+        };
+        let opened = forward.endpoint.link.open(forward.open(head), first.inline, first.ended && !upgrade);
+        let stream = match opened {
+            Ok(stream) => stream,
+            Err(error) => {
+                let answer = rescue::answer(&error.into(), form, &forward.request_id);
+                return self.answer(answer, asked, keep_alive, record).await;
+            }
+        };
+        let shape = Shape { asked, prefix: forward.prefix.as_ref(), keep_alive, expects_continue, upgrade };
+        let gateway = &self.service.gateway;
+        let keeps_on = || !gateway.draining.is_cancelled();
+        let pump = Pump::new(
+            &mut self.conn,
+            &mut self.requests,
+            &mut self.timer,
+            shape,
+            &keeps_on,
+            stream,
+            first.ahead,
+        );
+        match pump.run().await {
+            Outcome::Done(Done { status, bytes, body_read, keep_alive }) => {
+                gateway.counters.answered(status);
+                record.finish(status, bytes, "done");
+                if upgrade && !self.conn.input.is_empty() {
+                    return Ok(After::Linger);
+                }
+                if body_read {
+                    return Ok(if keep_alive { After::Next } else { After::Close });
+                }
+                let whole = keep_alive && self.drain_body().await;
+                Ok(if whole { After::Next } else { After::Linger })
+            }
+            Outcome::Refused(problem) => {
+                let answer = rescue::answer(&problem, form, &forward.request_id);
+                let keep_alive = keep_alive && !upgrade && !matches!(problem, Problem::Malformed(_));
+                self.answer(answer, asked, keep_alive, record).await
+            }
+            Outcome::Broken { status, bytes } => {
+                gateway.counters.broken_off();
+                record.finish(status, bytes, "broken");
+                // What did arrive is still worth having; then the end, which does not look clean.
+                let _ = tokio::time::timeout(DRAIN_TIME, self.conn.flush()).await;
+                Ok(After::Drop)
+            }
+            Outcome::Left { status, bytes } => {
+                record.finish(status, bytes, "cancelled");
+                Ok(After::Drop)
+            }
+            Outcome::Upgraded(halves) => {
+                gateway.counters.answered(101);
+                let (send, recv) = *halves;
+                let bytes = upgrade::run(&mut self.conn, send, recv).await;
+                record.finish(101, bytes, "done");
+                Ok(After::Drop)
+            }
+        }
+    }
+
+    /// Sends an answer of the gateway's own, after what is left of the request's body.
+    async fn answer(
+        &mut self,
+        mut answer: Answer,
+        asked: Asked,
+        keep_alive: bool,
+        record: Record,
+    ) -> io::Result<After> {
+        // A body that came with its head costs nothing to skip.
+        let body_read = self.skip_body();
+        let keep_alive = keep_alive && body_read && !self.service.gateway.draining.is_cancelled();
+        if !keep_alive {
+            answer.head.fields.push(
+                "Connection",
+                if answer.head.fields.contains("upgrade") { "upgrade, close" } else { "close" },
+            );
+        } else if asked.version == Version::Http10 {
+            answer.head.fields.push("Connection", "keep-alive");
+        }
+        let small = &mut self.conn.output.small;
+        if write_response_head(&answer.head, small).is_err() {
+            return Ok(After::Drop);
+        }
+        if !asked.head_only {
+            small.extend_from_slice(&answer.body);
+        }
+        self.service.gateway.counters.answered(answer.head.status);
+        record.finish(answer.head.status, answer.body.len() as u64, "done");
+        self.conn.flush().await?;
+        Ok(match (keep_alive, body_read) {
+            (true, _) => After::Next,
+            (false, true) => After::Close,
+            (false, false) => After::Linger,
+        })
+    }
+
+    /// Answers bytes that are no request, and ends the connection.
+    async fn refuse_bytes(mut self, problem: Problem) {
+        let request_id = new_request_id();
+        let mut answer = rescue::answer(&problem, Form::default(), &request_id);
+        tracing::debug!(peer = %self.peer, request_id, code = problem.code(), "refused a connection");
+        answer.head.fields.push("Connection", "close");
+        let small = &mut self.conn.output.small;
+        if write_response_head(&answer.head, small).is_err() {
+            return;
+        }
+        small.extend_from_slice(&answer.body);
+        self.service.gateway.counters.answered(answer.head.status);
+        let flushed = tokio::time::timeout(DRAIN_TIME, self.conn.flush()).await;
+        if matches!(flushed, Ok(Ok(()))) {
+            self.linger().await;
+        }
+    }
+
+    /// Takes what is buffered of the current body; true when that was all of it.
+    fn skip_body(&mut self) -> bool {
+        while let Ok(Some(_)) = self.requests.body(&mut self.conn.input) {}
+        self.requests.body_read()
+    }
+
+    /// Reads the current body to its end, within bounds; false when it has more.
+    async fn drain_body(&mut self) -> bool {
+        let mut left = DRAIN_BYTES;
+        let drain = async {
+            loop {
+                match self.requests.body(&mut self.conn.input) {
+                    Ok(Some(Part::Data(data))) => match left.checked_sub(data.len()) {
+                        Some(rest) => left = rest,
+                        None => return false,
+                    },
+                    Ok(Some(Part::End(_))) => return true,
+                    Ok(None) if matches!(self.conn.fill().await, Ok(1..)) => {}
+                    Ok(None) | Err(_) => return false,
+                }
+            }
+        };
+        tokio::time::timeout(DRAIN_TIME, drain).await.unwrap_or(false)
+    }
+
+    async fn close(mut self) {
+        let _ = tokio::time::timeout(DRAIN_TIME, self.conn.io.shutdown()).await;
+    }
+
+    /// Ends a connection whose visitor may still be sending: a close at once would reset it, and the
+    /// answer could be lost.
+    async fn linger(mut self) {
+        let mut left = DRAIN_BYTES;
+        let lingering = async {
+            self.conn.io.shutdown().await?;
+            loop {
+                self.conn.input.clear();
+                let read = self.conn.fill().await?;
+                match left.checked_sub(read) {
+                    Some(rest) if read > 0 => left = rest,
+                    _ => return io::Result::Ok(()),
+                }
+            }
+        };
+        let _ = tokio::time::timeout(DRAIN_TIME, lingering).await;
+    }
+
+    /// Gives the socket to the agent that asked for it.
+    async fn tunnel(mut self, accepted: own::Accepted) {
+        if write_response_head(&accepted.head, &mut self.conn.output.small).is_err()
+            || self.conn.flush().await.is_err()
+        {
+            return;
+        }
+        own::begin(Arc::clone(&self.service.gateway), self.conn.io, self.conn.input.to_vec(), accepted);
+    }
+}
+
+/// Why an exchange has no [`After`].
+enum Handed {
+    /// The connection becomes a link.
+    Over(Box<own::Accepted>),
+    /// The socket failed.
+    Socket,
+}
+
+impl From<io::Error> for Handed {
+    fn from(_: io::Error) -> Self {
+        Self::Socket
+    }
+}
+
+/// What is there of a body when its head is acted on.
+#[derive(Default)]
+struct First {
+    /// Rides in the opening frame.
+    inline: Bytes,
+    ahead: Ahead,
+    /// All of the body is in `inline`, and nothing follows it.
+    ended: bool,
+}
+
+impl First {
+    fn read(requests: &mut Requests, input: &mut BytesMut) -> Result<Self, Refusal> {
+        let mut first = Self::default();
+        // A small body is one piece and its end.
+        while !first.ended && first.ahead.trailers.is_none() && first.ahead.data.is_empty() {
+            match requests.body(input)? {
+                Some(Part::Data(mut data)) if first.inline.is_empty() => {
+                    first.inline = data.split_to(data.len().min(INLINE_BYTES));
+                    first.ahead.data = data;
+                }
+                Some(Part::Data(data)) => first.ahead.data = data,
+                Some(Part::End(None)) => first.ended = true,
+                Some(Part::End(trailers)) => first.ahead.trailers = trailers,
+                None => break,
+            }
+        }
+        Ok(first)
+    }
+}

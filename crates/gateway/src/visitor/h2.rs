@@ -1,0 +1,347 @@
+//! One HTTP/2 visitor connection: hyper speaks the protocol, the exchanges are those of HTTP/1.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::server::conn::http2::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use porthole_http1::{Fields, Refusal, RequestHead, Version, is_authority};
+use porthole_link::{Item, ResetCode, SendHalf};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+use super::Service;
+use super::body::AnswerBody;
+use crate::access::{self, Record};
+use crate::exchange::{self, Arrival, Asked, Forward, Plan, new_request_id};
+use crate::own;
+use crate::rescue::{self, Answer, Form, Problem};
+
+/// Requests in flight on one connection (SECURITY: the crate's own default is none).
+const STREAMS: u32 = 100;
+/// Bytes of a decoded header list, as for an HTTP/1 head.
+const HEADER_LIST_BYTES: u32 = 64 * 1024;
+/// Fields of a request, as for HTTP/1.
+const FIELDS: usize = 100;
+/// Bytes of a body that may arrive before they are taken on.
+const STREAM_WINDOW: u32 = 128 * 1024;
+/// For the whole connection: all streams' together, so that stalled uploads never hold up another.
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
+/// Bytes of an answer gathered for a stream before the visitor makes room for them.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Streams reset by the visitor before they were looked at (rapid reset); more end the connection.
+const PENDING_RESETS: usize = 20;
+/// Streams reset by us for the visitor's mistakes (MadeYouReset); more end the connection.
+const LOCAL_RESETS: usize = 256;
+/// How often a silent connection is pinged, and how long its answer may take.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Serves a connection until it ends.
+pub(super) async fn serve<IO>(service: Arc<Service>, io: IO, peer: SocketAddr, scheme: &'static str)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let gateway = Arc::clone(&service.gateway);
+    let requests = service_fn(move |request: Request<Incoming>| {
+        let service = Arc::clone(&service);
+        async move { Ok::<_, Infallible>(handle(&service, request, peer, scheme).await) }
+    });
+    let connection = Builder::new(Tracked(gateway.tasks.clone()))
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADER_LIST_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .adaptive_window(false)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(LOCAL_RESETS)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(io), requests);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = gateway.draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "an HTTP/2 connection ended");
+    }
+}
+
+/// Runs a connection's streams among the gateway's tasks.
+#[derive(Debug, Clone)]
+struct Tracked(TaskTracker);
+
+impl<F> Executor<F> for Tracked
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(future);
+    }
+}
+
+async fn handle(
+    service: &Service,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    scheme: &'static str,
+) -> Response<AnswerBody> {
+    let (parts, body) = request.into_parts();
+    let mut head = match head_of(&parts) {
+        Ok(head) => head,
+        Err(problem) => {
+            return whole(service, rescue::answer(&problem, Form::default(), &new_request_id()), None);
+        }
+    };
+    let asked = Asked::of(&head);
+    let arrival = Arrival { peer, scheme, bodyless: body.is_end_stream() };
+    let original = if access::is_on() { head.target.clone() } else { String::new() };
+    match exchange::plan(&service.gateway, &mut head, &arrival).await {
+        Plan::Forward(planned) => {
+            let host = head.fields.get_str("host").unwrap_or_default();
+            let record = Record::forward(&planned, &head.method, host, &original);
+            forward(service, head, body, asked, &planned, record).await
+        }
+        Plan::Refuse { problem, request_id, visitor } => {
+            let host = head.fields.get_str("host").unwrap_or_default();
+            let record = Record::own(&request_id, &head.method, host, &original, visitor);
+            whole(service, rescue::answer(&problem, Form::of(&head), &request_id), Some(record))
+        }
+        Plan::Own(own) => {
+            let host = head.fields.get_str("host").unwrap_or_default();
+            let record = Record::own(&own.request_id, &head.method, host, &original, own.visitor.addr.ip());
+            let answer = if own::is_tunnel(&head) {
+                rescue::answer(&Problem::UpgradeRequired, Form::of(&head), &own.request_id)
+            } else {
+                own::answer(service, &head, &own).await
+            };
+            whole(service, answer, Some(record))
+        }
+    }
+}
+
+async fn forward(
+    service: &Service,
+    head: RequestHead,
+    body: Incoming,
+    asked: Asked,
+    forward: &Forward,
+    record: Record,
+) -> Response<AnswerBody> {
+    let form = Form::of(&head);
+    let refuse = |problem: Problem, record| {
+        whole(service, rescue::answer(&problem, form, &forward.request_id), Some(record))
+    };
+    let bodyless = body.is_end_stream();
+    let stream = match forward.endpoint.link.open(forward.open(head), Bytes::new(), bodyless) {
+        Ok(stream) => stream,
+        Err(error) => return refuse(error.into(), record),
+    };
+    let (send, mut recv) = stream.split();
+    // Ends the upload with the answer: dropped with the answer's body, or with this future when the
+    // visitor resets the stream.
+    let (answering, answered) = oneshot::channel();
+    let mut sender = None;
+    if bodyless {
+        sender = Some(send);
+    } else {
+        service.gateway.tasks.spawn(upload(body, send, answered));
+    }
+    let mut head = loop {
+        match recv.recv().await {
+            // HTTP/2 visitors have no use for a 100, and hyper no way to send another.
+            Ok(Item::Interim(_)) => {}
+            Ok(Item::Head(head)) => break head,
+            Ok(Item::Data(_) | Item::End(_)) => return refuse(Problem::ServiceBadAnswer, record),
+            Err(stopped) => return refuse(stopped.0.into(), record),
+        }
+    };
+    let Ok(framing) = exchange::answer_head(&mut head, asked, forward.prefix.as_ref()) else {
+        return refuse(Problem::ServiceBadAnswer, record);
+    };
+    let Some(mut response) = response_of(head.status, &head.fields) else {
+        return refuse(Problem::ServiceBadAnswer, record);
+    };
+    let counters = Arc::clone(&service.gateway);
+    counters.counters.answered(head.status);
+    *response.body_mut() = AnswerBody::link(recv, sender, answering, framing, counters, record, head.status);
+    response
+}
+
+/// Passes a request's body to the link until it ends, either side gives up, or the answer is over.
+async fn upload(mut body: Incoming, mut send: SendHalf, mut answered: oneshot::Receiver<Infallible>) {
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            _ = send.stopped() => return,
+            _ = &mut answered => return,
+        };
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            // The visitor reset the stream or left.
+            Some(Err(_)) => return send.reset(ResetCode::Cancelled),
+            None => {
+                let _ = send.end(None);
+                return;
+            }
+        };
+        match frame.into_data() {
+            Ok(data) => {
+                tokio::select! {
+                    sent = send.send(data) => if sent.is_err() { return },
+                    _ = &mut answered => return,
+                }
+            }
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                let trailers: Fields =
+                    trailers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+                let _ = send.end(Some(&trailers));
+                return;
+            }
+        }
+    }
+}
+
+/// An answer of the gateway's own.
+fn whole(service: &Service, answer: Answer, record: Option<Record>) -> Response<AnswerBody> {
+    let mut fields = answer.head.fields;
+    // Upgrade (on a 426) does not exist in HTTP/2.
+    fields.remove("upgrade");
+    service.gateway.counters.answered(answer.head.status);
+    if let Some(record) = record {
+        record.finish(answer.head.status, answer.body.len() as u64, "done");
+    }
+    let mut response = response_of(answer.head.status, &fields).unwrap_or_default();
+    *response.body_mut() = AnswerBody::whole(answer.body);
+    response
+}
+
+/// None when status or fields cannot be written in HTTP/2.
+fn response_of(status: u16, fields: &Fields) -> Option<Response<AnswerBody>> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in fields.iter() {
+        response = response.header(name, value);
+    }
+    response.body(AnswerBody::default()).ok()
+}
+
+/// The same head as HTTP/1 would have brought: `:authority` as Host, cookie crumbs joined
+/// (RFC 9113 §8.2.3, §8.3.1).
+fn head_of(parts: &Parts) -> Result<RequestHead, Problem> {
+    let told = parts.uri.authority().map(http::uri::Authority::as_str);
+    let mut hosts = parts.headers.get_all(http::header::HOST).iter();
+    let host = hosts.next().map(|host| host.to_str().map_err(|_| Problem::BadHost)).transpose()?;
+    let authority = match (told, host, hosts.next()) {
+        (_, _, Some(_)) | (None, None, _) => return Err(Problem::BadHost),
+        (Some(told), Some(host), _) if !told.eq_ignore_ascii_case(host) => return Err(Problem::BadHost),
+        (Some(authority), ..) | (None, Some(authority), _) => authority,
+    };
+    if !is_authority(authority) {
+        return Err(Problem::BadHost);
+    }
+    if parts.headers.len() > FIELDS {
+        return Err(Problem::Malformed(Refusal::TooManyFields(FIELDS)));
+    }
+    let mut fields = Fields::with_capacity(1024, parts.headers.len() + 8);
+    fields.push("host", authority);
+    let mut cookie = Vec::new();
+    for (name, value) in &parts.headers {
+        match name.as_str() {
+            "host" => {}
+            "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade" => {
+                return Err(Problem::Malformed(Refusal::Field));
+            }
+            "te" if value != "trailers" => return Err(Problem::Malformed(Refusal::Field)),
+            "cookie" => {
+                if !cookie.is_empty() {
+                    cookie.extend_from_slice(b"; ");
+                }
+                cookie.extend_from_slice(value.as_bytes());
+            }
+            name => fields.push(name, value),
+        }
+    }
+    if !cookie.is_empty() {
+        fields.push("cookie", cookie);
+    }
+    exchange::content_length(&fields).map_err(|_| Problem::Malformed(Refusal::Framing))?;
+    let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    Ok(RequestHead {
+        method: parts.method.as_str().to_owned(),
+        target: target.to_owned(),
+        version: Version::Http2,
+        fields,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(uri: &str, pairs: &[(&str, &str)]) -> Result<RequestHead, Problem> {
+        let mut request = Request::builder().method("GET").uri(uri);
+        for (name, value) in pairs {
+            request = request.header(*name, *value);
+        }
+        head_of(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn the_authority_becomes_the_one_host() {
+        let head = head("http://shop.example:8080/a?b", &[("accept", "*/*")]).unwrap();
+        assert_eq!(head.target, "/a?b");
+        assert_eq!(head.fields, Fields::from_iter([("host", "shop.example:8080"), ("accept", "*/*")]));
+    }
+
+    #[test]
+    fn a_host_that_differs_from_the_authority_is_refused() {
+        assert_eq!(head("http://a/", &[("host", "b")]), Err(Problem::BadHost));
+        assert_eq!(head("http://a/", &[("host", "a"), ("host", "a")]), Err(Problem::BadHost));
+        assert_eq!(head("/", &[]), Err(Problem::BadHost));
+        assert_eq!(head("http://u@a/", &[]), Err(Problem::BadHost));
+        assert!(head("http://a/", &[("host", "A")]).is_ok());
+        assert!(head("/", &[("host", "a")]).is_ok());
+    }
+
+    #[test]
+    fn cookie_crumbs_are_joined() {
+        let head = head("http://a/", &[("cookie", "a=1"), ("x", "y"), ("cookie", "b=2")]).unwrap();
+        assert_eq!(head.fields.get_all("cookie").collect::<Vec<_>>(), [b"a=1; b=2"]);
+    }
+
+    #[test]
+    fn connection_fields_te_and_doubtful_lengths_are_refused() {
+        for pair in [
+            ("connection", "close"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "websocket"),
+            ("te", "gzip"),
+            ("content-length", "+5"),
+        ] {
+            assert!(head("http://a/", &[pair]).is_err(), "{pair:?}");
+        }
+        assert!(head("http://a/", &[("te", "trailers")]).is_ok());
+    }
+}

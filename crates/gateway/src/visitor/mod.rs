@@ -1,0 +1,103 @@
+//! Visitor connections, whichever HTTP they speak.
+
+mod body;
+mod h1;
+mod h2;
+mod io;
+mod pump;
+mod requests;
+mod upgrade;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::server::Gateway;
+use crate::status;
+
+pub use io::VisitorIo;
+use io::{Conn, Prefixed};
+
+/// How an HTTP/2 connection begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long a connection may take to show which HTTP it speaks, as long as a head may.
+const SNIFF_TIME: Duration = Duration::from_secs(15);
+
+/// What every visitor connection needs.
+#[derive(Debug)]
+pub struct Service {
+    pub gateway: Arc<Gateway>,
+    /// The gateway's own pages.
+    pub(crate) own: axum::Router,
+}
+
+impl Service {
+    pub fn new(gateway: Arc<Gateway>) -> Arc<Self> {
+        let own = status::public_router(&gateway);
+        Arc::new(Self { gateway, own })
+    }
+}
+
+/// What is known of the protocol before the first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// ALPN said HTTP/2.
+    Http2,
+    /// Anything but HTTP/2.
+    Http1,
+    /// The first bytes tell.
+    Sniffed,
+}
+
+/// Serves one visitor connection to its end. `scheme` is what the visitor speaks: `http` or `https`.
+pub async fn serve<IO: VisitorIo>(
+    service: Arc<Service>,
+    io: IO,
+    peer: SocketAddr,
+    scheme: &'static str,
+    protocol: Protocol,
+) {
+    match protocol {
+        Protocol::Http1 => h1::serve(service, io, BytesMut::new(), peer, scheme).await,
+        Protocol::Http2 => h2::serve(service, Prefixed::new(Bytes::new(), io), peer, scheme).await,
+        Protocol::Sniffed => {
+            let mut conn = Conn::new(io, BytesMut::new());
+            let sniffed = tokio::select! {
+                sniffed = tokio::time::timeout(SNIFF_TIME, sniff(&mut conn)) => sniffed,
+                () = service.gateway.draining.cancelled() => return,
+            };
+            match sniffed {
+                Ok(Ok(true)) => {
+                    let io = Prefixed::new(conn.input.freeze(), conn.io);
+                    // Boxed: its state is large, and most connections are not HTTP/2.
+                    Box::pin(h2::serve(service, io, peer, scheme)).await;
+                }
+                Ok(Ok(false)) => h1::serve(service, conn.io, conn.input, peer, scheme).await,
+                // A beginning that is neither: HTTP/1 says what is missing.
+                Err(_) if !conn.input.is_empty() => {
+                    h1::serve(service, conn.io, conn.input, peer, scheme).await;
+                }
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+    }
+}
+
+/// Reads until it is clear whether the connection begins with the HTTP/2 preface.
+async fn sniff<IO: VisitorIo>(conn: &mut Conn<IO>) -> std::io::Result<bool> {
+    loop {
+        if conn.fill().await? == 0 {
+            return Ok(false);
+        }
+        let len = conn.input.len().min(PREFACE.len());
+        if conn.input[..len] != PREFACE[..len] {
+            return Ok(false);
+        }
+        if len == PREFACE.len() {
+            return Ok(true);
+        }
+    }
+}
