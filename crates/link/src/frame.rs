@@ -193,9 +193,10 @@ pub fn put_open(out: &mut BytesMut, stream: u64, open: &Open, data: &[u8], end: 
             StreamKind::Tcp => 3,
         });
         out.put_u32(open.mapping);
-        let id = &open.request_id.as_bytes()[..open.request_id.len().min(64)];
+        // The peer ends the link over any other byte, and an id is not worth that.
+        let id: Vec<u8> = open.request_id.bytes().filter(u8::is_ascii_graphic).take(64).collect();
         out.put_u8(id.len() as u8);
-        out.put_slice(id);
+        out.put_slice(&id);
         match open.visitor.ip() {
             IpAddr::V4(ip) => {
                 out.put_u8(4);

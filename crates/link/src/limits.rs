@@ -36,7 +36,8 @@ pub const SEND_QUEUE_BYTES: usize = 128 * 1024;
 /// Bytes of one stream in a batch before others get their turn.
 pub const QUANTUM_BYTES: usize = 32 * 1024;
 
-/// Bytes of frames gathered into one binary message. A single larger frame (a big head) goes alone.
+/// Bytes of frames gathered into one binary message. A single larger frame (a big head) may exceed it,
+/// and so may the turn that one small and one bulk stream always get.
 pub const BATCH_BYTES: usize = 64 * 1024;
 
 /// A stream that has sent less than this in all, or has no more than [`SMALL_PENDING_BYTES`]
@@ -64,10 +65,23 @@ pub const EXPRESS_BYTES: usize = 4 * 1024 * 1024;
 /// The same, at which the link ends: only a peer that provokes answers without reading them gets here.
 pub const EXPRESS_BYTES_FATAL: usize = 16 * 1024 * 1024;
 
-/// Items one stream may have waiting for its reader before small data is merged.
+/// Of those bytes, the part up to which first body bytes ride along with their head; beyond it they
+/// take their turn with other data, so that a thousand answers at once do not pile up ahead of it.
+pub const EXPRESS_INLINE_BYTES: usize = 256 * 1024;
+
+/// Bytes of heads and trailers received and not taken by their streams' owners, over the whole link:
+/// credit does not cover them. A stream that brings more is reset as busy.
+pub const HEADS_WAITING_BYTES: usize = 16 * 1024 * 1024;
+
+/// Received data below this size is copied out of the buffer it came in, which would otherwise stay
+/// whole (the WebSocket layer's read buffer, a batch).
+pub const COPY_BYTES: usize = 4 * 1024;
+
+/// Pieces one stream may have waiting, each way, before small ones are merged.
 pub const ITEMS_BEFORE_MERGE: usize = 16;
 
-/// Interim (1xx) heads on one stream.
+/// Interim (1xx) heads on one stream, [`HEAD_BYTES`] in all. A sender leaves out further ones: they
+/// carry nothing that the final head depends on.
 pub const INTERIM_HEADS: u32 = 32;
 
 /// Control messages waiting to be sent.

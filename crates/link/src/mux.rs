@@ -14,12 +14,12 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use porthole_http1::{Fields, ResponseHead};
 
-use crate::frame::{self, Frame, Kind, Open, ResetCode, STREAM_ID_MAX};
+use crate::frame::{self, FLAG_END, Frame, HEADER_BYTES, Kind, Open, ResetCode, STREAM_ID_MAX, StreamKind};
 use crate::head::{self, Malformed};
 use crate::limits::{
-    BATCH_BYTES, EXPRESS_BYTES, EXPRESS_BYTES_FATAL, HEAD_BYTES, HEAD_FIELDS, INLINE_BYTES, INTERIM_HEADS,
-    ITEMS_BEFORE_MERGE, QUANTUM_BYTES, SEND_QUEUE_BYTES, SMALL_PENDING_BYTES, SMALL_TOTAL_BYTES,
-    WINDOW_BUDGET, WINDOW_INITIAL, WINDOW_MAX,
+    BATCH_BYTES, COPY_BYTES, EXPRESS_BYTES, EXPRESS_BYTES_FATAL, EXPRESS_INLINE_BYTES, HEAD_BYTES,
+    HEAD_FIELDS, HEADS_WAITING_BYTES, INLINE_BYTES, QUANTUM_BYTES, SEND_QUEUE_BYTES, SMALL_PENDING_BYTES,
+    SMALL_TOTAL_BYTES, WINDOW_BUDGET, WINDOW_INITIAL, WINDOW_MAX,
 };
 use crate::stream::{Item, OpenError, Stopped};
 
@@ -60,8 +60,11 @@ pub struct Mux {
     /// Streams with queued bytes; small ones are served first.
     small: VecDeque<u64>,
     bulk: VecDeque<u64>,
-    /// Streams opened by the peer and not yet taken; bounded by the window budget.
-    accepted: VecDeque<Accepted>,
+    /// Streams opened by the peer and not yet taken, with the bytes of their heads; bounded by the
+    /// window budget and [`HEADS_WAITING_BYTES`].
+    accepted: VecDeque<(Accepted, usize)>,
+    /// Bytes of heads and trailers that wait for their streams' owners.
+    heads_waiting: usize,
     accept_waker: Option<Waker>,
     idle_wakers: Vec<Waker>,
     /// Tasks to wake when the lock is let go.
@@ -83,6 +86,7 @@ impl Mux {
             small: VecDeque::new(),
             bulk: VecDeque::new(),
             accepted: VecDeque::new(),
+            heads_waiting: 0,
             accept_waker: None,
             idle_wakers: Vec::new(),
             woken: Vec::new(),
@@ -125,12 +129,11 @@ impl Mux {
 
     // --- what the streams' owners do -----------------------------------------------------------
 
-    /// Opens a stream. `data` beyond [`INLINE_BYTES`] is the caller's error and cut off nowhere: it
-    /// must fit the initial window.
+    /// Opens a stream.
     ///
     /// # Errors
     /// [`OpenError::Busy`] when window budget or express room is used up, [`OpenError::TooLarge`] for a
-    /// head beyond [`HEAD_BYTES`] or [`HEAD_FIELDS`].
+    /// head beyond [`HEAD_BYTES`] or [`HEAD_FIELDS`], or `data` beyond [`INLINE_BYTES`].
     pub fn open(&mut self, open: &Open, data: &[u8], end: bool) -> Result<u64, OpenError> {
         if self.lost {
             return Err(OpenError::Gone);
@@ -143,11 +146,13 @@ impl Mux {
         {
             return Err(OpenError::TooLarge);
         }
+        if data.len() > INLINE_BYTES {
+            return Err(OpenError::TooLarge);
+        }
         if self.window_sum + u64::from(WINDOW_INITIAL) > WINDOW_BUDGET || self.express.bytes() > EXPRESS_BYTES
         {
             return Err(OpenError::Busy);
         }
-        debug_assert!(data.len() <= INLINE_BYTES);
         self.last_id += 1;
         let id = self.last_id;
         let mut stream = Stream::new();
@@ -155,6 +160,7 @@ impl Mux {
         stream.sent_total = data.len() as u64;
         stream.send_ended = end;
         stream.send_flushed = end;
+        stream.awaits_head = open.kind != StreamKind::Tcp;
         self.window_sum += u64::from(stream.window);
         self.streams.insert(id, stream);
         self.express.put(|out| frame::put_open(out, id, open, data, end));
@@ -164,7 +170,8 @@ impl Mux {
 
     /// The next stream the peer opened.
     pub fn poll_accept(&mut self, cx: &Context<'_>) -> Poll<Option<Accepted>> {
-        if let Some(accepted) = self.accepted.pop_front() {
+        if let Some((accepted, head_bytes)) = self.accepted.pop_front() {
+            self.heads_waiting -= head_bytes;
             return Poll::Ready(Some(accepted));
         }
         if self.lost {
@@ -174,7 +181,12 @@ impl Mux {
         Poll::Pending
     }
 
-    /// Sends a head with first body bytes, at once. `data` must be ≤ [`INLINE_BYTES`].
+    /// Sends a head at once, with its first body bytes (≤ [`INLINE_BYTES`]); when much waits already,
+    /// these take their turn instead. Interim heads beyond [`crate::limits::INTERIM_HEADS`] are left out.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the stream is over; it is also reset here, as `BadAnswer` when head or data are
+    /// beyond their bounds, as `Busy` when the peer reads nothing and no more heads can wait.
     pub fn send_head(
         &mut self,
         id: u64,
@@ -183,18 +195,41 @@ impl Mux {
         data: &[u8],
     ) -> Result<(), Stopped> {
         let stream = writable(&mut self.streams, id)?;
-        if head::response_bytes(response) > HEAD_BYTES || response.fields.len() > HEAD_FIELDS {
-            self.reset(id, ResetCode::BadAnswer);
-            return Err(Stopped(ResetCode::BadAnswer));
+        let bytes = head::response_bytes(response);
+        let refusal = if bytes > HEAD_BYTES
+            || response.fields.len() > HEAD_FIELDS
+            || !(100..=999).contains(&response.status)
+            || data.len() > INLINE_BYTES
+            || data.len() as u64 > stream.send_credit
+        {
+            Some(ResetCode::BadAnswer)
+        } else if self.express.bytes() > EXPRESS_BYTES_FATAL / 2 {
+            Some(ResetCode::Busy)
+        } else {
+            None
+        };
+        if let Some(code) = refusal {
+            self.reset(id, code);
+            return Err(Stopped(code));
         }
-        debug_assert!(data.len() as u64 <= stream.send_credit && stream.out.is_empty());
-        stream.send_credit = stream.send_credit.saturating_sub(data.len() as u64);
-        stream.sent_total += data.len() as u64;
-        if flags & frame::FLAG_END != 0 {
-            stream.send_ended = true;
-            stream.send_flushed = true;
+        if flags & frame::FLAG_INTERIM != 0 && !stream.count_interim(bytes) {
+            return Ok(());
         }
-        self.express.put(|out| frame::put_head(out, id, response, flags, data));
+        stream.send_credit -= data.len() as u64;
+        stream.send_ended = flags & FLAG_END != 0;
+        let inline = data.is_empty() || self.express.bytes() <= EXPRESS_INLINE_BYTES;
+        if inline {
+            stream.sent_total += data.len() as u64;
+            stream.send_flushed = stream.send_ended;
+            self.express.put(|out| frame::put_head(out, id, response, flags, data));
+        } else {
+            stream.push_out(Bytes::copy_from_slice(data));
+            if stream.send_ended {
+                stream.out.push_back(Out::End(Bytes::new()));
+            }
+            self.express.put(|out| frame::put_head(out, id, response, flags & !FLAG_END, &[]));
+            self.schedule(id);
+        }
         self.output = true;
         self.forget_if_done(id);
         Ok(())
@@ -216,8 +251,7 @@ impl Mux {
             return Poll::Pending;
         }
         stream.send_credit -= n as u64;
-        stream.out_bytes += n;
-        stream.out.push_back(Out::Data(data.split_to(n)));
+        stream.push_out(data.split_to(n));
         self.schedule(id);
         Poll::Ready(Ok(()))
     }
@@ -235,13 +269,14 @@ impl Mux {
             })
             .unwrap_or_default();
         stream.send_ended = true;
-        if stream.out.is_empty() {
+        if stream.out.is_empty() && (trailers.is_empty() || self.express.bytes() <= EXPRESS_BYTES) {
             stream.send_flushed = true;
             self.express.put(|out| put_end(out, id, &trailers));
             self.output = true;
             self.forget_if_done(id);
         } else {
             stream.out.push_back(Out::End(trailers));
+            self.schedule(id);
         }
         Ok(())
     }
@@ -250,11 +285,13 @@ impl Mux {
     pub fn reset(&mut self, id: u64, code: ResetCode) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         if stream.stopped.is_some() {
+            self.forget_if_done(id);
             return;
         }
         stream.stopped = Some(code);
         if !stream.recv_ended {
             stream.recv.clear();
+            self.heads_waiting -= std::mem::take(&mut stream.heads_waiting);
         }
         self.woken.extend(stream.recv_waker.take());
         self.woken.extend(stream.send_waker.take());
@@ -284,6 +321,7 @@ impl Mux {
         };
         if !stream.recv.is_empty() {
             std::mem::swap(to, &mut stream.recv);
+            self.heads_waiting -= std::mem::take(&mut stream.heads_waiting);
             return Poll::Ready(Ok(()));
         }
         if let Some(code) = stream.stopped {
@@ -334,6 +372,7 @@ impl Mux {
             stream.recv_waker = None;
             let unfinished = !stream.recv_ended;
             stream.recv.clear();
+            self.heads_waiting -= std::mem::take(&mut stream.heads_waiting);
             if unfinished {
                 self.reset(id, ResetCode::Cancelled);
                 return;
@@ -354,13 +393,19 @@ impl Mux {
         if self.streams.is_empty() || self.lost {
             return Poll::Ready(());
         }
-        self.idle_wakers.push(cx.waker().clone());
+        if !self.idle_wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.idle_wakers.push(cx.waker().clone());
+        }
         Poll::Pending
     }
 
     /// The link is over: every stream ends with [`ResetCode::LinkLost`].
     pub fn lose(&mut self) {
         self.lost = true;
+        // Nobody comes for these any more.
+        for (accepted, _) in self.accepted.drain(..) {
+            self.streams.remove(&accepted.id);
+        }
         for stream in self.streams.values_mut() {
             stream.stopped.get_or_insert(ResetCode::LinkLost);
             stream.drop_output();
@@ -370,9 +415,10 @@ impl Mux {
             self.woken.extend(stream.stop_waker.take());
         }
         self.streams.retain(|_, stream| stream.handles > 0);
+        self.window_sum = self.streams.values().map(|stream| u64::from(stream.window)).sum();
+        self.heads_waiting = self.streams.values().map(|stream| stream.heads_waiting).sum();
         self.woken.extend(self.accept_waker.take());
         self.woken.append(&mut self.idle_wakers);
-        self.accepted.clear();
         self.express = Express::default();
         self.small.clear();
         self.bulk.clear();
@@ -405,12 +451,12 @@ impl Mux {
             Kind::Head => self.on_head(frame, message_size),
             Kind::Data => self.on_data(id, frame.payload, frame.flags, message_size),
             Kind::End => {
-                let trailers = if frame.payload.is_empty() {
-                    None
-                } else {
-                    Some(head::Reader::new(frame.payload).fields()?)
+                let bytes = frame.payload.len();
+                let trailers = match bytes {
+                    0 => None,
+                    _ => Some(head::Reader::new(frame.payload).fields()?),
                 };
-                self.on_end(id, trailers)
+                self.on_end(id, trailers, bytes)
             }
             Kind::Reset => {
                 let code = frame::read_reset(frame.payload)?;
@@ -432,13 +478,17 @@ impl Mux {
             return Err(Malformed("a stream id used again"));
         }
         let id = frame.stream;
-        let ended = frame.flags & frame::FLAG_END != 0;
+        let ended = frame.flags & FLAG_END != 0;
+        let bytes = frame.payload.len();
         let (open, data) = frame::read_open(frame.payload)?;
+        let head_bytes = bytes - data.len();
         if data.len() as u64 > u64::from(WINDOW_INITIAL) {
             return Err(Malformed("more data than credit"));
         }
         self.last_id = id;
-        if self.window_sum + u64::from(WINDOW_INITIAL) > WINDOW_BUDGET {
+        if self.window_sum + u64::from(WINDOW_INITIAL) > WINDOW_BUDGET
+            || self.heads_waiting + head_bytes > HEADS_WAITING_BYTES
+        {
             self.express.put(|out| frame::put_reset(out, id, ResetCode::Busy));
             self.output = true;
             return Ok(());
@@ -451,32 +501,57 @@ impl Mux {
         self.window_sum += u64::from(stream.window);
         self.streams.insert(id, stream);
         let data = own_if_small(data, message_size);
-        self.accepted.push_back(Accepted { id, open, data, ended });
+        self.heads_waiting += head_bytes;
+        self.accepted.push_back((Accepted { id, open, data, ended }, head_bytes));
         self.woken.extend(self.accept_waker.take());
         Ok(())
     }
 
     fn on_head(&mut self, frame: Frame, message_size: usize) -> Result<(), Malformed> {
+        let id = frame.stream;
+        let bytes = frame.payload.len();
         let (response, data) = frame::read_head(frame.payload)?;
+        let bytes = bytes - data.len();
         let interim = frame.flags & frame::FLAG_INTERIM != 0;
-        let Some(stream) = self.streams.get_mut(&frame.stream) else { return Ok(()) };
-        if self.role == Role::Agent || stream.recv_head || stream.recv_ended {
+        let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
+        if !stream.awaits_head || stream.recv_head || stream.recv_ended {
             return Err(Malformed("a head out of place"));
         }
-        if interim {
-            stream.interim_heads += 1;
-            if stream.interim_heads > INTERIM_HEADS {
-                return Err(Malformed("too many interim heads"));
-            }
-        } else {
+        if !interim {
             stream.recv_head = true;
+        } else if !stream.count_interim(bytes) {
+            return Err(Malformed("too many interim heads"));
+        } else if !data.is_empty() {
+            return Err(Malformed("an interim head with data"));
         }
-        if stream.stopped.is_none() {
-            stream.recv.push_back(if interim { Item::Interim(response) } else { Item::Head(response) });
-            self.woken.extend(stream.recv_waker.take());
+        self.hold(id, bytes, if interim { Item::Interim(response) } else { Item::Head(response) });
+        if interim { Ok(()) } else { self.on_data(id, data, frame.flags, message_size) }
+    }
+
+    /// Queues a received item that credit does not cover; resets its stream when too much waits.
+    fn hold(&mut self, id: u64, bytes: usize, item: Item) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if stream.stopped.is_some() {
+            return;
         }
-        let flags = if interim { 0 } else { frame.flags };
-        self.on_data(frame.stream, data, flags, message_size)
+        if self.heads_waiting + bytes > HEADS_WAITING_BYTES {
+            self.reset(id, ResetCode::Busy);
+            return;
+        }
+        self.heads_waiting += bytes;
+        stream.heads_waiting += bytes;
+        stream.recv.push_back(item);
+        self.woken.extend(stream.recv_waker.take());
+    }
+
+    /// An HTTP answer begins with its head: a stream that begins otherwise is reset.
+    fn check_head_came(&mut self, id: u64) {
+        if let Some(stream) = self.streams.get(&id)
+            && stream.awaits_head
+            && !stream.recv_head
+        {
+            self.reset(id, ResetCode::Protocol);
+        }
     }
 
     fn on_data(&mut self, id: u64, data: Bytes, flags: u8, message_size: usize) -> Result<(), Malformed> {
@@ -490,23 +565,27 @@ impl Mux {
             }
             stream.recv_credit -= data.len() as u32;
             if stream.stopped.is_none() {
-                stream.push_data(own_if_small(data, message_size), ITEMS_BEFORE_MERGE);
+                stream.push_received(own_if_small(data, message_size));
                 self.woken.extend(stream.recv_waker.take());
             }
+            self.check_head_came(id);
         }
-        if flags & frame::FLAG_END != 0 { self.on_end(id, None) } else { Ok(()) }
+        if flags & FLAG_END != 0 { self.on_end(id, None, 0) } else { Ok(()) }
     }
 
-    fn on_end(&mut self, id: u64, trailers: Option<Fields>) -> Result<(), Malformed> {
+    fn on_end(&mut self, id: u64, trailers: Option<Fields>, bytes: usize) -> Result<(), Malformed> {
+        self.check_head_came(id);
         let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
         if stream.recv_ended {
             return Err(Malformed("an end after the end"));
         }
-        stream.recv_ended = true;
-        if stream.stopped.is_none() {
-            stream.recv.push_back(Item::End(trailers));
-            self.woken.extend(stream.recv_waker.take());
+        if trailers.is_some() && self.heads_waiting + bytes > HEADS_WAITING_BYTES {
+            // Before the end is noted: an end that cannot be handed over whole is none.
+            self.reset(id, ResetCode::Busy);
         }
+        let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
+        stream.recv_ended = true;
+        self.hold(id, bytes, Item::End(trailers));
         self.forget_if_done(id);
         Ok(())
     }
@@ -517,6 +596,7 @@ impl Mux {
             stream.stopped = Some(code);
             if !stream.recv_ended {
                 stream.recv.clear();
+                self.heads_waiting -= std::mem::take(&mut stream.heads_waiting);
             }
         }
         stream.drop_output();
@@ -540,9 +620,14 @@ impl Mux {
         Ok(())
     }
 
-    /// True when express frames wait, which leave before control messages queued after them.
-    pub fn has_express(&self) -> bool {
-        !self.express.is_empty()
+    /// A point after all express frames queued so far and before all later ones.
+    pub fn express_mark(&mut self) -> u64 {
+        self.express.mark()
+    }
+
+    /// True when every express frame before `mark` has left.
+    pub fn express_passed(&self, mark: u64) -> bool {
+        self.express.passed(mark)
     }
 
     /// True when there is something to send.
@@ -550,32 +635,36 @@ impl Mux {
         !self.express.is_empty() || !self.small.is_empty() || !self.bulk.is_empty()
     }
 
-    /// The next batch: express frames first, then small streams in turn, then bulk ones, which always
-    /// get one turn when they wait. `None` when there is nothing to send.
+    /// The next batch: express frames first, then small streams in turn, then bulk ones. Of each of the
+    /// latter one always gets its turn: a steady flow of heads does not starve bodies, nor small streams
+    /// large ones. `None` when there is nothing to send.
     pub fn next_batch(&mut self) -> Option<Bytes> {
         let mut batch = self.express.next().unwrap_or_default();
         let reserved = if self.bulk.is_empty() { 0 } else { QUANTUM_BYTES };
-        while batch.len() + reserved < BATCH_BYTES {
+        let mut served = false;
+        while !served || batch.len() + reserved < BATCH_BYTES {
             let Some(id) = self.small.pop_front() else { break };
-            self.turn(id, &mut batch);
+            served |= self.turn(id, &mut batch);
         }
-        while batch.len() < BATCH_BYTES {
+        served = false;
+        while !served || batch.len() < BATCH_BYTES {
             let Some(id) = self.bulk.pop_front() else { break };
-            self.turn(id, &mut batch);
+            served |= self.turn(id, &mut batch);
         }
         if batch.is_empty() { None } else { Some(batch.freeze()) }
     }
 
-    /// Writes up to one quantum of a stream's queue into `batch`.
-    fn turn(&mut self, id: u64, batch: &mut BytesMut) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+    /// Writes up to one quantum of a stream's queue into `batch`; false when it had nothing to send.
+    fn turn(&mut self, id: u64, batch: &mut BytesMut) -> bool {
+        let Some(stream) = self.streams.get_mut(&id) else { return false };
         stream.scheduled = false;
+        let before = batch.len();
         let mut quantum = QUANTUM_BYTES;
         while let Some(out) = stream.out.pop_front() {
             match out {
                 Out::Data(mut data) => {
                     let n = data.len().min(quantum);
-                    quantum -= n;
+                    quantum = quantum.saturating_sub(n + HEADER_BYTES);
                     let piece = data.split_to(n);
                     stream.out_bytes -= n;
                     stream.sent_total += n as u64;
@@ -585,7 +674,7 @@ impl Mux {
                         stream.out.pop_front();
                         stream.send_flushed = true;
                     }
-                    frame::put_header(batch, Kind::Data, u8::from(last) * frame::FLAG_END, id, n);
+                    frame::put_header(batch, Kind::Data, u8::from(last) * FLAG_END, id, n);
                     batch.extend_from_slice(&piece);
                     if !data.is_empty() {
                         stream.out.push_front(Out::Data(data));
@@ -609,6 +698,7 @@ impl Mux {
         } else {
             self.schedule(id);
         }
+        batch.len() > before
     }
 
     /// Puts a stream with queued output in line.
@@ -618,10 +708,13 @@ impl Mux {
             return;
         }
         stream.scheduled = true;
-        if stream.sent_total < SMALL_TOTAL_BYTES || stream.out_bytes <= SMALL_PENDING_BYTES {
-            self.small.push_back(id);
-        } else {
-            self.bulk.push_back(id);
+        let small = stream.sent_total < SMALL_TOTAL_BYTES || stream.out_bytes <= SMALL_PENDING_BYTES;
+        let open = self.streams.len();
+        let line = if small { &mut self.small } else { &mut self.bulk };
+        line.push_back(id);
+        if line.len() > 2 * open + 64 {
+            // Streams reset before their turn leave their ids behind: drop them when they are most.
+            line.retain(|id| self.streams.contains_key(id));
         }
         self.output = true;
     }
@@ -633,6 +726,7 @@ impl Mux {
             || (stream.recv_ended && stream.send_ended && stream.send_flushed);
         if stream.handles == 0 && over {
             self.window_sum -= u64::from(stream.window);
+            self.heads_waiting -= stream.heads_waiting;
             self.streams.remove(&id);
             if self.streams.is_empty() {
                 self.woken.append(&mut self.idle_wakers);
@@ -655,9 +749,13 @@ fn writable(streams: &mut HashMap<u64, Stream, IdHasher>, id: u64) -> Result<&mu
     if stream.send_ended { Err(Stopped(ResetCode::Protocol)) } else { Ok(stream) }
 }
 
-/// Data that holds a much larger message in memory is copied out of it.
+/// Data that would hold a much larger buffer in memory is copied out of it.
 fn own_if_small(data: Bytes, message_size: usize) -> Bytes {
-    if data.len() * 4 < message_size { Bytes::copy_from_slice(&data) } else { data }
+    if data.len() < COPY_BYTES || data.len() * 4 < message_size {
+        Bytes::copy_from_slice(&data)
+    } else {
+        data
+    }
 }
 
 fn register(slot: &mut Option<Waker>, cx: &Context<'_>) {

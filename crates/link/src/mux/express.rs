@@ -11,13 +11,18 @@ use crate::limits::BATCH_BYTES;
 pub(super) struct Express {
     batches: VecDeque<BytesMut>,
     bytes: usize,
+    /// Batches taken so far.
+    taken: u64,
+    /// The last batch takes no more frames: something waits for it to leave.
+    sealed: bool,
 }
 
 impl Express {
     /// Appends the frame that `write` encodes, beginning a new batch when the last one is full.
     pub(super) fn put(&mut self, write: impl FnOnce(&mut BytesMut)) {
-        if self.batches.is_empty() {
+        if self.batches.is_empty() || self.sealed {
             self.batches.push_back(BytesMut::with_capacity(1024));
+            self.sealed = false;
         }
         let last = self.batches.len() - 1;
         let batch = &mut self.batches[last];
@@ -42,6 +47,18 @@ impl Express {
     pub(super) fn next(&mut self) -> Option<BytesMut> {
         let batch = self.batches.pop_front()?;
         self.bytes -= batch.len();
+        self.taken += 1;
         Some(batch)
+    }
+
+    /// A point after all frames put so far and before all later ones; see [`Self::passed`].
+    pub(super) fn mark(&mut self) -> u64 {
+        self.sealed = !self.batches.is_empty();
+        self.taken + self.batches.len() as u64
+    }
+
+    /// True when everything before `mark` has been taken.
+    pub(super) fn passed(&self, mark: u64) -> bool {
+        self.taken >= mark
     }
 }

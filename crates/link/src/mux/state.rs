@@ -7,7 +7,7 @@ use std::task::Waker;
 use bytes::{Bytes, BytesMut};
 
 use crate::frame::ResetCode;
-use crate::limits::WINDOW_INITIAL;
+use crate::limits::{HEAD_BYTES, INTERIM_HEADS, ITEMS_BEFORE_MERGE, WINDOW_INITIAL};
 use crate::stream::Item;
 
 /// Something queued on a stream.
@@ -35,8 +35,14 @@ pub(super) struct Stream {
     pub(super) recv_credit: u32,
     /// Read by the owner and not granted anew.
     pub(super) consumed: u32,
+    /// A head must come before data: this end opened an HTTP stream.
+    pub(super) awaits_head: bool,
     pub(super) recv_head: bool,
+    /// Interim heads and their bytes, sent or received (a stream does only one of them).
     pub(super) interim_heads: u32,
+    pub(super) interim_bytes: usize,
+    /// Bytes of heads and trailers in `recv`; the link bounds the sum.
+    pub(super) heads_waiting: usize,
     pub(super) recv_ended: bool,
 
     pub(super) out: VecDeque<Out>,
@@ -63,8 +69,11 @@ impl Stream {
             window: WINDOW_INITIAL,
             recv_credit: WINDOW_INITIAL,
             consumed: 0,
+            awaits_head: false,
             recv_head: false,
             interim_heads: 0,
+            interim_bytes: 0,
+            heads_waiting: 0,
             recv_ended: false,
             out: VecDeque::new(),
             out_bytes: 0,
@@ -78,28 +87,58 @@ impl Stream {
         }
     }
 
-    /// Queues received bytes; merges them into the last item once `many` wait, so that one-byte frames
-    /// cost bytes and not items.
-    pub(super) fn push_data(&mut self, data: Bytes, many: usize) {
-        if self.recv.len() >= many
-            && let Some(Item::Data(last)) = self.recv.back_mut()
-            && last.len() < 16 * 1024
-        {
-            let mut merged = match std::mem::take(last).try_into_mut() {
-                Ok(bytes) => bytes,
-                Err(shared) => BytesMut::from(&shared[..]),
-            };
-            merged.extend_from_slice(&data);
-            *last = merged.freeze();
-            return;
+    /// Counts one more interim head of `bytes`; false when it is one too many.
+    pub(super) fn count_interim(&mut self, bytes: usize) -> bool {
+        if self.interim_heads == INTERIM_HEADS || self.interim_bytes + bytes > HEAD_BYTES {
+            return false;
         }
-        self.recv.push_back(Item::Data(data));
+        self.interim_heads += 1;
+        self.interim_bytes += bytes;
+        true
+    }
+
+    /// Queues received bytes.
+    pub(super) fn push_received(&mut self, data: Bytes) {
+        if self.recv.len() >= ITEMS_BEFORE_MERGE
+            && let Some(Item::Data(last)) = self.recv.back_mut()
+            && last.len() < MERGE_BYTES
+        {
+            merge(last, &data);
+        } else {
+            self.recv.push_back(Item::Data(data));
+        }
+    }
+
+    /// Queues bytes to send.
+    pub(super) fn push_out(&mut self, data: Bytes) {
+        self.out_bytes += data.len();
+        if self.out.len() >= ITEMS_BEFORE_MERGE
+            && let Some(Out::Data(last)) = self.out.back_mut()
+            && last.len() < MERGE_BYTES
+        {
+            merge(last, &data);
+        } else {
+            self.out.push_back(Out::Data(data));
+        }
     }
 
     pub(super) fn drop_output(&mut self) {
         self.out.clear();
         self.out_bytes = 0;
     }
+}
+
+/// Pieces below this many bytes are merged once [`ITEMS_BEFORE_MERGE`] wait, so that one-byte pieces
+/// cost bytes and not items.
+const MERGE_BYTES: usize = 16 * 1024;
+
+fn merge(last: &mut Bytes, data: &[u8]) {
+    let mut merged = match std::mem::take(last).try_into_mut() {
+        Ok(bytes) => bytes,
+        Err(shared) => BytesMut::from(&shared[..]),
+    };
+    merged.extend_from_slice(data);
+    *last = merged.freeze();
 }
 
 /// Stream ids count up from one: spreading them needs one multiplication.
