@@ -26,11 +26,18 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     within(send(&mut socket, &ToGateway::Hello(hello))).await?;
-    let welcome = match within(next::<_, ToAgent>(&mut socket)).await? {
-        ToAgent::Welcome(welcome) => welcome,
-        ToAgent::Refused(refused) => return Err(LinkError::Refused(refused)),
-        _ => return Err(LinkError::Protocol("the gateway did not welcome the agent".into())),
+    let answer = async {
+        loop {
+            match next::<_, ToAgent>(&mut socket).await? {
+                ToAgent::Welcome(welcome) => return Ok(welcome),
+                ToAgent::Refused(refused) => return Err(LinkError::Refused(refused)),
+                // The gateway's end lives already, and its heartbeat with it.
+                ToAgent::Ping { .. } | ToAgent::Pong { .. } | ToAgent::Unknown => {}
+                _ => return Err(LinkError::Protocol("the gateway did not welcome the agent".into())),
+            }
+        }
     };
+    let welcome = within(answer).await?;
     if !(PROTOCOL_OLDEST..=PROTOCOL).contains(&welcome.protocol) {
         return Err(LinkError::Protocol(format!(
             "the gateway chose protocol {}, this agent speaks {PROTOCOL_OLDEST} to {PROTOCOL}",

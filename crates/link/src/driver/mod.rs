@@ -1,12 +1,15 @@
 //! The I/O around the state machine: one task per link owns the WebSocket; everybody else talks to
 //! the shared state and wakes it.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
@@ -60,19 +63,25 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     role: Role,
     since: Instant,
+    /// Told of every message received.
+    heard: Notify,
+    /// Told when the link is over or the peer has agreed to a drain.
+    changed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     mux: Mux,
-    /// Control messages waiting to be sent, at most [`CONTROL_QUEUE`].
-    control: std::collections::VecDeque<String>,
+    /// Control messages waiting to be sent, at most [`CONTROL_QUEUE`] of the owner's, each with the
+    /// point in the express frames after which it may leave.
+    control: VecDeque<(u64, String)>,
+    /// The driver, when it waits for something to send.
     driver: Option<Waker>,
+    /// The driver, whatever it waits for: a socket that takes nothing must not keep it from closing.
+    attention: Option<Waker>,
     /// The owner asked for the end.
     closing: bool,
     over: Option<LinkError>,
-    /// Tasks that wait for the end or for a sign of life.
-    watchers: Vec<Waker>,
     /// Messages received; a change is a sign of life.
     heard: u64,
     ping_now: bool,
@@ -91,18 +100,24 @@ impl Shared {
     fn new(role: Role) -> Arc<Self> {
         let state = State {
             mux: Mux::new(role),
-            control: std::collections::VecDeque::new(),
+            control: VecDeque::new(),
             driver: None,
+            attention: None,
             closing: false,
             over: None,
-            watchers: Vec::new(),
             heard: 0,
             ping_now: false,
             latency: None,
             drain_asked: false,
             drained: false,
         };
-        Arc::new(Self { state: Mutex::new(state), role, since: Instant::now() })
+        Arc::new(Self {
+            state: Mutex::new(state),
+            role,
+            since: Instant::now(),
+            heard: Notify::new(),
+            changed: Notify::new(),
+        })
     }
 
     /// The state; a panic elsewhere while it was held leaves it as usable as it was.
@@ -138,10 +153,23 @@ impl Shared {
         let driver = {
             let mut state = self.lock();
             change(&mut state);
-            state.driver.take()
+            state.attention.take()
         };
         if let Some(driver) = driver {
             driver.wake();
+        }
+    }
+
+    /// Waits until `look` finds something in the state, looking again each time `signal` is given.
+    /// A waiter that is dropped leaves nothing behind.
+    async fn wait<R>(&self, signal: &Notify, mut look: impl FnMut(&State) -> Option<R>) -> R {
+        loop {
+            let mut signalled = pin!(signal.notified());
+            signalled.as_mut().enable();
+            if let Some(found) = look(&self.lock()) {
+                return found;
+            }
+            signalled.await;
         }
     }
 }
@@ -175,13 +203,14 @@ impl Link {
     }
 
     /// Sends a control message (serialised as JSON text), after the streams opened so far. False when
-    /// the link is over or [`CONTROL_QUEUE`] messages wait.
+    /// the link is over, [`CONTROL_QUEUE`] messages wait or it is larger than [`MESSAGE_BYTES`].
     pub fn send_control(&self, message: &impl serde::Serialize) -> bool {
         let Ok(text) = serde_json::to_string(message) else { return false };
         let mut sent = false;
         self.shared.nudge(|state| {
-            if state.over.is_none() && state.control.len() < CONTROL_QUEUE {
-                state.control.push_back(text);
+            if state.over.is_none() && state.control.len() < CONTROL_QUEUE && text.len() <= MESSAGE_BYTES {
+                let mark = state.mux.express_mark();
+                state.control.push_back((mark, text));
                 sent = true;
             }
         });
@@ -195,16 +224,10 @@ impl Link {
             heard = state.heard;
             state.ping_now = true;
         });
-        let changed = poll_fn(|cx| {
-            let mut state = self.shared.lock();
-            if state.over.is_some() {
-                return Poll::Ready(false);
-            }
-            if state.heard != heard {
-                return Poll::Ready(true);
-            }
-            state.watchers.push(cx.waker().clone());
-            Poll::Pending
+        let changed = self.shared.wait(&self.shared.heard, |state| match &state.over {
+            Some(_) => Some(false),
+            None if state.heard != heard => Some(true),
+            None => None,
         });
         tokio::time::timeout(within, changed).await.unwrap_or(false)
     }
@@ -240,18 +263,12 @@ impl Link {
     /// Resolves when no stream is open (and, after an agent's [`Self::drain`], none will be), or the
     /// link is over.
     pub async fn idle(&self) {
-        poll_fn(|cx| {
-            let mut state = self.shared.lock();
-            if state.over.is_some() {
-                return Poll::Ready(());
-            }
-            if state.drain_asked && !state.drained {
-                state.watchers.push(cx.waker().clone());
-                return Poll::Pending;
-            }
-            state.mux.poll_idle(cx)
-        })
-        .await;
+        self.shared
+            .wait(&self.shared.changed, |state| {
+                (state.over.is_some() || !state.drain_asked || state.drained).then_some(())
+            })
+            .await;
+        poll_fn(|cx| self.shared.with(|mux| mux.poll_idle(cx))).await;
     }
 
     /// Ends the link: sends what is queued (bounded by [`crate::limits::CLOSE`]), then a WebSocket
@@ -267,14 +284,6 @@ impl Link {
 
     /// Resolves when the link is over, with the reason.
     pub async fn closed(&self) -> LinkError {
-        poll_fn(|cx| {
-            let mut state = self.shared.lock();
-            if let Some(reason) = &state.over {
-                return Poll::Ready(reason.clone());
-            }
-            state.watchers.push(cx.waker().clone());
-            Poll::Pending
-        })
-        .await
+        self.shared.wait(&self.shared.changed, |state| state.over.clone()).await
     }
 }

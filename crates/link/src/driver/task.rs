@@ -10,6 +10,7 @@ use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, timeout};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::debug;
 
@@ -49,16 +50,14 @@ where
     debug!(%reason, "link over");
     let Driver { mut socket, shared, .. } = driver;
     let closed_here = shared.lock().closing;
-    let watchers = {
+    {
         let mut state = shared.lock();
         state.over = Some(reason.clone());
         state.control.clear();
-        std::mem::take(&mut state.watchers)
-    };
-    shared.with(crate::mux::Mux::lose);
-    for watcher in watchers {
-        watcher.wake();
     }
+    shared.with(crate::mux::Mux::lose);
+    shared.changed.notify_waiters();
+    shared.heard.notify_waiters();
     if closed_here || matches!(reason, LinkError::Protocol(_) | LinkError::Closed) {
         let _ = timeout(CLOSE, socket.close(None)).await;
     }
@@ -105,17 +104,14 @@ where
                     return Err(LinkError::Closed);
                 }
                 Some(Err(Error::Io(error))) => return Err(LinkError::Io(error.to_string())),
+                Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                    return Err(LinkError::Io("it ended without a word".into()));
+                }
                 Some(Err(error)) => return Err(LinkError::Protocol(error.to_string())),
                 Some(Ok(message)) => message,
             };
-            let watchers = {
-                let mut state = self.shared.lock();
-                state.heard += 1;
-                if state.watchers.is_empty() { Vec::new() } else { std::mem::take(&mut state.watchers) }
-            };
-            for watcher in watchers {
-                watcher.wake();
-            }
+            self.shared.lock().heard += 1;
+            self.shared.heard.notify_waiters();
             match message {
                 Message::Binary(batch) => {
                     let taken = self.shared.with(|mux| mux.receive(batch));
@@ -140,7 +136,7 @@ where
                 ToAgent::Pong { at } => self.pong(at),
                 ToAgent::Drained => {
                     self.shared.lock().drained = true;
-                    self.wake_watchers();
+                    self.shared.changed.notify_waiters();
                 }
                 ToAgent::Unknown => {}
                 message => {
@@ -167,13 +163,6 @@ where
         Ok(())
     }
 
-    fn wake_watchers(&self) {
-        let watchers = std::mem::take(&mut self.shared.lock().watchers);
-        for watcher in watchers {
-            watcher.wake();
-        }
-    }
-
     fn pong(&self, at: u64) {
         let now = (now() - self.start).as_micros() as u64;
         self.shared.lock().latency = Some(Duration::from_micros(now.saturating_sub(at)));
@@ -185,7 +174,8 @@ where
         if let Ok(text) = serde_json::to_string(message) {
             let mut state = self.shared.lock();
             if state.control.len() < 2 * super::CONTROL_QUEUE {
-                state.control.push_back(text);
+                let mark = state.mux.express_mark();
+                state.control.push_back((mark, text));
             }
         }
     }
@@ -194,6 +184,9 @@ where
     fn beat(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
         let (mut asked, closing) = {
             let mut state = self.shared.lock();
+            if !state.attention.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                state.attention = Some(cx.waker().clone());
+            }
             (std::mem::take(&mut state.ping_now), state.closing)
         };
         loop {
@@ -270,12 +263,13 @@ where
         }
     }
 
-    /// Streams opened and heads first, then control messages, then bulk: what a control message says
-    /// of streams holds for those opened before it.
+    /// A control message leaves after the streams opened before it, since it may speak of them, and
+    /// ahead of everything else.
     fn next_message(&self) -> Option<Message> {
         self.shared.with_state(|state| {
-            if !state.mux.has_express()
-                && let Some(text) = state.control.pop_front()
+            if let Some((mark, _)) = state.control.front()
+                && state.mux.express_passed(*mark)
+                && let Some((_, text)) = state.control.pop_front()
             {
                 return Some(Message::text(text));
             }
