@@ -1,0 +1,2 @@
+document.getElementById('greeting').textContent = 'first version';
+if (import.meta.hot) import.meta.hot.accept();
