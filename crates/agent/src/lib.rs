@@ -8,7 +8,9 @@
 //! ([`paths`], [`config`], [`secrets`], [`store`]); what runs ([`engine`], [`door`], [`trial`],
 //! [`uplink`], [`forward`]); the command line ([`cli`]).
 
+pub mod cli;
 pub mod config;
+pub mod credentials;
 pub mod door;
 pub mod engine;
 pub mod events;
@@ -17,6 +19,7 @@ pub mod fields;
 pub mod forward;
 pub mod gateway_url;
 pub mod lock;
+pub mod logging;
 pub mod mapping;
 pub mod names;
 pub mod paths;

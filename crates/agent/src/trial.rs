@@ -210,8 +210,8 @@ async fn spawn(
     }
 }
 
-/// Beside this program first, then on PATH.
-fn find_program() -> Option<PathBuf> {
+/// The gateway's program: beside this one first, then on PATH.
+pub fn find_program() -> Option<PathBuf> {
     let name = format!("porthole-gateway{}", std::env::consts::EXE_SUFFIX);
     let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(&name)));
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -55,7 +55,9 @@ pub struct Wanted {
     /// Its id may be empty: the engine then remembers or makes one.
     pub spec: MappingSpec,
     /// The name was asked for, so no other will do; false: the engine finds one.
-    pub exact: bool,
+    pub exact_name: bool,
+    /// The port on the gateway was asked for.
+    pub exact_port: bool,
     /// Keep it in the store.
     pub save: bool,
 }
@@ -67,8 +69,11 @@ pub enum FromEngine {
     Welcome(Welcome),
     /// The engine cannot do what was asked; the command ends.
     Refused { refusal: Refusal, message: String },
-    /// The mapping is in the set; what the gateway says to it comes as an event.
-    Serving { id: String },
+    /// A mapping of the command is in the set, under this name; what the gateway says to it comes as
+    /// an event.
+    Serving { id: String, name: Option<String>, target: String },
+    /// So many stored mappings are served.
+    Standing { mappings: usize },
     Event { event: Event },
     Status(StatusReport),
     Reloaded,

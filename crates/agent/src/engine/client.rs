@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
 
+use super::set::standing;
 use super::{Answer, Shared, warning};
 use crate::door::{FromEngine, Hello, MAX_CLIENTS, PROTOCOL, Refusal, ToEngine, Wanted, Welcome};
 use crate::events::{Event, LinkState};
@@ -98,7 +99,8 @@ fn admit(shared: &Shared, hello: &Hello) -> Result<(), FromEngine> {
 #[derive(Debug)]
 struct Own {
     spec: MappingSpec,
-    exact: bool,
+    exact_name: bool,
+    exact_port: bool,
     save: bool,
     tries: u32,
     remembered: bool,
@@ -206,7 +208,7 @@ impl Client {
         if let Err(error) = self.shared.reload().await {
             self.tell(warning("store", error.to_string())).await?;
         }
-        let Some(already) = self.begin_standing() else {
+        let Some((mappings, already)) = self.begin_standing() else {
             return self
                 .say(FromEngine::Refused {
                     refusal: Refusal::AlreadyUp,
@@ -218,15 +220,16 @@ impl Client {
                 })
                 .await;
         };
+        self.say(FromEngine::Standing { mappings }).await?;
         for event in already {
-            self.tell(event).await?;
+            self.event(event).await?;
         }
         Ok(())
     }
 
     /// Puts the stored mappings into the set; None when another command has done so. Returns what the
     /// gateway said to them already.
-    fn begin_standing(&mut self) -> Option<Vec<Event>> {
+    fn begin_standing(&mut self) -> Option<(usize, Vec<Event>)> {
         let mut state = self.shared.lock();
         if state.up.is_some_and(|up| up != self.number) {
             return None;
@@ -235,11 +238,13 @@ impl Client {
         self.standing = true;
         let already = state.answers.iter().map(|(id, answer)| event_of(id, answer)).collect();
         self.shared.publish(&mut state);
-        Some(already)
+        let gateway = self.shared.gateway_key();
+        let standing = standing(&state.stored, &self.shared.file_mappings, &gateway).count();
+        Some((standing, already))
     }
 
     async fn serve(&mut self, wanted: Wanted) -> Result<(), Gone> {
-        let Wanted { mut spec, exact, save } = wanted;
+        let Wanted { mut spec, exact_name, exact_port, save } = wanted;
         let key = (self.shared.gateway_key(), spec.target.to_string());
         let remembered = match self.shared.store.remembered(key.0, key.1).await {
             Ok(remembered) => remembered,
@@ -257,15 +262,20 @@ impl Client {
                 .filter(free);
             let fresh = id.is_none();
             spec.id = id.unwrap_or_else(random_id);
+            let tcp = spec.target.scheme == Scheme::Tcp;
+            if !tcp && spec.name.is_none() && spec.host.is_none() && spec.path.is_none() {
+                spec.path = self.shared.gateway.mapping_path.clone();
+            }
+            let nameless = spec.name.is_none() && spec.host.is_none() && spec.path.is_none();
             if !fresh && let Some(remembered) = remembered {
-                if !exact && spec.name.is_none() && spec.target.scheme != Scheme::Tcp {
-                    spec.name = remembered.name;
-                }
-                if spec.target.scheme == Scheme::Tcp && spec.remote_port.is_none() {
+                if tcp && spec.remote_port.is_none() {
                     spec.remote_port = remembered.remote_port;
                 }
+                if !tcp && nameless {
+                    spec.name = remembered.name;
+                }
             }
-            if !exact && spec.name.is_none() && spec.target.scheme != Scheme::Tcp {
+            if !tcp && nameless && spec.name.is_none() {
                 spec.name = Some(self.new_name());
             }
             state.ephemeral.entry(self.number).or_default().push(spec.clone());
@@ -275,7 +285,7 @@ impl Client {
         if save {
             self.save(&spec).await?;
         }
-        self.own.insert(id.clone(), Own { spec, exact, save, tries: 0, remembered: false });
+        self.own.insert(id.clone(), Own { spec, exact_name, exact_port, save, tries: 0, remembered: false });
         let known = {
             let mut state = self.shared.lock();
             let before = state.answers.get(&id).cloned();
@@ -283,9 +293,25 @@ impl Client {
             // Unchanged (a stored mapping served already): the gateway will not say it again.
             before.filter(|_| state.answers.contains_key(&id))
         };
-        self.say(FromEngine::Serving { id: id.clone() }).await?;
+        self.announce(&id).await?;
         match known {
             Some(answer) => self.event(event_of(&id, &answer)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Says what a mapping is called and where it leads.
+    async fn announce(&self, id: &str) -> Result<(), Gone> {
+        let serving = {
+            let state = self.shared.lock();
+            state.numbering.served().find(|served| served.wire.id == id).map(|served| FromEngine::Serving {
+                id: id.to_owned(),
+                name: served.wire.name.clone(),
+                target: served.target.to_string(),
+            })
+        };
+        match serving {
+            Some(serving) => self.say(serving).await,
             None => Ok(()),
         }
     }
@@ -328,6 +354,7 @@ impl Client {
                 if !self.concerns(id) {
                     return Ok(());
                 }
+                self.announce(id).await?;
                 self.remember(id, public_url).await?;
             }
             Event::MappingRefused { id, code, .. } => {
@@ -359,11 +386,11 @@ impl Client {
         let Some(own) = self.own.get_mut(id) else { return false };
         let asked_port = own.spec.target.scheme == Scheme::Tcp && own.spec.remote_port.is_some();
         match code {
-            codes::NAME_IN_USE if !own.exact && own.spec.name.is_some() && own.tries < NAME_TRIES => {
+            codes::NAME_IN_USE if !own.exact_name && own.spec.name.is_some() && own.tries < NAME_TRIES => {
                 own.spec.name = Some(name);
             }
             // The port of last time is gone; any other will do.
-            codes::PORT_IN_USE | codes::PORT_NOT_ALLOWED if !own.exact && asked_port => {
+            codes::PORT_IN_USE | codes::PORT_NOT_ALLOWED if !own.exact_port && asked_port => {
                 own.spec.remote_port = None;
             }
             _ => return false,

@@ -1,0 +1,139 @@
+//! Reaching the engine of this data folder: the running one, or one started here.
+
+use std::time::{Duration, Instant};
+
+use super::connection::Asked;
+use super::output::Printer;
+use super::{Context, Failure};
+use crate::door::Conversation;
+use crate::engine::{DRAIN, Engine, EngineConfig, warning};
+use crate::lock::EngineLock;
+use crate::store::{Mend, Store, StoreError};
+use crate::trial::{TrialError, TrialGateway};
+
+/// How long a held lock without an open door is waited out: an engine that is starting, or finishing
+/// its requests before it leaves.
+const WAIT: Duration = Duration::from_secs(DRAIN.as_secs() + 10);
+
+/// After this time the wait is worth a word.
+const QUIET_WAIT: Duration = Duration::from_secs(2);
+
+/// Between two looks at the lock. Short, because a dead engine's names are away meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// An engine that was reached.
+#[derive(Debug)]
+pub(super) struct Reached {
+    /// Set when the engine runs in this process.
+    pub(super) engine: Option<Engine>,
+    pub(super) conversation: Conversation,
+}
+
+/// Becomes the engine, or attaches to the one that runs.
+pub(super) async fn reach(
+    context: &Context,
+    asked: &Asked,
+    printer: &mut Printer,
+) -> Result<Reached, Failure> {
+    let since = Instant::now();
+    let mut told = false;
+    loop {
+        let lock = EngineLock::try_take(&context.paths).map_err(|error| {
+            let lock = context.paths.lock();
+            Failure::failed("data-folder", format!("cannot use {}: {error}", lock.display()))
+        })?;
+        if let Some(lock) = lock {
+            let engine = start(context, asked, lock, printer).await?;
+            let conversation = engine.attach();
+            return Ok(Reached { engine: Some(engine), conversation });
+        }
+        if let Some(conversation) = running(context).await {
+            return Ok(Reached { engine: None, conversation });
+        }
+        if since.elapsed() > QUIET_WAIT && !told {
+            told = true;
+            printer.note("waiting", "another Porthole process is about to leave; waiting for it");
+            printer.flush();
+        }
+        if since.elapsed() > WAIT {
+            return Err(Failure::failed(
+                "engine-stuck",
+                format!(
+                    "another process holds {} but does not answer: end it, or set PORTHOLE_HOME to \
+                     another folder",
+                    context.paths.lock().display()
+                ),
+            ));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// A conversation with the running engine, if there is one.
+#[cfg(unix)]
+pub(super) async fn running(context: &Context) -> Option<Conversation> {
+    crate::door::socket::connect(&context.paths.socket()).await.ok()
+}
+
+/// Further commands cannot attach on this system yet: the engine's process is the only one.
+#[cfg(not(unix))]
+pub(super) async fn running(_context: &Context) -> Option<Conversation> {
+    None
+}
+
+async fn start(
+    context: &Context,
+    asked: &Asked,
+    lock: EngineLock,
+    printer: &mut Printer,
+) -> Result<Engine, Failure> {
+    let store_failed = |error: StoreError| Failure::failed("store", error);
+    let mut warnings = Vec::new();
+    let opened = Store::open(&context.paths.database(), Mend::CarryOn).await.map_err(store_failed)?;
+    if let Some(aside) = &opened.set_aside {
+        let text = format!("the database was damaged and is now {}; a new one was begun", aside.display());
+        warnings.push(warning("database-damaged", text));
+    }
+    if opened.in_memory {
+        let text = "the disk is full: traffic goes on, but nothing new is saved and stored mappings are not \
+                    served until there is space and this command starts again";
+        warnings.push(warning("disk-full", text.into()));
+    }
+    let (connection, trial) = match asked.connection(context, &opened.store).await? {
+        Some(connection) => (connection, None),
+        None => {
+            let trial = TrialGateway::start(&context.paths).await.map_err(|error| match error {
+                TrialError::Missing => Failure::usage("gateway-missing", error),
+                other => Failure::failed("trial-gateway", other),
+            })?;
+            printer.note(
+                "trial-gateway",
+                &format!(
+                    "No gateway configured: using a trial gateway on this computer ({}), which only this \
+                     computer reaches. For the internet: porthole login https://your-gateway",
+                    trial.url
+                ),
+            );
+            printer.flush();
+            let connection = super::connection::Connection {
+                gateway: trial.url.clone(),
+                token: trial.token.clone(),
+                ca_file: None,
+            };
+            (connection, Some(trial))
+        }
+    };
+    Engine::start(EngineConfig {
+        paths: context.paths.clone(),
+        lock,
+        store: opened.store,
+        gateway: connection.gateway,
+        token: connection.token,
+        ca_file: connection.ca_file,
+        trial,
+        file_mappings: context.config.mappings.clone(),
+        warnings,
+    })
+    .await
+    .map_err(|error| Failure::failed("engine", error))
+}

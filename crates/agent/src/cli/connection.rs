@@ -1,0 +1,122 @@
+//! Which gateway, and with which token: flag, variable, file, what `login` kept, or a trial gateway.
+
+use std::path::PathBuf;
+
+use super::{ConnectionArgs, Context, Failure};
+use crate::gateway_url::GatewayUrl;
+use crate::secrets::{Secret, resolve, token_subject};
+use crate::store::Store;
+
+/// The setting that `login` keeps: the default gateway.
+pub(super) const GATEWAY_SETTING: &str = "gateway";
+
+/// What a command was told, checked.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    pub(super) gateway: Option<GatewayUrl>,
+    pub(super) token: Option<Secret>,
+    ca_file: Option<PathBuf>,
+}
+
+/// Where to connect.
+#[derive(Debug, Clone)]
+pub(super) struct Connection {
+    pub(super) gateway: GatewayUrl,
+    pub(super) token: Secret,
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+impl Asked {
+    /// Reads flags and variables. Empty ones count as absent.
+    pub(super) fn read(args: &ConnectionArgs) -> Result<Self, Failure> {
+        let gateway = args
+            .gateway
+            .as_deref()
+            .filter(|text| !text.trim().is_empty())
+            .map(str::parse::<GatewayUrl>)
+            .transpose()
+            .map_err(|error| Failure::usage("gateway-url", error))?;
+        let token = args
+            .token
+            .as_deref()
+            .filter(|text| !text.trim().is_empty())
+            .map(resolve)
+            .transpose()
+            .map_err(|error| Failure::usage("token", error))?;
+        let ca_file = args
+            .ca_file
+            .clone()
+            .filter(|path| !path.as_os_str().is_empty())
+            .map(|path| std::path::absolute(&path).unwrap_or(path));
+        Ok(Self { gateway, token, ca_file })
+    }
+
+    /// What a running engine must agree with.
+    pub(super) fn hello(&self) -> crate::door::Hello {
+        crate::door::Hello {
+            protocol: crate::door::PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").into(),
+            gateway: self.gateway.as_ref().map(GatewayUrl::origin),
+            subject: self.token.as_ref().map(token_subject),
+        }
+    }
+
+    /// The gateway to use; none: no gateway is configured anywhere.
+    pub(super) async fn gateway(
+        &self,
+        context: &Context,
+        store: Option<&Store>,
+    ) -> Result<Option<GatewayUrl>, Failure> {
+        if let Some(gateway) = &self.gateway {
+            return Ok(Some(gateway.clone()));
+        }
+        let configured = match (&context.config.gateway, store) {
+            (Some(text), _) => Some(text.clone()),
+            (None, Some(store)) => {
+                store.setting(GATEWAY_SETTING).await.map_err(|error| Failure::failed("store", error))?
+            }
+            (None, None) => None,
+        };
+        configured
+            .map(|text| text.parse::<GatewayUrl>())
+            .transpose()
+            .map_err(|error| Failure::usage("gateway-url", error))
+    }
+
+    /// Gateway and token together; none: no gateway is configured anywhere.
+    pub(super) async fn connection(
+        &self,
+        context: &Context,
+        store: &Store,
+    ) -> Result<Option<Connection>, Failure> {
+        let Some(gateway) = self.gateway(context, Some(store)).await? else {
+            if self.token.is_some() {
+                return Err(Failure::usage(
+                    "gateway-missing",
+                    "a token was given but no gateway: add --gateway https://your-gateway",
+                ));
+            }
+            return Ok(None);
+        };
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => self.kept_token(context, &gateway).await?,
+        };
+        let ca_file = self.ca_file.clone().or_else(|| context.config.ca_file.clone());
+        Ok(Some(Connection { gateway, token, ca_file }))
+    }
+
+    async fn kept_token(&self, context: &Context, gateway: &GatewayUrl) -> Result<Secret, Failure> {
+        // The file's token is for the file's gateway; it is not shown to another.
+        let its_gateway = context.config.gateway.as_deref().and_then(|text| text.parse::<GatewayUrl>().ok());
+        if let Some(token) = &context.config.token
+            && its_gateway.is_none_or(|own| own.same_gateway(gateway))
+        {
+            return resolve(token.expose()).map_err(|error| Failure::usage("token", error));
+        }
+        crate::credentials::find(&context.paths, &gateway.origin())
+            .await
+            .map_err(|error| Failure::usage("credentials", error))?
+            .ok_or_else(|| Failure::no_token(gateway))
+    }
+}

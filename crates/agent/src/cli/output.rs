@@ -1,0 +1,291 @@
+//! What commands print: lines for people, or one JSON object a line.
+
+use std::collections::HashMap;
+use std::io::{IsTerminal as _, Write as _};
+
+use serde_json::{Value, json};
+
+use crate::door::Welcome;
+use crate::events::{Event, ExchangeSummary};
+use crate::logging::{escape, mask_target};
+
+/// Prints to standard output. A reader that has gone away is no reason to stop serving.
+pub(crate) fn print(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+/// One line on standard output.
+pub(crate) fn print_line(line: &str) {
+    print(format!("{line}\n").as_bytes());
+}
+
+/// The sentence a command ends with.
+pub(crate) fn print_error(message: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "porthole: {}", escape(message));
+}
+
+/// The same for programs.
+pub(crate) fn print_error_json(code: &str, message: &str) {
+    print_line(&json!({ "event": "error", "code": code, "message": message }).to_string());
+}
+
+/// Prints what happens to a command's mappings. Lines are collected and written in one go by
+/// [`Printer::flush`], which is called whenever nothing more is waiting.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    json: bool,
+    colour: bool,
+    /// What each mapping points to.
+    targets: HashMap<String, String>,
+    /// Mappings told to be live, and where.
+    live: HashMap<String, String>,
+    connected: bool,
+    /// The last reason for being away, told once.
+    away: Option<String>,
+    lines: String,
+    notes: String,
+}
+
+impl Printer {
+    pub(crate) fn new(json: bool) -> Self {
+        let colour = !json
+            && std::io::stdout().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            json,
+            colour,
+            targets: HashMap::new(),
+            live: HashMap::new(),
+            connected: false,
+            away: None,
+            lines: String::new(),
+            notes: String::new(),
+        }
+    }
+
+    /// Writes what was collected.
+    pub(crate) fn flush(&mut self) {
+        if !self.notes.is_empty() {
+            let _ = std::io::stderr().lock().write_all(self.notes.as_bytes());
+            self.notes.clear();
+        }
+        if !self.lines.is_empty() {
+            print(self.lines.as_bytes());
+            self.lines.clear();
+            if self.lines.capacity() > 1024 * 1024 {
+                self.lines = String::new();
+            }
+        }
+    }
+
+    /// An engine was reached, this process's own or another's.
+    pub(crate) fn welcome(&mut self, welcome: &Welcome, own: bool) {
+        if !own {
+            tracing::debug!(pid = welcome.pid, gateway = welcome.gateway, "attached to the running engine");
+        }
+    }
+
+    /// The engine is a new one: everything is to be told again.
+    pub(crate) fn forget(&mut self) {
+        self.live.clear();
+        self.connected = false;
+    }
+
+    /// Something worth a line for people; programs get it as an event of its own.
+    pub(crate) fn note(&mut self, code: &str, message: &str) {
+        if self.json {
+            self.object(&json!({ "event": "note", "code": code, "message": message }));
+        } else {
+            self.notes.push_str(&escape(message));
+            self.notes.push('\n');
+        }
+    }
+
+    pub(crate) fn warning(&mut self, code: &str, message: &str, mapping_id: Option<&str>) {
+        if self.json {
+            let event =
+                json!({ "event": "warning", "code": code, "message": message, "mapping_id": mapping_id });
+            self.object(&event);
+        } else {
+            self.notes.push_str("warning: ");
+            self.notes.push_str(&escape(message));
+            self.notes.push('\n');
+        }
+    }
+
+    pub(crate) fn serving(&mut self, id: String, target: String) {
+        self.targets.insert(id, target);
+    }
+
+    /// Tells an event.
+    pub(crate) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Connecting { .. } | Event::Draining => {}
+            Event::Connected { .. } => {
+                self.connected = true;
+                self.away = None;
+            }
+            Event::MappingLive { id, public_url } => self.live(id, public_url),
+            Event::MappingRefused { id, code, message } => {
+                self.live.remove(id);
+                self.warning(code, message, Some(id));
+            }
+            Event::Disconnected { code, message, retry_in } => {
+                // Each reason is told once, not at every try.
+                let again = self.away.as_deref() == Some(message);
+                self.away = Some(message.clone());
+                self.connected = false;
+                self.live.clear();
+                if !again {
+                    self.disconnected(code, message, retry_in.map(|wait| wait.as_millis() as u64));
+                }
+            }
+            Event::Refused { .. } => self.live.clear(),
+            Event::Exchange(exchange) => self.exchange(exchange),
+            Event::Warning { code, message, mapping_id } => {
+                self.warning(code, message, mapping_id.as_deref())
+            }
+        }
+    }
+
+    fn live(&mut self, id: &str, public_url: &str) {
+        if self.live.get(id).is_some_and(|told| told == public_url) {
+            return;
+        }
+        self.live.insert(id.to_owned(), public_url.to_owned());
+        let target = self.targets.get(id).cloned();
+        if self.json {
+            self.object(&json!({
+                "event": "ready",
+                "public_url": public_url,
+                "mapping_id": id,
+                "target": target,
+                "inspector_url": null,
+            }));
+            return;
+        }
+        let (strong, plain) = self.style("1");
+        let line = match target {
+            Some(target) => format!("{strong}{}{plain} → {target}\n", escape(public_url)),
+            None => format!("{strong}{}{plain}\n", escape(public_url)),
+        };
+        self.lines.push_str(&line);
+    }
+
+    fn disconnected(&mut self, code: &str, message: &str, retry_in_ms: Option<u64>) {
+        if self.json {
+            self.object(&json!({
+                "event": "disconnected", "code": code, "message": message, "retry_in_ms": retry_in_ms,
+            }));
+        } else {
+            self.notes.push_str(&format!("not connected, trying again: {}\n", escape(message)));
+        }
+    }
+
+    fn exchange(&mut self, exchange: &ExchangeSummary) {
+        let path = mask_target(&exchange.target);
+        if self.json {
+            self.object(&json!({
+                "event": "exchange",
+                "mapping_id": exchange.mapping_id,
+                "request_id": exchange.request_id,
+                "method": exchange.method,
+                "path": path,
+                "status": exchange.status,
+                "error": exchange.error,
+                "duration_ms": (exchange.duration.as_secs_f64() * 1e6).round() / 1e3,
+                "bytes_in": exchange.bytes_in,
+                "bytes_out": exchange.bytes_out,
+                "note": exchange.note,
+            }));
+            return;
+        }
+        let time = jiff::Zoned::now().strftime("%H:%M:%S");
+        let took = duration(exchange.duration);
+        let (colour, plain) = self.style(match exchange.status {
+            Some(..400) if exchange.error.is_none() => "32",
+            Some(400..500) if exchange.error.is_none() => "33",
+            _ => "31",
+        });
+        let outcome = match (&exchange.error, exchange.status) {
+            (Some(error), Some(status)) => format!("{status} {}", escape(error)),
+            (Some(error), None) => escape(error),
+            (None, Some(status)) => status.to_string(),
+            (None, None) => "-".into(),
+        };
+        let method = escape(&exchange.method);
+        let path = escape(&path);
+        self.lines
+            .push_str(&format!("{time}  {method:<7} {path:<40}  {colour}{outcome:<4}{plain} {took:>8}\n"));
+        if let Some(note) = &exchange.note {
+            self.lines.push_str(&format!("          {}\n", escape(note)));
+        }
+    }
+
+    fn style(&self, code: &str) -> (String, &'static str) {
+        if self.colour { (format!("\u{1b}[{code}m"), "\u{1b}[0m") } else { (String::new(), "") }
+    }
+
+    fn object(&mut self, value: &Value) {
+        self.lines.push_str(&value.to_string());
+        self.lines.push('\n');
+    }
+}
+
+fn duration(duration: std::time::Duration) -> String {
+    let ms = duration.as_secs_f64() * 1000.0;
+    match ms {
+        ..10.0 => format!("{ms:.1} ms"),
+        ..1000.0 => format!("{ms:.0} ms"),
+        ..60_000.0 => format!("{:.1} s", ms / 1000.0),
+        _ => format!("{:.0} min", ms / 60_000.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(url: &str) -> Event {
+        Event::MappingLive { id: "a".into(), public_url: url.into() }
+    }
+
+    fn lost() -> Event {
+        Event::Disconnected { code: "link-lost".into(), message: "gone".into(), retry_in: None }
+    }
+
+    #[test]
+    fn ready_is_told_once_and_again_after_a_loss() {
+        let mut printer = Printer::new(true);
+        for event in [live("http://x"), live("http://x"), lost(), lost(), live("http://x"), live("http://y")]
+        {
+            printer.event(&event);
+        }
+        let events: Vec<Value> =
+            printer.lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let kinds: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["ready", "disconnected", "ready", "ready"]);
+        assert_eq!(events[0]["mapping_id"], "a");
+        assert!(events[0]["inspector_url"].is_null());
+    }
+
+    #[test]
+    fn an_exchange_is_one_line_with_its_secrets_masked() {
+        let mut printer = Printer::new(false);
+        printer.event(&Event::Exchange(ExchangeSummary {
+            mapping_id: "a".into(),
+            request_id: "r".into(),
+            method: "GET".into(),
+            target: "/x?token=hunter2".into(),
+            status: Some(200),
+            error: None,
+            duration: std::time::Duration::from_millis(12),
+            bytes_in: 0,
+            bytes_out: 3,
+            note: None,
+        }));
+        assert_eq!(printer.lines.lines().count(), 1);
+        assert!(printer.lines.contains("/x?token=***") && printer.lines.contains("12 ms"));
+    }
+}

@@ -1,0 +1,69 @@
+//! One try to reach a gateway as nobody in particular: no mappings, and an agent id of its own, so that
+//! a running engine is not disturbed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, watch};
+
+use super::Failure;
+use super::connection::Connection;
+use crate::events::{Event, MappingSet, events};
+use crate::uplink::{self, UplinkConfig};
+
+/// For everything from the name to the welcome; each step has a shorter wait of its own.
+const WAIT: Duration = Duration::from_secs(45);
+
+/// What a gateway that let us in said.
+#[derive(Debug, Clone)]
+pub(super) struct Welcomed {
+    pub(super) gateway_version: String,
+    pub(super) latency: Option<Duration>,
+}
+
+/// Connects once and leaves again.
+///
+/// # Errors
+/// Refused (exit code 3) or unreachable (4), with the uplink's own code and sentence.
+pub(super) async fn probe(connection: &Connection) -> Result<Welcomed, Failure> {
+    let events = events();
+    let mut heard = events.subscribe();
+    let (_mappings, watching) = watch::channel(Arc::new(MappingSet::default()));
+    let uplink = uplink::start(
+        UplinkConfig {
+            gateway: connection.gateway.clone(),
+            token: connection.token.clone(),
+            ca_file: connection.ca_file.clone(),
+            agent_id: uuid::Uuid::new_v4().to_string(),
+            epoch: 1,
+        },
+        watching,
+        events,
+    );
+    let outcome = tokio::time::timeout(WAIT, async {
+        loop {
+            match heard.recv().await {
+                Ok(Event::Connected { gateway_version, latency, .. }) => {
+                    return Ok(Welcomed { gateway_version, latency });
+                }
+                Ok(Event::Disconnected { code, message, .. }) => {
+                    return Err(Failure::unreachable(&code, message));
+                }
+                Ok(Event::Refused { code, message }) => return Err(Failure::refused(&code, message)),
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => {
+                    return Err(Failure::failed("uplink", "the connection attempt ended unexpectedly"));
+                }
+            }
+        }
+    })
+    .await
+    .unwrap_or_else(|_| {
+        let message = format!("{} did not answer within {} s", connection.gateway, WAIT.as_secs());
+        Err(Failure::unreachable("gateway-timeout", message))
+    });
+    if outcome.is_ok() {
+        uplink.drain(Duration::from_millis(200)).await;
+    }
+    outcome
+}

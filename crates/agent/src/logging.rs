@@ -1,0 +1,168 @@
+//! The program's log: to standard error, for people or as JSON, one line an event.
+
+use std::io;
+
+use clap::{ArgAction, Args, ValueEnum};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LogOptions {
+    /// How the log on standard error looks [default: human]
+    #[arg(long, global = true, value_name = "human|json", env = "PORTHOLE_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Log more; twice: everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Starts logging. `PORTHOLE_LOG` may hold a filter such as `porthole_agent::uplink=debug`; a service
+/// tells a little more than a command that somebody watches.
+///
+/// # Errors
+/// A sentence, when the filter cannot be read.
+pub fn start(options: &LogOptions, file_format: Option<&str>, service: bool) -> Result<(), String> {
+    let level = match (options.verbose, service) {
+        (0, false) => "error",
+        (0, true) => "info",
+        (1, _) => "debug",
+        (_, _) => "trace",
+    };
+    let own = format!("error,porthole_agent={level},porthole_link={level}");
+    let filter = match std::env::var("PORTHOLE_LOG") {
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
+            .map_err(|error| format!("PORTHOLE_LOG is no log filter ({error}): write it like debug"))?,
+        _ => EnvFilter::new(own),
+    };
+    let format = options.log_format.unwrap_or(match file_format {
+        Some("json") => LogFormat::Json,
+        _ => LogFormat::Human,
+    });
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+    // A second start in one process (tests) keeps the first.
+    let _ = match format {
+        LogFormat::Human => builder.with_writer(Escaped).try_init(),
+        LogFormat::Json => builder.json().with_writer(io::stderr).try_init(),
+    };
+    Ok(())
+}
+
+/// Standard error with control characters made visible: a log line is one line, whatever a visitor or
+/// a gateway put into it. (JSON escapes them by itself.)
+#[derive(Debug, Clone, Copy)]
+struct Escaped;
+
+impl<'a> MakeWriter<'a> for Escaped {
+    type Writer = Escaped;
+
+    fn make_writer(&'a self) -> Escaped {
+        Escaped
+    }
+}
+
+impl io::Write for Escaped {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // The formatter hands over one whole event at a time, ended by its own newline.
+        let body = line.strip_suffix(b"\n").unwrap_or(line);
+        let mut text = escape(&String::from_utf8_lossy(body));
+        text.push('\n');
+        io::stderr().lock().write_all(text.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Control characters as `\u{..}`, everything else as it is.
+pub fn escape(text: &str) -> String {
+    if !text.chars().any(char::is_control) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// Query parameters whose values are hidden in what is printed or logged.
+const SECRET_PARAMETERS: &[&str] = &[
+    "token",
+    "access_token",
+    "id_token",
+    "refresh_token",
+    "key",
+    "api_key",
+    "apikey",
+    "api-key",
+    "secret",
+    "client_secret",
+    "password",
+    "passwd",
+    "pwd",
+    "pass",
+    "auth",
+    "authorization",
+    "sig",
+    "signature",
+    "code",
+    "jwt",
+    "session",
+    "sessionid",
+    "sid",
+    "assertion",
+    "samlresponse",
+    "x-amz-signature",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "x-goog-signature",
+];
+
+/// A request target with the values of secret-looking query parameters replaced by `***`.
+pub fn mask_target(target: &str) -> std::borrow::Cow<'_, str> {
+    let Some((path, query)) = target.split_once('?') else { return target.into() };
+    let secret = |parameter: &str| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            !value.is_empty() && SECRET_PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(name))
+        })
+    };
+    if !query.split('&').any(secret) {
+        return target.into();
+    }
+    let masked: Vec<String> = query
+        .split('&')
+        .map(|parameter| match parameter.split_once('=') {
+            Some((name, _)) if secret(parameter) => format!("{name}=***"),
+            _ => parameter.to_owned(),
+        })
+        .collect();
+    format!("{path}?{}", masked.join("&")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_a_query_are_masked_and_the_rest_is_left() {
+        assert_eq!(mask_target("/a?b=1&Token=hunter2&c"), "/a?b=1&Token=***&c");
+        assert_eq!(mask_target("/a?b=1"), "/a?b=1");
+        assert_eq!(mask_target("/token=1"), "/token=1");
+    }
+
+    #[test]
+    fn control_characters_cannot_start_a_new_line() {
+        assert_eq!(escape("a\nb\u{1b}[2J"), "a\\nb\\u{1b}[2J");
+        assert_eq!(escape("ä"), "ä");
+    }
+}
