@@ -27,3 +27,22 @@ pub use process::Process;
 pub use service::LocalService;
 pub use visitor::{Reply, Visitor};
 pub use world::World;
+
+/// Whether a test may use `program`. It may be missing only where `cargo xtask test` could not install it
+/// and said so; then the test says that it is skipped.
+///
+/// # Panics
+/// When the program is missing for any other reason: a test that never runs proves nothing.
+pub fn has_program(program: &str) -> bool {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()));
+    if !found {
+        let excused = std::env::var("PORTHOLE_TEST_WITHOUT").unwrap_or_default();
+        assert!(
+            excused.split(',').any(|name| name == program),
+            "`{program}` is missing: run `cargo xtask test`"
+        );
+        eprintln!("skipped: `{program}` could not be installed");
+    }
+    found
+}

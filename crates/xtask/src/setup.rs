@@ -30,6 +30,12 @@ const TOOLS: &[Tool] = &[
         packages: &["nginx-light"],
         why: "tests put it in front of the gateway",
     },
+    Tool {
+        program: "faketime",
+        probe: &["--version"],
+        packages: &["faketime"],
+        why: "tests set one program's clock wrong with it",
+    },
 ];
 
 /// Brings the system packages in; returns the programs that are still missing, after naming the command
