@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use porthole_link::Link;
 use porthole_link::control::{MappingResult, ToAgent, ToGateway};
+use porthole_link::driver::LinkError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -55,7 +56,7 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
     loop {
         tokio::select! {
             biased;
-            error = link.closed() => return End::Lost(link_lost(&error)),
+            error = link.closed() => return End::Lost(reason(error, &mut control)),
             message = control.recv() => match message {
                 Some(ToAgent::Mapped { revision: answered, results }) => {
                     if answered == revision {
@@ -67,7 +68,11 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
                     let within = Duration::from_millis(deadline_ms).min(RETIREMENT);
                     return End::Draining(Retired { link, control, accepting, until: Instant::now() + within });
                 }
-                // A refusal ends the link, which tells it as the reason; the rest is answered below us.
+                Some(ToAgent::Refused(refused)) => {
+                    link.close();
+                    return End::Lost(link_lost(&LinkError::Refused(refused)));
+                }
+                // The rest is answered below us.
                 Some(_) => {}
                 None => return End::Lost(link_lost(&link.closed().await)),
             },
@@ -106,6 +111,16 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
             }
         }
     }
+}
+
+/// Why a link is over: what the gateway said last counts more than how the connection ended.
+fn reason(error: LinkError, control: &mut mpsc::Receiver<ToAgent>) -> Failure {
+    while let Ok(message) = control.try_recv() {
+        if let ToAgent::Refused(refused) = message {
+            return link_lost(&LinkError::Refused(refused));
+        }
+    }
+    link_lost(&error)
 }
 
 /// Closes a link that shows no sign of life.
