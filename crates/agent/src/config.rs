@@ -101,7 +101,7 @@ impl Config {
         for (index, table) in raw.mappings.into_iter().enumerate() {
             let at = format!(" in mapping {}", index + 1);
             check_keys(&table, FILE_KEYS, path, &at)?;
-            let mapping = read_mapping(table, &raw.host_header, &raw.timeout, raw.inspect)
+            let mapping = read_mapping(table, raw.host_header.as_ref(), raw.timeout.as_ref(), raw.inspect)
                 .map_err(|message| value(format!("mapping {}: {message}", index + 1)))?;
             let Some(mapping) = mapping else { continue };
             if mappings.iter().any(|other| other.id == mapping.id) {
@@ -135,8 +135,8 @@ impl Config {
 /// A mapping of the file; none when it is switched off.
 fn read_mapping(
     mut table: toml::Table,
-    host_header: &Option<String>,
-    timeout: &Option<String>,
+    host_header: Option<&String>,
+    timeout: Option<&String>,
     inspect: Option<Switch>,
 ) -> Result<Option<MappingSpec>, String> {
     let mut raw = toml::Table::new();
@@ -162,10 +162,10 @@ fn read_mapping(
         other => Err(TargetError::Host(crate::mapping::shown(&other.to_string()))),
     }
     .map_err(|error| error.to_string())?;
-    fields.timeout = fields.timeout.or_else(|| timeout.clone());
+    fields.timeout = fields.timeout.or_else(|| timeout.cloned());
     fields.inspect = fields.inspect.or(inspect);
     if target.scheme != crate::target::Scheme::Tcp {
-        fields.host_header = fields.host_header.or_else(|| host_header.clone());
+        fields.host_header = fields.host_header.or_else(|| host_header.cloned());
     }
     let mut spec = MappingSpec::new(String::new(), target);
     spec.remote_port = match raw.remote_port {

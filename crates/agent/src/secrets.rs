@@ -121,7 +121,10 @@ fn run(command: &str) -> Result<String, SecretError> {
 /// A short name for some bytes that does not give them away: 16 hex digits of their SHA-256.
 pub fn fingerprint(bytes: &[u8]) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest = sha2::Sha256::digest(bytes);
+    let mut start = [0; 8];
+    start.copy_from_slice(&digest[..8]);
+    format!("{:016x}", u64::from_be_bytes(start))
 }
 
 /// Whom a token speaks for, read without verifying it (the gateway does that): the `sub` of a JWT, or

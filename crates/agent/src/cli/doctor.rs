@@ -106,7 +106,7 @@ pub(super) async fn run(
 async fn data_folder(context: &Context, report: &mut Report) -> Option<Store> {
     let data = &context.paths.data;
     let probe = data.join(format!(".doctor-{}", std::process::id()));
-    let written = std::fs::write(&probe, [0; 64 * 1024]);
+    let written = std::fs::write(&probe, vec![0; 64 * 1024]);
     let _ = std::fs::remove_file(&probe);
     if let Err(error) = written {
         let text =

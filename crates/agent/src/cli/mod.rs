@@ -179,7 +179,9 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     if code != 0 && std::env::args_os().any(|arg| arg == "--json") {
         let text = error.render().to_string();
-        let sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        // Up to the first empty line; what follows is advice for people.
+        let lines = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+        let sentence = lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
         output::print_error_json("usage", &sentence);
     }
     ExitCode::from(u8::try_from(code).unwrap_or(2))

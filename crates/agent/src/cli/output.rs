@@ -1,11 +1,11 @@
 //! What commands print: lines for people, or one JSON object a line.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::door::Welcome;
 use crate::events::{Event, ExchangeSummary};
 use crate::logging::{escape, mask_target};
 
@@ -27,7 +27,57 @@ pub(crate) fn print_error(message: &str) {
 
 /// The same for programs.
 pub(crate) fn print_error_json(code: &str, message: &str) {
-    print_line(&json!({ "event": "error", "code": code, "message": message }).to_string());
+    print_line(&Line::Error { code, message }.text());
+}
+
+/// One line of `--json`: a contract, so keys are added and never changed.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Line<'a> {
+    Ready {
+        public_url: &'a str,
+        mapping_id: &'a str,
+        target: Option<&'a str>,
+        /// No inspector yet.
+        inspector_url: Option<&'a str>,
+    },
+    Disconnected {
+        code: &'a str,
+        message: &'a str,
+        retry_in_ms: Option<u64>,
+    },
+    Exchange {
+        mapping_id: &'a str,
+        request_id: &'a str,
+        method: &'a str,
+        path: &'a str,
+        status: Option<u16>,
+        error: Option<&'a str>,
+        duration_ms: f64,
+        bytes_in: u64,
+        bytes_out: u64,
+        note: Option<&'a str>,
+    },
+    Warning {
+        code: &'a str,
+        message: &'a str,
+        mapping_id: Option<&'a str>,
+    },
+    Note {
+        code: &'a str,
+        message: &'a str,
+    },
+    Error {
+        code: &'a str,
+        message: &'a str,
+    },
+}
+
+impl Line<'_> {
+    fn text(&self) -> String {
+        // Text and numbers only: nothing in it can fail to be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }
 
 /// Prints what happens to a command's mappings. Lines are collected and written in one go by
@@ -79,13 +129,6 @@ impl Printer {
         }
     }
 
-    /// An engine was reached, this process's own or another's.
-    pub(crate) fn welcome(&mut self, welcome: &Welcome, own: bool) {
-        if !own {
-            tracing::debug!(pid = welcome.pid, gateway = welcome.gateway, "attached to the running engine");
-        }
-    }
-
     /// The engine is a new one: everything is to be told again.
     pub(crate) fn forget(&mut self) {
         self.live.clear();
@@ -95,7 +138,7 @@ impl Printer {
     /// Something worth a line for people; programs get it as an event of its own.
     pub(crate) fn note(&mut self, code: &str, message: &str) {
         if self.json {
-            self.object(&json!({ "event": "note", "code": code, "message": message }));
+            self.object(&Line::Note { code, message });
         } else {
             self.notes.push_str(&escape(message));
             self.notes.push('\n');
@@ -104,9 +147,7 @@ impl Printer {
 
     pub(crate) fn warning(&mut self, code: &str, message: &str, mapping_id: Option<&str>) {
         if self.json {
-            let event =
-                json!({ "event": "warning", "code": code, "message": message, "mapping_id": mapping_id });
-            self.object(&event);
+            self.object(&Line::Warning { code, message, mapping_id });
         } else {
             self.notes.push_str("warning: ");
             self.notes.push_str(&escape(message));
@@ -144,7 +185,7 @@ impl Printer {
             Event::Refused { .. } => self.live.clear(),
             Event::Exchange(exchange) => self.exchange(exchange),
             Event::Warning { code, message, mapping_id } => {
-                self.warning(code, message, mapping_id.as_deref())
+                self.warning(code, message, mapping_id.as_deref());
             }
         }
     }
@@ -156,13 +197,8 @@ impl Printer {
         self.live.insert(id.to_owned(), public_url.to_owned());
         let target = self.targets.get(id).cloned();
         if self.json {
-            self.object(&json!({
-                "event": "ready",
-                "public_url": public_url,
-                "mapping_id": id,
-                "target": target,
-                "inspector_url": null,
-            }));
+            let target = target.as_deref();
+            self.object(&Line::Ready { public_url, mapping_id: id, target, inspector_url: None });
             return;
         }
         let (strong, plain) = self.style("1");
@@ -175,30 +211,27 @@ impl Printer {
 
     fn disconnected(&mut self, code: &str, message: &str, retry_in_ms: Option<u64>) {
         if self.json {
-            self.object(&json!({
-                "event": "disconnected", "code": code, "message": message, "retry_in_ms": retry_in_ms,
-            }));
+            self.object(&Line::Disconnected { code, message, retry_in_ms });
         } else {
-            self.notes.push_str(&format!("not connected, trying again: {}\n", escape(message)));
+            let _ = writeln!(self.notes, "not connected, trying again: {}", escape(message));
         }
     }
 
     fn exchange(&mut self, exchange: &ExchangeSummary) {
         let path = mask_target(&exchange.target);
         if self.json {
-            self.object(&json!({
-                "event": "exchange",
-                "mapping_id": exchange.mapping_id,
-                "request_id": exchange.request_id,
-                "method": exchange.method,
-                "path": path,
-                "status": exchange.status,
-                "error": exchange.error,
-                "duration_ms": (exchange.duration.as_secs_f64() * 1e6).round() / 1e3,
-                "bytes_in": exchange.bytes_in,
-                "bytes_out": exchange.bytes_out,
-                "note": exchange.note,
-            }));
+            self.object(&Line::Exchange {
+                mapping_id: &exchange.mapping_id,
+                request_id: &exchange.request_id,
+                method: &exchange.method,
+                path: &path,
+                status: exchange.status,
+                error: exchange.error.as_deref(),
+                duration_ms: (exchange.duration.as_secs_f64() * 1e6).round() / 1e3,
+                bytes_in: exchange.bytes_in,
+                bytes_out: exchange.bytes_out,
+                note: exchange.note.as_deref(),
+            });
             return;
         }
         let time = jiff::Zoned::now().strftime("%H:%M:%S");
@@ -216,10 +249,9 @@ impl Printer {
         };
         let method = escape(&exchange.method);
         let path = escape(&path);
-        self.lines
-            .push_str(&format!("{time}  {method:<7} {path:<40}  {colour}{outcome:<4}{plain} {took:>8}\n"));
+        let _ = writeln!(self.lines, "{time}  {method:<7} {path:<40}  {colour}{outcome:<4}{plain} {took:>8}");
         if let Some(note) = &exchange.note {
-            self.lines.push_str(&format!("          {}\n", escape(note)));
+            let _ = writeln!(self.lines, "          {}", escape(note));
         }
     }
 
@@ -227,8 +259,8 @@ impl Printer {
         if self.colour { (format!("\u{1b}[{code}m"), "\u{1b}[0m") } else { (String::new(), "") }
     }
 
-    fn object(&mut self, value: &Value) {
-        self.lines.push_str(&value.to_string());
+    fn object(&mut self, line: &Line<'_>) {
+        self.lines.push_str(&line.text());
         self.lines.push('\n');
     }
 }
@@ -245,6 +277,8 @@ fn duration(duration: std::time::Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn live(url: &str) -> Event {

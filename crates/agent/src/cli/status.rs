@@ -1,5 +1,6 @@
 //! `porthole status`: what the running engine says about itself.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -68,10 +69,10 @@ fn show(report: &StatusReport) {
     print_line(&format!("gateway   {}{trial}", report.gateway));
     let mut state = report.state.clone();
     if let Some(latency) = report.latency_ms {
-        state.push_str(&format!(", {latency:.1} ms"));
+        let _ = write!(state, ", {latency:.1} ms");
     }
     if let Some(version) = &report.gateway_version {
-        state.push_str(&format!(", gateway {}", escape(version)));
+        let _ = write!(state, ", gateway {}", escape(version));
     }
     print_line(&format!("link      {state}"));
     if let Some(message) = &report.message {

@@ -109,7 +109,9 @@ async fn talk<F: Future<Output = Option<(&'static str, String)>>>(
             }
         };
         match message {
-            FromEngine::Welcome(welcome) => printer.welcome(&welcome, own),
+            FromEngine::Welcome(welcome) => {
+                tracing::debug!(pid = welcome.pid, gateway = welcome.gateway, own, "reached the engine");
+            }
             FromEngine::Refused { refusal, message } => return End::Failed(refused(refusal, &message)),
             FromEngine::Serving { id, name, target } => {
                 if let Want::Mapping(wanted) = want {

@@ -27,12 +27,11 @@ pub(super) async fn serve(
     mut from: mpsc::Receiver<ToEngine>,
     to: mpsc::Sender<FromEngine>,
 ) {
-    let hello = match tokio::time::timeout(HELLO_WAIT, from.recv()).await {
-        Ok(Some(ToEngine::Hello(hello))) => hello,
-        _ => return,
+    let Ok(Some(ToEngine::Hello(hello))) = tokio::time::timeout(HELLO_WAIT, from.recv()).await else {
+        return;
     };
-    if let Err(refusal) = admit(&shared, &hello) {
-        let _ = to.send(refusal).await;
+    if let Err((refusal, message)) = admit(&shared, &hello) {
+        let _ = to.send(FromEngine::Refused { refusal, message }).await;
         return;
     }
     let (number, warnings) = {
@@ -53,8 +52,8 @@ pub(super) async fn serve(
     drop(client);
 }
 
-fn admit(shared: &Shared, hello: &Hello) -> Result<(), FromEngine> {
-    let refused = |refusal, message: String| Err(FromEngine::Refused { refusal, message });
+fn admit(shared: &Shared, hello: &Hello) -> Result<(), (Refusal, String)> {
+    let refused = |refusal, message| Err((refusal, message));
     let origin = shared.gateway.origin();
     if hello.protocol != PROTOCOL {
         return refused(
@@ -340,16 +339,8 @@ impl Client {
 
     async fn event(&mut self, event: Event) -> Result<(), Gone> {
         match &event {
-            Event::Exchange(exchange) => {
-                if !self.concerns(&exchange.mapping_id) {
-                    return Ok(());
-                }
-            }
-            Event::Warning { mapping_id: Some(id), .. } => {
-                if !self.concerns(id) {
-                    return Ok(());
-                }
-            }
+            Event::Exchange(exchange) if !self.concerns(&exchange.mapping_id) => return Ok(()),
+            Event::Warning { mapping_id: Some(id), .. } if !self.concerns(id) => return Ok(()),
             Event::MappingLive { id, public_url } => {
                 if !self.concerns(id) {
                     return Ok(());
@@ -357,10 +348,8 @@ impl Client {
                 self.announce(id).await?;
                 self.remember(id, public_url).await?;
             }
-            Event::MappingRefused { id, code, .. } => {
-                if !self.concerns(id) || self.try_another(id, code) {
-                    return Ok(());
-                }
+            Event::MappingRefused { id, code, .. } if !self.concerns(id) || self.try_another(id, code) => {
+                return Ok(());
             }
             _ => {}
         }

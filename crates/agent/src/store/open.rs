@@ -129,7 +129,7 @@ fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
 fn disk_is_full(path: &Path) -> bool {
     let Some(dir) = path.parent() else { return false };
     let probe = dir.join(format!(".space-{}", std::process::id()));
-    let written = std::fs::write(&probe, [0; 64 * 1024]);
+    let written = std::fs::write(&probe, vec![0; 64 * 1024]);
     let _ = std::fs::remove_file(&probe);
     written.is_err_and(|error| {
         matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
