@@ -69,6 +69,10 @@ impl FromStr for GatewayUrl {
             "http" | "ws" => false,
             _ => return Err(GatewayUrlError::Scheme(text.chars().take(200).collect())),
         };
+        // A parser for the web mends “https:///x” to another host; that is not what was meant.
+        if rest.starts_with('/') {
+            return Err(malformed());
+        }
         let url =
             Url::parse(&format!("{}://{rest}", if secure { "https" } else { "http" })).map_err(|error| {
                 match error {

@@ -157,7 +157,7 @@ impl Client {
         self.say(FromEngine::Event { event }).await
     }
 
-    /// Introduces the engine and tells how things stand.
+    /// Introduces the engine, and passes on what went wrong when it started.
     async fn welcome(&self, warnings: Vec<Event>) -> Result<(), Gone> {
         self.say(FromEngine::Welcome(Welcome {
             protocol: PROTOCOL,
@@ -170,6 +170,11 @@ impl Client {
         for event in warnings {
             self.tell(event).await?;
         }
+        Ok(())
+    }
+
+    /// Tells a command that is let in how the link is at the moment.
+    async fn tell_link(&self) -> Result<(), Gone> {
         let link = self.shared.link.borrow().clone();
         let now = match link {
             LinkState::Connecting | LinkState::Closed => None,
@@ -220,6 +225,7 @@ impl Client {
                 .await;
         };
         self.say(FromEngine::Standing { mappings }).await?;
+        self.tell_link().await?;
         for event in already {
             self.event(event).await?;
         }
@@ -293,6 +299,7 @@ impl Client {
             before.filter(|_| state.answers.contains_key(&id))
         };
         self.announce(&id).await?;
+        self.tell_link().await?;
         match known {
             Some(answer) => self.event(event_of(&id, &answer)).await,
             None => Ok(()),
