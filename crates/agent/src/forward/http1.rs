@@ -52,7 +52,7 @@ pub async fn exchange(record: &mut Record, mut visitor: Visitor<'_>) -> Result<(
         let mut connection = match kept.take() {
             Some(connection) => connection,
             None => {
-                let connection = connect(&pool, &mut visitor).await?;
+                let connection = Box::pin(connect(&pool, &mut visitor)).await?;
                 record.traffic.moved();
                 connection
             }
@@ -63,7 +63,7 @@ pub async fn exchange(record: &mut Record, mut visitor: Visitor<'_>) -> Result<(
                 return Ok(());
             }
             Ok(Finish::Spent) => return Ok(()),
-            Ok(Finish::Switched(head)) => return switch(record, connection, visitor, head).await,
+            Ok(Finish::Switched(head)) => return Box::pin(switch(record, connection, visitor, head)).await,
             // The service closed a kept connection just as it was used again (RFC 9112 §9.3.1): once
             // more on a fresh one, if all of the request is still here.
             Err(Trouble::Stale) if reused && !record.traffic.is_consumed() => {}
@@ -143,7 +143,7 @@ async fn attempt(
         }
         Wire::Tls(stream) => {
             let (read, write) = tokio::io::split(stream);
-            both_ways(record, listener, read, write, output, body, recv).await
+            Box::pin(both_ways(record, listener, read, write, output, body, recv)).await
         }
     }
 }

@@ -144,14 +144,14 @@ async fn run(route: Arc<Route>, incoming: Incoming) {
     let mut record = Record::new(route, head, open.request_id);
     let result = match (open.kind, scheme) {
         (StreamKind::Tcp, Scheme::Tcp) => {
-            tcp::connection(&mut record, &mut send, &mut recv, data, ended).await
+            Box::pin(tcp::connection(&mut record, &mut send, &mut recv, data, ended)).await
         }
         (StreamKind::Http | StreamKind::Upgrade, Scheme::Http | Scheme::Https | Scheme::H2c) if has_head => {
             let public = record.route.rule.apply(&mut record.head);
             let upgrade = open.kind == StreamKind::Upgrade;
             let visitor = http1::Visitor { send: &mut send, recv: &mut recv, data, ended, upgrade, public };
             if scheme == Scheme::H2c {
-                h2::exchange(&mut record, visitor).await
+                Box::pin(h2::exchange(&mut record, visitor)).await
             } else {
                 http1::exchange(&mut record, visitor).await
             }
@@ -176,4 +176,19 @@ async fn run(route: Arc<Route>, incoming: Incoming) {
 /// Reads the rest of a request that its service did not want.
 async fn discard(recv: &mut RecvHalf) {
     while matches!(recv.recv().await, Ok(Item::Data(_))) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Spawning moves a future's bytes once or twice for each request: the ways that are seldom taken
+    /// are boxed.
+    #[test]
+    fn an_exchange_is_small_to_spawn() {
+        fn size<A, B, F: Future>(_: fn(A, B) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(size(run) <= 4096, "{} bytes", size(run));
+    }
 }

@@ -23,6 +23,8 @@ pub struct Traffic {
     bytes_out: AtomicU64,
     /// Microseconds after `started` at which the request last moved towards the service.
     moved: AtomicU64,
+    /// The visitor waits for the service's word before sending a body (`Expect: 100-continue`).
+    expects: bool,
     /// The rest of the request is still with the visitor: the service owes no answer yet.
     visitor_owes: AtomicBool,
     /// The request's end was taken off the link.
@@ -32,8 +34,9 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    fn new() -> Self {
+    fn new(head: &RequestHead) -> Self {
         Self {
+            expects: head.fields.contains("expect"),
             started: Instant::now(),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
@@ -68,7 +71,7 @@ impl Traffic {
 
     /// Says whether the request waits for the visitor rather than for the service.
     pub fn visitor_owes(&self, owes: bool) {
-        self.visitor_owes.store(owes, Relaxed);
+        self.visitor_owes.store(owes && (!self.expects || self.is_consumed()), Relaxed);
     }
 
     pub fn request_ended(&self) {
@@ -120,7 +123,7 @@ pub struct Record {
 
 impl Record {
     pub fn new(route: Arc<Route>, head: RequestHead, request_id: String) -> Self {
-        Self { route, head, request_id, traffic: Traffic::new(), status: None, note: None, end: None }
+        Self { traffic: Traffic::new(&head), route, head, request_id, status: None, note: None, end: None }
     }
 
     /// The exchange came to its end; later calls change nothing.
@@ -134,20 +137,38 @@ impl Record {
     }
 }
 
+impl Record {
+    /// One line in the log; without the query, which may hold secrets. Costs next to nothing when
+    /// nobody asked for it.
+    fn log(&self, error: Option<&str>) {
+        tracing::debug!(
+            request = %self.request_id,
+            mapping = %self.route.served.wire.id,
+            name = self.route.served.wire.name.as_deref(),
+            method = %self.head.method,
+            path = self.head.target.split('?').next(),
+            status = self.status,
+            error,
+            "exchange"
+        );
+    }
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
+        let error = self.end.unwrap_or(Err(ForwardError::Gone(ResetCode::Cancelled).code())).err();
+        self.log(error);
         let events = &self.route.events;
         if events.receiver_count() == 0 {
             return;
         }
-        let cut_off = ForwardError::Gone(ResetCode::Cancelled).code();
         let _ = events.send(Event::Exchange(ExchangeSummary {
             mapping_id: self.route.served.wire.id.clone(),
             request_id: std::mem::take(&mut self.request_id),
             method: std::mem::take(&mut self.head.method),
             target: std::mem::take(&mut self.head.target),
             status: self.status,
-            error: self.end.unwrap_or(Err(cut_off)).err().map(str::to_owned),
+            error: error.map(str::to_owned),
             duration: self.traffic.started.elapsed(),
             bytes_in: self.traffic.bytes_in.load(Relaxed),
             bytes_out: self.traffic.bytes_out.load(Relaxed),
