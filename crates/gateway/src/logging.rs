@@ -1,1 +1,30 @@
-//! Log output.
+//! The log: human or JSON lines on standard error.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::{LogFormat, LogSettings};
+
+/// Starts logging; later calls change nothing.
+pub fn init(settings: &LogSettings) {
+    let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // JSON escapes control characters itself; the human format's own escaping is on by default.
+    let _ = match settings.format {
+        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        LogFormat::Human => {
+            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            registry.with(layer.with_ansi(colour)).try_init()
+        }
+    };
+}
+
+/// A peer's text for a log line: control characters escaped, cut at 200 characters.
+pub fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    text.chars().take(LONGEST).flat_map(|c| c.escape_debug()).collect()
+}

@@ -1,0 +1,194 @@
+//! Flag, variable, file, default: and a sentence for each mistake.
+
+use std::collections::HashMap;
+
+use super::*;
+
+struct World {
+    home: tempfile::TempDir,
+    flags: Vec<(&'static str, Option<String>)>,
+    variables: HashMap<String, String>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { home: tempfile::tempdir().expect("a folder"), flags: Vec::new(), variables: HashMap::new() }
+    }
+
+    fn flag(mut self, name: &'static str, value: &str) -> Self {
+        self.flags.push((name, Some(value.to_owned())));
+        self
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    fn file(self, text: &str) -> Self {
+        std::fs::write(self.home.path().join("gateway.toml"), text).expect("written");
+        self
+    }
+
+    fn resolve(&self) -> Result<Config, ConfigError> {
+        let folders = Folders::find(self.home.path().to_str())?;
+        let variable = |name: &str| self.variables.get(name).cloned();
+        let layers = Layers::collect(self.flags.clone(), variable, None, &folders)?;
+        Config::resolve(&layers, &folders)
+    }
+
+    fn sentence(&self) -> String {
+        self.resolve().expect_err("refused").to_string()
+    }
+}
+
+#[test]
+fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
+    let world = World::new();
+    assert_eq!(world.resolve().expect("defaults").listen.to_string(), "0.0.0.0:8080");
+    let world =
+        world.file("listen = \"127.0.0.1:1\"\ngrace = \"5s\"\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n");
+    let config = world.resolve().expect("the file");
+    assert_eq!((config.listen.to_string(), config.grace.as_secs()), ("127.0.0.1:1".into(), 5));
+    assert_eq!(config.trusted_proxies.len(), 2);
+    let world = world.variable("PORT", "3").variable("PUBLIC_BASE_URL", "https://a.example");
+    assert_eq!(world.resolve().expect("PORT").listen.to_string(), "0.0.0.0:3");
+    let world =
+        world.variable("PORTHOLE_GATEWAY_LISTEN", "127.0.0.1:2").variable("PORTHOLE_GATEWAY_NEW_THING", "1");
+    let config = world.resolve().expect("the variable");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:2");
+    assert_eq!(config.public.expect("set").url(), "https://a.example");
+    assert_eq!(world.flag("listen", "127.0.0.1:4").resolve().expect("the flag").listen.port(), 4);
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_known_one() {
+    assert!(World::new().file("public_ulr = \"x\"").sentence().contains("did you mean `public_url`?"));
+    assert!(World::new().file("listn = \"x\"").sentence().contains("did you mean `listen`?"));
+    assert!(World::new().file("public-url = \"http://a.b\"").resolve().is_ok());
+    assert!(World::new().file("listen = ").sentence().contains("gateway.toml"));
+}
+
+#[test]
+fn a_mistake_is_told_with_where_it_was_made() {
+    for (option, wrong) in [
+        ("listen", "0.0.0.0:70000"),
+        ("listen", "nonsense"),
+        ("public-url", "tunnel.example.com:8080"),
+        ("public-url", "ftp://tunnel.example.com"),
+        ("public-url", "https://tunnel.example.com/path"),
+        ("tcp-ports", "0-10"),
+        ("tcp-ports", "1-65536"),
+        ("tcp-ports", "20-10"),
+        ("grace", "soon"),
+        ("grace", "86401"),
+        ("claim-days", "0"),
+        ("claim-days", "3651"),
+        ("trusted-proxies", "10.0.0.0/33"),
+        ("tls-cert", "/nonexistent/cert.pem"),
+        ("log-format", "xml"),
+        ("single-host", "perhaps"),
+        ("client-token", "short"),
+    ] {
+        let sentence = World::new().flag(option, wrong).sentence();
+        assert!(sentence.contains(&format!("--{option}")), "{option} {wrong}: {sentence}");
+        assert!(!sentence.contains('\n'), "{sentence}");
+    }
+    for (option, right) in [
+        ("grace", "86400"),
+        ("claim-days", "3650"),
+        ("tcp-ports", "1-65535"),
+        ("listen", "65535"),
+        ("client-token", "12345678"),
+    ] {
+        assert!(World::new().flag(option, right).resolve().is_ok(), "{option} {right}");
+    }
+}
+
+#[test]
+fn a_secret_never_shows_in_debug() {
+    let secret = "canary-canary-canary-canary-canary";
+    let world = World::new().variable("PORTHOLE_GATEWAY_SECRET", secret).flag("client-token", "canary-token");
+    let config = world.resolve().expect("valid");
+    assert!(!format!("{config:?}").contains("canary"));
+    let short = World::new().variable("PORTHOLE_GATEWAY_SECRET", "canary-short").sentence();
+    assert!(short.contains("12 bytes") && !short.contains("canary"), "{short}");
+}
+
+#[test]
+fn a_secret_of_31_bytes_is_refused_and_one_of_32_taken() {
+    let with = |length: usize| {
+        World::new()
+            .variable("PORTHOLE_GATEWAY_SECRET", &format!("  {}\n", "x".repeat(length)))
+            .resolve()
+            .is_ok()
+    };
+    assert!(!with(31));
+    assert!(with(32));
+    assert!(with(33));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_file_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    let path = world.home.path().join("s");
+    std::fs::write(&path, "x".repeat(32)).expect("written");
+    let with_mode = |mode: u32| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("mode");
+        World::new().flag("secret-file", path.to_str().expect("text")).resolve()
+    };
+    for mode in [0o644, 0o640, 0o604, 0o620] {
+        let sentence = with_mode(mode).expect_err("refused").to_string();
+        assert!(sentence.contains("chmod 600"), "{sentence}");
+    }
+    assert!(with_mode(0o600).is_ok());
+    assert!(with_mode(0o400).is_ok());
+}
+
+#[test]
+fn without_a_secret_one_is_made_once_and_rotation_adds_another_in_front() {
+    let world = World::new();
+    let first = world.resolve().expect("made").secrets;
+    let made = first.made.clone().expect("made");
+    assert_eq!(made, world.home.path().join("gateway/secret"));
+    let second = world.resolve().expect("found").secrets;
+    assert_eq!(second.made, None);
+    assert_eq!(first.all().expect("read"), second.all().expect("read"));
+    second.rotate().expect("rotated");
+    let all = first.all().expect("read");
+    assert_eq!(all.len(), 2);
+    assert_eq!(all[1], second.all().expect("read")[1]);
+    assert_ne!(all[0].key_id(), all[1].key_id());
+}
+
+#[test]
+fn a_secret_option_reads_a_file_a_variable_or_a_command() {
+    let long = "exec:printf %s 0123456789abcdef0123456789abcdef";
+    let config = World::new().variable("PORTHOLE_GATEWAY_SECRET", long).resolve().expect("read");
+    assert_eq!(config.secrets.all().expect("one")[0].bytes(), b"0123456789abcdef0123456789abcdef");
+    assert!(World::new().variable("PORTHOLE_GATEWAY_SECRET", "exec:exit 3").sentence().contains("exec"));
+    assert!(
+        World::new()
+            .variable("PORTHOLE_GATEWAY_SECRET", "env:PORTHOLE_NOT_SET")
+            .sentence()
+            .contains("not set")
+    );
+    assert!(
+        World::new()
+            .variable("PORTHOLE_GATEWAY_SECRET", "file:/nonexistent")
+            .sentence()
+            .contains("/nonexistent")
+    );
+}
+
+#[test]
+fn names_are_under_the_public_url() {
+    let base = |text: &str| PublicBase::parse(text).expect("a URL");
+    assert_eq!(base("http://localhost:8080").host_of("shop").as_deref(), Some("shop.localhost"));
+    assert_eq!(base("http://localhost:8080").url_of("shop.localhost"), "http://shop.localhost:8080");
+    assert_eq!(base("HTTPS://Tunnel.Example.Com:443/").url(), "https://tunnel.example.com");
+    assert_eq!(base("http://[::1]:80").url(), "http://[::1]");
+    assert_eq!(base("http://127.0.0.1:8080").host_of("shop"), None);
+}
