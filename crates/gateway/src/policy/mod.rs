@@ -1,18 +1,21 @@
 //! What is decided before a request crosses the link: one pure function, and the password check that
 //! it may ask for.
 
+mod compile;
 mod passwords;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use base64::Engine;
+
+pub use compile::{Compiled, parse_network};
 pub use passwords::Passwords;
 
-/// A mapping's policy, parsed and checked once.
-#[derive(Debug, Clone, Default)]
-pub struct Compiled {
-    _todo: (),
-}
+/// Bytes of an `Authorization` value that is looked at; longer ones are no credentials.
+const MAX_AUTHORIZATION_BYTES: usize = 4096;
 
 /// What the policy looks at.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +26,7 @@ pub struct PolicyRequest<'a> {
     pub authorization: Option<&'a [u8]>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     Allow,
     Refuse(PolicyRefusal),
@@ -36,6 +39,7 @@ pub enum Decision {
 pub struct PolicyRefusal {
     /// 401, 403 or 429.
     pub status: u16,
+    /// `auth-required`, `ip-denied` or `too-many-attempts`.
     pub code: &'static str,
     /// One sentence for the visitor.
     pub message: Cow<'static, str>,
@@ -58,7 +62,41 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Decides on one request.
-pub fn decide(_policy: &Compiled, _request: &PolicyRequest<'_>) -> Decision {
-    Decision::Allow
+/// Decides on one request: addresses first (deny before allow), then credentials.
+pub fn decide(policy: &Compiled, request: &PolicyRequest<'_>) -> Decision {
+    if policy.is_open() {
+        return Decision::Allow;
+    }
+    if !policy.admits(request.visitor) {
+        return Decision::Refuse(PolicyRefusal {
+            status: 403,
+            code: "ip-denied",
+            message: Cow::Borrowed("Visitors from this address are not admitted here."),
+            www_authenticate: None,
+            retry_after: None,
+        });
+    }
+    if !policy.asks_password() {
+        return Decision::Allow;
+    }
+    match request.authorization.and_then(credentials) {
+        Some(credentials) => Decision::NeedsPassword(credentials),
+        None => Decision::Refuse(policy.challenge()),
+    }
+}
+
+/// Reads `Basic base64(user:password)`.
+fn credentials(authorization: &[u8]) -> Option<Credentials> {
+    if authorization.len() > MAX_AUTHORIZATION_BYTES {
+        return None;
+    }
+    let text = std::str::from_utf8(authorization).ok()?;
+    let (scheme, encoded) = text.trim().split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
+    let colon = decoded.iter().position(|&byte| byte == b':')?;
+    let user = String::from_utf8(decoded[..colon].to_vec()).ok()?;
+    Some(Credentials { user, password: decoded[colon + 1..].to_vec() })
 }

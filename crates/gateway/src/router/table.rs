@@ -100,12 +100,12 @@ impl<E> Router<E> {
             pubs: HashMap::new(),
         };
         for Entry { place, matches, strip, target } in entries {
-            let row = Row { matches, strip, target };
+            let row = Row { matches, strip: strip || !matches!(place, Place::Host { .. }), target };
             match place {
                 Place::Pub { id } => {
                     router.pubs.insert(id, row);
                 }
-                Place::Own { path } => router.prefixes.add(path, Row { strip: true, ..row }),
+                Place::Own { path } => router.prefixes.add(path, row),
                 Place::Host { host, path } => match host.strip_prefix("*.") {
                     Some(suffix) => router.wildcard.entry(suffix.to_owned()).or_default().add(path, row),
                     None => router.exact.entry(host).or_default().add(path, row),

@@ -1,0 +1,131 @@
+//! A mapping's policy, parsed and checked once.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use argon2::password_hash::phc::PasswordHash;
+use ipnet::{IpNet, Ipv4Net};
+use porthole_link::control::{BasicAuth, Policy};
+
+use super::PolicyRefusal;
+
+/// Networks in one list, and users of one mapping: looked through for each request.
+const MAX_NETWORKS: usize = 1000;
+const MAX_USERS: usize = 100;
+/// What one password check may cost: memory in KiB, passes, lanes. A token holder chooses the hash, so
+/// it must not choose 4 GiB. Agents make 19 MiB, 2 passes, 1 lane (OWASP's first choice).
+const MAX_HASH_KIB: u32 = 64 * 1024;
+const MAX_HASH_PASSES: u32 = 8;
+const MAX_HASH_LANES: u32 = 4;
+
+/// A policy ready to be asked. The default admits everybody.
+#[derive(Debug, Clone, Default)]
+pub struct Compiled {
+    allow: Vec<IpNet>,
+    deny: Vec<IpNet>,
+    pub(super) users: Vec<BasicAuth>,
+    realm: String,
+}
+
+impl Compiled {
+    /// Checks a mapping's policy. `label` becomes the realm that a browser shows.
+    ///
+    /// # Errors
+    /// One sentence that names the entry which is wrong.
+    pub fn new(policy: &Policy, label: &str) -> Result<Self, String> {
+        for hash in policy.basic_auth.iter() {
+            check_user(hash)?;
+        }
+        if policy.basic_auth.len() > MAX_USERS {
+            return Err(format!("A mapping may have at most {MAX_USERS} users."));
+        }
+        Ok(Self {
+            allow: networks(&policy.allow_ip)?,
+            deny: networks(&policy.deny_ip)?,
+            users: policy.basic_auth.clone(),
+            realm: realm(label),
+        })
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.allow.is_empty() && self.deny.is_empty() && self.users.is_empty()
+    }
+
+    pub fn asks_password(&self) -> bool {
+        !self.users.is_empty()
+    }
+
+    /// Whether the address lists let `visitor` in: deny wins; with an allow list only those on it.
+    pub fn admits(&self, visitor: IpAddr) -> bool {
+        let visitor = visitor.to_canonical();
+        let on = |list: &[IpNet]| list.iter().any(|network| network.contains(&visitor));
+        !on(&self.deny) && (self.allow.is_empty() || on(&self.allow))
+    }
+
+    /// The 401 that asks for a password.
+    pub fn challenge(&self) -> PolicyRefusal {
+        PolicyRefusal {
+            status: 401,
+            code: "auth-required",
+            message: Cow::Borrowed("This address asks for a user name and a password."),
+            www_authenticate: Some(format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm)),
+            retry_after: None,
+        }
+    }
+}
+
+fn networks(list: &[String]) -> Result<Vec<IpNet>, String> {
+    if list.len() > MAX_NETWORKS {
+        return Err(format!("A mapping may have at most {MAX_NETWORKS} networks in one list."));
+    }
+    let parse = |text: &String| {
+        parse_network(text).ok_or_else(|| {
+            let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
+            format!("\"{shown}\" is no network; give a CIDR like 203.0.113.0/24 or one address.")
+        })
+    };
+    list.iter().map(parse).collect()
+}
+
+/// A CIDR or one address; IPv4 written as IPv6 (`::ffff:10.0.0.0/104`) becomes IPv4.
+pub fn parse_network(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    let network = match text.parse::<IpNet>() {
+        Ok(network) => network,
+        Err(_) => IpNet::from(text.parse::<IpAddr>().ok()?),
+    };
+    if let IpNet::V6(v6) = network
+        && let Some(v4) = v6.addr().to_ipv4_mapped()
+        && v6.prefix_len() >= 96
+    {
+        return Ipv4Net::new(v4, v6.prefix_len() - 96).ok().map(|net| IpNet::V4(net.trunc()));
+    }
+    Some(network.trunc())
+}
+
+fn check_user(user: &BasicAuth) -> Result<(), String> {
+    let shown: String = user.user.chars().filter(|c| !c.is_control()).take(60).collect();
+    let wrong = |what: &str| Err(format!("The password of user \"{shown}\" is not usable: {what}."));
+    if user.user.contains(':') || user.user.chars().any(char::is_control) {
+        return wrong("a user name holds no colon and no control characters");
+    }
+    let Ok(hash) = PasswordHash::new(&user.hash) else {
+        return wrong("it must be an argon2id hash in PHC format");
+    };
+    if hash.algorithm.as_str() != "argon2id" || hash.salt.is_none() || hash.hash.is_none() {
+        return wrong("it must be an argon2id hash in PHC format");
+    }
+    let cost = |name: &str| hash.params.get_decimal(name);
+    let affordable = cost("m").is_some_and(|kib| kib <= MAX_HASH_KIB)
+        && cost("t").is_some_and(|passes| passes <= MAX_HASH_PASSES)
+        && cost("p").is_some_and(|lanes| lanes <= MAX_HASH_LANES);
+    if affordable { Ok(()) } else { wrong("its hash costs more than 64 MiB, 8 passes or 4 lanes") }
+}
+
+/// A quoted string's inside: visible ASCII without quotes and backslashes, so that no header can be
+/// split and no quote closed.
+fn realm(label: &str) -> String {
+    let safe = |c: &char| (' '..='~').contains(c) && !matches!(c, '"' | '\\');
+    let realm: String = label.chars().filter(safe).take(100).collect();
+    if realm.trim().is_empty() { "porthole".to_owned() } else { realm }
+}
