@@ -1,8 +1,30 @@
-//! Who an agent is: tokens signed with the gateway's secret.
+//! Who an agent is: tokens signed with a key derived from the gateway's secret.
 
-use std::sync::Arc;
+mod book;
+mod grant;
+mod sign;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use porthole_link::control::codes;
+use subtle::ConstantTimeEq;
+use tokio::sync::watch;
+
+pub use book::{Book, BookError, Issued};
+pub use grant::{GrantError, HostGrant, PortGrant, is_label};
+pub use sign::{AUDIENCE, Claims, LEEWAY, TokenError};
+
+use crate::config::{Config, PortRange};
+use crate::secret::{Secret, SecretError, Secrets, keyed_hash};
+use sign::Keys;
+
+/// How often a running gateway looks at its secrets and revocations. Half the promised 2 s.
+pub const REREAD: Duration = Duration::from_secs(1);
 
 /// What a bearer may do.
 #[derive(Debug, Clone)]
@@ -13,38 +35,205 @@ pub struct Identity {
     pub hosts: HostGrant,
     pub tcp: PortGrant,
     pub expires: Option<Timestamp>,
+    /// The secret that signed it.
+    key_id: Option<Arc<str>>,
 }
 
-#[derive(Debug, Clone)]
-pub enum HostGrant {
-    AnyLabel,
-}
-
-#[derive(Debug, Clone)]
-pub enum PortGrant {
-    None,
-}
-
-/// Why a token is not accepted. `Display` is one sentence for the agent's user.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    #[error("the token is not one of this gateway's; ask its operator for a new one")]
-    Invalid,
-}
-
-impl TokenError {
-    /// One of `porthole_link::control::codes`.
-    pub fn code(&self) -> &'static str {
-        porthole_link::control::codes::TOKEN_INVALID
+impl Identity {
+    /// The bearer of the shared client token: every name, and the gateway's own port range.
+    pub fn shared(tcp: Option<PortRange>) -> Self {
+        Self {
+            subject: "shared".into(),
+            token_id: None,
+            hosts: HostGrant::All,
+            tcp: tcp.map_or(PortGrant::None, PortGrant::Range),
+            expires: None,
+            key_id: None,
+        }
     }
 }
 
 /// Verifies tokens; follows rotation and revocation.
 #[derive(Debug)]
-pub struct Tokens {}
+pub struct Tokens {
+    secrets: Secrets,
+    /// A hash of the shared client token, so that comparing leaks no length.
+    shared: Option<[u8; 32]>,
+    tcp_ports: Option<PortRange>,
+    book: Book,
+    state: Mutex<State>,
+    /// Grows with each change; links check themselves again.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    keys: Keys,
+    revoked: std::collections::HashSet<String>,
+}
 
 impl Tokens {
-    pub fn verify(&self, _bearer: &str, _now: Timestamp) -> Result<Identity, TokenError> {
-        todo!()
+    /// Reads secrets and revocations.
+    pub fn load(config: &Config) -> Result<Self, LoadError> {
+        let book = Book::new(&config.data);
+        let state = State { keys: Keys::new(&config.secrets.all()?), revoked: book.revoked()? };
+        Ok(Self {
+            secrets: config.secrets.clone(),
+            shared: config.client_token.as_ref().map(Self::shared_mark),
+            tcp_ports: config.tcp_ports,
+            book,
+            state: Mutex::new(state),
+            changes: watch::Sender::new(0),
+        })
+    }
+
+    fn shared_mark(token: &Secret) -> [u8; 32] {
+        keyed_hash(b"porthole-gateway client token", &[token.bytes()])
+    }
+
+    /// Who bears this token at `now`.
+    ///
+    /// # Errors
+    /// [`TokenError`], whose `Display` is the sentence for the agent's user.
+    pub fn verify(&self, bearer: &str, now: Timestamp) -> Result<Identity, TokenError> {
+        let bearer = bearer.trim();
+        if let Some(shared) = &self.shared {
+            let given = keyed_hash(b"porthole-gateway client token", &[bearer.as_bytes()]);
+            if bool::from(shared[..].ct_eq(&given[..])) {
+                return Ok(Identity::shared(self.tcp_ports));
+            }
+        }
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (claims, key_id) = state.keys.open(bearer)?;
+        claims.check_times(now)?;
+        if state.revoked.contains(&claims.jti) {
+            return Err(TokenError::Revoked);
+        }
+        let tcp = match &claims.tcp {
+            Some(text) => PortGrant::Range(text.parse().map_err(|_| TokenError::Malformed)?),
+            None => self.tcp_ports.map_or(PortGrant::None, PortGrant::Range),
+        };
+        Ok(Identity {
+            subject: claims.sub.as_str().into(),
+            token_id: Some(claims.jti.as_str().into()),
+            hosts: HostGrant::from_patterns(&claims.hosts).map_err(|_| TokenError::Malformed)?,
+            tcp,
+            expires: claims.exp.and_then(|second| Timestamp::from_second(second).ok()),
+            key_id: Some(key_id),
+        })
+    }
+
+    /// Whether an identity verified before is still good at `now`. Expiry has no leeway here: the
+    /// link's own timer decides.
+    pub fn still_good(&self, identity: &Identity, now: Timestamp) -> Result<(), TokenError> {
+        if let Some(expires) = identity.expires
+            && expires + LEEWAY < now
+        {
+            return Err(TokenError::Expired { at: expires, now });
+        }
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if identity.token_id.as_ref().is_some_and(|id| state.revoked.contains(&**id)) {
+            return Err(TokenError::Revoked);
+        }
+        match &identity.key_id {
+            Some(key_id) if !state.keys.knows(key_id) => Err(TokenError::Foreign),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes whenever a token may have lost its force.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Looks at the files again. What cannot be read leaves everything as it was, with a log line.
+    pub fn reread(&self) {
+        let fresh = self
+            .secrets
+            .all()
+            .map_err(LoadError::from)
+            .and_then(|secrets| Ok(State { keys: Keys::new(&secrets), revoked: self.book.revoked()? }));
+        match fresh {
+            Ok(fresh) => {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                if state.keys != fresh.keys || state.revoked != fresh.revoked {
+                    *state = fresh;
+                    drop(state);
+                    self.changes.send_modify(|generation| *generation += 1);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "secrets and revocations stay as they were"),
+        }
+    }
+}
+
+/// Secrets or the book of tokens cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Book(#[from] BookError),
+}
+
+/// What `token create` asks for.
+#[derive(Debug, Clone, Default)]
+pub struct NewToken {
+    pub name: String,
+    pub hosts: Vec<String>,
+    pub tcp: Option<PortRange>,
+    pub expires: Option<Duration>,
+}
+
+/// Signs a new token and enters it in the book of `data`. Gives the token and its id.
+pub fn create(
+    secrets: &Secrets,
+    data: &Path,
+    new: &NewToken,
+    now: Timestamp,
+) -> Result<(String, String), LoadError> {
+    let all = secrets.all()?;
+    let signing = all.first().ok_or(SecretError::Unreadable {
+        place: "of the gateway".to_owned(),
+        problem: "there is none".to_owned(),
+    })?;
+    let id = short_id();
+    let expires = new.expires.map(|after| now.as_second() + after.as_secs() as i64);
+    let claims = Claims {
+        aud: AUDIENCE.to_owned(),
+        sub: new.name.clone(),
+        jti: id.clone(),
+        iat: now.as_second(),
+        exp: expires,
+        hosts: new.hosts.clone(),
+        tcp: new.tcp.map(|range| range.to_string()),
+    };
+    let token = sign::sign(signing, &claims);
+    Book::new(data).enter(Issued {
+        id: id.clone(),
+        name: new.name.clone(),
+        hosts: new.hosts.clone(),
+        tcp: claims.tcp,
+        created: now,
+        expires: expires.and_then(|second| Timestamp::from_second(second).ok()),
+        revoked: None,
+    })?;
+    Ok((token, id))
+}
+
+/// 12 hex digits: short enough to type, and among a gateway's tokens no two alike.
+fn short_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()[..12].to_owned()
+}
+
+impl TokenError {
+    /// One of `porthole_link::control::codes`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed | Self::Foreign => codes::TOKEN_INVALID,
+            Self::Expired { .. } => codes::TOKEN_EXPIRED,
+            Self::NotYetValid { .. } => codes::TOKEN_NOT_YET_VALID,
+            Self::Revoked => codes::TOKEN_REVOKED,
+        }
     }
 }

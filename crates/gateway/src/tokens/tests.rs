@@ -1,0 +1,199 @@
+//! Who is believed.
+
+use super::*;
+use proptest::prelude::*;
+
+struct World {
+    home: tempfile::TempDir,
+    config: Config,
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).expect("a time")
+}
+
+fn after(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).expect("a time")
+}
+
+impl World {
+    fn new() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let secrets = Secrets::fixed(Secret::new("0123456789abcdef0123456789abcdef"));
+        let config = Config::in_folder(home.path(), secrets);
+        Self { home, config }
+    }
+
+    fn tokens(&self) -> Tokens {
+        Tokens::load(&self.config).expect("loads")
+    }
+
+    fn create(&self, new: NewToken) -> (String, String) {
+        create(&self.config.secrets, self.home.path(), &new, now()).expect("created")
+    }
+
+    fn alice(&self) -> NewToken {
+        NewToken { name: "alice".into(), ..NewToken::default() }
+    }
+}
+
+#[test]
+fn a_token_tells_its_subject_and_what_it_may_claim() {
+    let world = World::new();
+    let new = NewToken {
+        hosts: vec!["alice-*".into(), "*.alice".into()],
+        tcp: Some("20000-20009".parse().expect("a range")),
+        ..world.alice()
+    };
+    let (token, id) = world.create(new);
+    let identity = world.tokens().verify(&format!(" {token}\n"), now()).expect("good");
+    assert_eq!((&*identity.subject, identity.token_id.as_deref()), ("alice", Some(id.as_str())));
+    assert!(identity.hosts.allows_label("alice-x", Some("t.example")));
+    assert!(!identity.hosts.allows_label("bob", Some("t.example")));
+    assert!(identity.tcp.allows(20000) && identity.tcp.allows(20009) && !identity.tcp.allows(20010));
+}
+
+#[test]
+fn a_token_lives_until_its_expiry_and_60_seconds_of_leeway() {
+    let world = World::new();
+    let (token, _) = world.create(NewToken { expires: Some(Duration::from_secs(100)), ..world.alice() });
+    let tokens = world.tokens();
+    assert!(tokens.verify(&token, after(100)).is_ok());
+    assert!(tokens.verify(&token, after(160)).is_ok());
+    let error = tokens.verify(&token, after(161)).expect_err("expired");
+    assert_eq!(error.code(), codes::TOKEN_EXPIRED);
+    assert!(error.to_string().contains("clock"), "{error}");
+    assert!(tokens.verify(&token, after(-60)).is_ok());
+    let error = tokens.verify(&token, after(-86_400)).expect_err("a clock off by a day");
+    assert_eq!(error.code(), codes::TOKEN_NOT_YET_VALID);
+    assert!(error.to_string().contains("clock"), "{error}");
+}
+
+#[test]
+fn foreign_and_broken_tokens_are_refused() {
+    let (one, two) = (World::new(), World::new());
+    let mut foreign = two;
+    foreign.config.secrets = Secrets::fixed(Secret::new("another-secret-another-secret-another"));
+    let (token, _) = foreign.create(foreign.alice());
+    let tokens = one.tokens();
+    assert_eq!(tokens.verify(&token, now()).expect_err("foreign"), TokenError::Foreign);
+    for broken in ["", "abc", "a.b.c", &token[..token.len() / 2], &"x".repeat(10_000)] {
+        assert_eq!(tokens.verify(broken, now()).expect_err("broken").code(), codes::TOKEN_INVALID);
+    }
+    let (good, _) = one.create(one.alice());
+    let (head, signature) = good.rsplit_once('.').expect("three parts");
+    let flipped: String = signature.chars().rev().collect();
+    assert_eq!(tokens.verify(&format!("{head}.{flipped}"), now()).expect_err("forged"), TokenError::Foreign);
+}
+
+#[test]
+fn only_hs256_is_believed() {
+    let world = World::new();
+    let secret = &world.config.secrets.all().expect("one")[0];
+    let claims = serde_json::json!({"aud": AUDIENCE, "sub": "eve", "jti": "x", "iat": now().as_second()});
+    let kid = Some(secret.key_id());
+    let key = jsonwebtoken::EncodingKey::from_secret(&secret.derive("porthole-gateway token signing v1"));
+    let sign = |algorithm, claims: &serde_json::Value| {
+        let header = jsonwebtoken::Header { kid: kid.clone(), ..jsonwebtoken::Header::new(algorithm) };
+        jsonwebtoken::encode(&header, claims, &key).expect("signed")
+    };
+    let tokens = world.tokens();
+    assert!(tokens.verify(&sign(jsonwebtoken::Algorithm::HS256, &claims), now()).is_ok());
+    assert!(tokens.verify(&sign(jsonwebtoken::Algorithm::HS512, &claims), now()).is_err());
+    let other =
+        serde_json::json!({"aud": "something-else", "sub": "eve", "jti": "x", "iat": now().as_second()});
+    assert!(tokens.verify(&sign(jsonwebtoken::Algorithm::HS256, &other), now()).is_err());
+}
+
+#[test]
+fn a_revoked_token_is_refused_at_the_next_reading() {
+    let world = World::new();
+    let (token, id) = world.create(world.alice());
+    let tokens = world.tokens();
+    let changes = tokens.changes();
+    let identity = tokens.verify(&token, now()).expect("good");
+    Book::new(world.home.path()).revoke(&id, now()).expect("revoked");
+    tokens.reread();
+    assert!(changes.has_changed().expect("alive"));
+    assert_eq!(tokens.verify(&token, now()).expect_err("revoked"), TokenError::Revoked);
+    assert_eq!(tokens.still_good(&identity, now()), Err(TokenError::Revoked));
+    assert!(matches!(Book::new(world.home.path()).revoke("nope", now()), Err(BookError::Unknown(_))));
+}
+
+#[test]
+fn after_rotation_old_tokens_hold_until_their_secret_is_removed() {
+    let mut world = World::new();
+    let folders = crate::config::Folders { config: world.home.path().into(), data: world.home.path().into() };
+    let layers = crate::config::Layers::default();
+    world.config.secrets = Config::resolve(&layers, &folders).expect("made").secrets;
+    let (old, _) = world.create(world.alice());
+    let tokens = world.tokens();
+    let identity = tokens.verify(&old, now()).expect("good");
+    world.config.secrets.rotate().expect("rotated");
+    let (new, _) = world.create(world.alice());
+    assert_eq!(tokens.verify(&new, now()).expect_err("not read yet"), TokenError::Foreign);
+    tokens.reread();
+    assert!(tokens.verify(&new, now()).is_ok());
+    assert!(tokens.verify(&old, now()).is_ok());
+    std::fs::remove_file(world.home.path().join("secret")).expect("removed");
+    tokens.reread();
+    assert!(tokens.verify(&new, now()).is_ok());
+    assert_eq!(tokens.verify(&old, now()).expect_err("gone"), TokenError::Foreign);
+    assert_eq!(tokens.still_good(&identity, now()), Err(TokenError::Foreign));
+}
+
+#[test]
+fn the_shared_client_token_is_subject_shared_with_all_names() {
+    let mut world = World::new();
+    world.config.client_token = Some(Secret::new("open-sesame"));
+    let tokens = world.tokens();
+    let identity = tokens.verify("open-sesame", now()).expect("good");
+    assert_eq!(&*identity.subject, "shared");
+    assert!(identity.hosts.allows_host("shop.example.com", Some("t.example")));
+    assert!(!identity.tcp.allows(20000));
+    assert!(tokens.verify("open-sesam", now()).is_err());
+    assert!(tokens.verify("", now()).is_err());
+}
+
+#[test]
+fn host_patterns_allow_what_they_say() {
+    let domain = Some("t.example");
+    let grant = |text: &str| HostGrant::from_patterns(&[text.to_owned()]).expect("a pattern");
+    assert!(grant("alice").allows_label("alice", domain) && !grant("alice").allows_label("alicea", domain));
+    assert!(grant("alice-*").allows_label("alice-", domain));
+    assert!(grant("*-dev").allows_label("x-dev", domain) && !grant("a*a").allows_label("a", domain));
+    assert!(grant("*.alice").allows_host("x.alice.t.example", domain));
+    assert!(!grant("*.alice").allows_host("alice.t.example", domain));
+    assert!(!grant("*.alice").allows_host("x.malice.t.example", domain));
+    assert!(grant("shop.example.com").allows_host("shop.example.com", domain));
+    assert!(!grant("shop.example.com").allows_host("www.shop.example.com", domain));
+    assert!(grant("*.example.com").allows_host("*.example.com", domain));
+    assert!(grant("*.example.com").allows_host("a.example.com", domain));
+    assert!(!grant("*.example.com").allows_host("example.com", domain));
+    assert!(!grant("a.example.com").allows_host("*.example.com", domain));
+    assert!(!grant("alice").allows_host("alice.other.example", domain));
+    assert!(HostGrant::AnyLabel.allows_host("x.t.example", domain));
+    assert!(!HostGrant::AnyLabel.allows_host("x.y.t.example", domain));
+    assert!(!HostGrant::AnyLabel.allows_host("*.t.example", domain));
+    assert!(!HostGrant::AnyLabel.allows_host("shop.example.com", domain));
+    for wrong in ["", "a b", "-a", "a*b*", "*.", "ü*"] {
+        assert!(HostGrant::from_patterns(&[wrong.to_owned()]).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_label_has_1_to_63_characters_and_no_dash_at_its_ends() {
+    assert!(is_label("a") && is_label(&"a".repeat(63)) && is_label("a-b") && is_label("3000"));
+    for wrong in ["", "-a", "a-", "A", "a_b", "a.b", "ä"] {
+        assert!(!is_label(wrong), "{wrong}");
+    }
+    assert!(!is_label(&"a".repeat(64)));
+}
+
+proptest! {
+    #[test]
+    fn no_text_but_a_signed_one_is_believed(text in "[A-Za-z0-9_.-]{0,120}") {
+        let world = World::new();
+        prop_assert!(world.tokens().verify(&text, now()).is_err());
+    }
+}
