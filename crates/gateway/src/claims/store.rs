@@ -1,0 +1,45 @@
+//! `claims.json` in the gateway's data folder.
+
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Claim, Key};
+
+const FILE: &str = "claims.json";
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Content {
+    claims: Vec<Row>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Row {
+    key: String,
+    subject: String,
+    label: String,
+    last_used: Timestamp,
+}
+
+/// Reads the claims; rows of a kind that this version does not know are left out.
+pub fn load(data: &Path) -> io::Result<Vec<(Key, Claim)>> {
+    let content: Content = crate::files::read_json(&data.join(FILE))?;
+    let claim = |row: Row| {
+        let key = row.key.parse().ok()?;
+        Some((key, Claim { subject: row.subject.into(), label: row.label.into(), last_used: row.last_used }))
+    };
+    Ok(content.claims.into_iter().filter_map(claim).collect())
+}
+
+/// Replaces the file whole. Blocking.
+pub fn save(data: &Path, claims: &[(Key, Claim)]) -> io::Result<()> {
+    let row = |(key, claim): &(Key, Claim)| Row {
+        key: key.to_string(),
+        subject: claim.subject.to_string(),
+        label: claim.label.to_string(),
+        last_used: claim.last_used,
+    };
+    crate::files::write_json(&data.join(FILE), &Content { claims: claims.iter().map(row).collect() })
+}
