@@ -107,7 +107,7 @@ pub fn begin<IO: VisitorIo>(gateway: Arc<Gateway>, io: IO, leftover: Vec<u8>, ac
     if let Err(error) = socket2::SockRef::from(io.tcp()).set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES) {
         tracing::debug!(%error, "cannot set TCP_NOTSENT_LOWAT");
     }
-    let tasks = gateway.tasks.clone();
+    let tasks = gateway.links.clone();
     tasks.spawn(async move {
         let Accepted { identity, peer, base, .. } = accepted;
         let socket =

@@ -1,16 +1,29 @@
 //! Binds, runs, drains.
 
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agents::Registry;
-use crate::config::Config;
+use crate::claims::store;
+use crate::config::{Config, TlsFiles};
 use crate::policy::Passwords;
 use crate::status::Counters;
-use crate::tokens::Tokens;
+use crate::tls::Reloading;
+use crate::tokens::{LoadError, REREAD, Tokens};
+
+/// How long links and leftovers have to end once they were told to.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How often lapsed claims are forgotten and the dates of the others written.
+const UPKEEP: Duration = Duration::from_secs(60 * 60);
+/// Pause after claims could not be written (a full disk, say); traffic goes on meanwhile.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// What every part of the gateway shares.
 #[derive(Debug)]
@@ -26,18 +39,288 @@ pub struct Gateway {
     pub draining: CancellationToken,
     /// Cancelled at the end of the grace: break off what is left.
     pub cut: CancellationToken,
-    /// Every task that serves a visitor or a link.
+    /// Every task that serves a visitor.
     pub tasks: TaskTracker,
+    /// Cancelled once no visitor is left (or the grace is over): links may close.
+    pub links_end: CancellationToken,
+    /// Every task that holds a link, and the gateway's own housekeeping.
+    pub links: TaskTracker,
 }
 
+/// Why the gateway does not run: one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("{0}")]
-    Listen(String),
+    #[error("cannot listen on {address}: {}", listen_problem(.source))]
+    Listen { address: String, source: io::Error },
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("cannot read the claims in {}: {source}; mend or remove claims.json there", .folder.display())]
+    Claims { folder: std::path::PathBuf, source: io::Error },
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+    #[error("stopped at once, as asked by a second signal")]
+    Interrupted,
+}
+
+fn listen_problem(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program uses this port; stop it, or choose another with --listen".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "this user may not use this port; choose one above 1023, or grant cap_net_bind_service".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this computer does not have this address; choose another with --listen".to_owned()
+        }
+        _ => format!("{error}; choose another address with --listen"),
+    }
+}
+
+impl ServeError {
+    /// Whether the settings are at fault (exit code 2).
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Tls(_) | Self::Load(LoadError::Secret(_)))
+    }
+}
+
+/// Whether certificate and key can be used: `Err` says what is wrong.
+pub fn check_tls(files: &TlsFiles) -> Result<(), String> {
+    Reloading::load(files.clone()).map(drop).map_err(|error| error.to_string())
+}
+
+/// The public URL of the last `serve` in this data folder.
+pub fn remembered_url(data: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(data.join("public-url")).ok()?;
+    crate::config::PublicBase::parse(&text).ok().map(|public| public.url())
+}
+
+impl Gateway {
+    /// Reads what the data folder holds and starts the housekeeping on the current runtime. Nothing
+    /// listens yet.
+    pub fn start(config: Config) -> Result<Arc<Self>, ServeError> {
+        let tokens = Tokens::load(&config)?;
+        let registry = Registry::load(&config)
+            .map_err(|source| ServeError::Claims { folder: config.data.clone(), source })?;
+        let gateway = Arc::new(Self {
+            config,
+            registry,
+            tokens,
+            passwords: Passwords::default(),
+            counters: Counters::default(),
+            ready: AtomicBool::new(false),
+            draining: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            links_end: CancellationToken::new(),
+            links: TaskTracker::new(),
+        });
+        if !gateway.config.data.as_os_str().is_empty() {
+            gateway.links.spawn(keep_tokens(gateway.clone()));
+            gateway.links.spawn(keep_claims(gateway.clone()));
+        }
+        gateway.links.spawn(keep_house(gateway.clone()));
+        Ok(gateway)
+    }
+
+    /// Takes nothing new; lets what is in flight finish within the grace; then closes the links.
+    pub async fn drain(&self) {
+        self.ready.store(false, Ordering::Relaxed);
+        self.draining.cancel();
+        self.tasks.close();
+        let grace = self.config.grace;
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(left = self.tasks.len(), ?grace, "breaking off what is still in flight");
+        }
+        self.cut.cancel();
+        self.links_end.cancel();
+        self.links.close();
+        let rest = async {
+            self.tasks.wait().await;
+            self.links.wait().await;
+        };
+        if tokio::time::timeout(FAREWELL, rest).await.is_err() {
+            tracing::warn!("some links did not close in time");
+        }
+    }
+}
+
+/// Follows rotation and revocation.
+async fn keep_tokens(gateway: Arc<Gateway>) {
+    while !ended(&gateway, REREAD).await {
+        gateway.tokens.reread();
+    }
+}
+
+async fn keep_house(gateway: Arc<Gateway>) {
+    while !ended(&gateway, UPKEEP).await {
+        gateway.registry.upkeep();
+    }
+}
+
+/// Waits; true when the gateway ends.
+async fn ended(gateway: &Gateway, wait: Duration) -> bool {
+    tokio::time::timeout(wait, gateway.links_end.cancelled()).await.is_ok()
+}
+
+/// Writes claims when they change, and a last time at the end.
+async fn keep_claims(gateway: Arc<Gateway>) {
+    loop {
+        let last = tokio::select! {
+            () = gateway.registry.claims_changed() => false,
+            () = gateway.links_end.cancelled() => true,
+        };
+        let claims = gateway.registry.claims();
+        let data = gateway.config.data.clone();
+        let written = tokio::task::spawn_blocking(move || store::save(&data, &claims)).await;
+        let error = match written {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(error) = error {
+            tracing::error!(%error, "cannot write claims.json; names are kept in memory meanwhile");
+            if !last && !ended(&gateway, WRITE_AGAIN).await {
+                gateway.registry.upkeep();
+            }
+        }
+        if last {
+            return;
+        }
+    }
 }
 
 /// Serves until SIGTERM or SIGINT, then drains.
-pub async fn serve(_config: Config) -> Result<(), ServeError> {
-    let _: Option<Arc<Gateway>> = None;
-    todo!()
+pub async fn serve(mut config: Config) -> Result<(), ServeError> {
+    let tls = config.tls.clone().map(Reloading::load).transpose()?.map(Arc::new);
+    let listener = bind(config.listen).await?;
+    let admin = match config.admin_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    if let Ok(bound) = listener.local_addr() {
+        config.listen = bound;
+        if let Some(public) = &mut config.public
+            && public.port == Some(0)
+        {
+            public.port = Some(bound.port());
+        }
+    }
+    remember_url(&config);
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let life_line = config.until_stdin_closes.then(stdin_closed);
+    let gateway = Gateway::start(config)?;
+    if let Some(tls) = &tls {
+        gateway.links.spawn(tls.clone().follow(gateway.links_end.clone()));
+    }
+    if let Some(admin) = admin {
+        gateway.links.spawn(serve_admin(gateway.clone(), admin));
+    }
+    let accepting = tokio::spawn(crate::listener::run(gateway.clone(), listener, tls));
+    gateway.ready.store(true, Ordering::Relaxed);
+    announce(&gateway.config);
+    let closed = async {
+        match life_line {
+            Some(closed) => closed.cancelled().await,
+            None => std::future::pending().await,
+        }
+    };
+    let why = tokio::select! {
+        name = signals.next() => name,
+        () = closed => "end of standard input",
+    };
+    tracing::info!(why, "stopping: taking nothing new, finishing what is in flight");
+    let done = tokio::select! {
+        () = gateway.drain() => Ok(()),
+        _ = signals.next() => Err(ServeError::Interrupted),
+    };
+    accepting.abort();
+    done
+}
+
+async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address: address.to_string(), source })
+}
+
+/// The one line that says where; whoever started the gateway may wait for it.
+fn announce(config: &Config) {
+    let public = match &config.public {
+        Some(public) => public.url(),
+        None => "read off each request".to_owned(),
+    };
+    let mut out = io::stdout().lock();
+    // Nobody may be reading: that is no reason to stop.
+    let _ = writeln!(out, "porthole-gateway listening on {}, public URL {public}", config.listen);
+    let _ = out.flush();
+    tracing::info!(listen = %config.listen, public_url = %public, single_host = config.single_host, "serving");
+}
+
+fn remember_url(config: &Config) {
+    if let Some(public) = &config.public
+        && let Err(error) = crate::files::replace(&config.data.join("public-url"), public.url().as_bytes())
+    {
+        tracing::warn!(%error, "cannot remember the public URL; `token create` will need --public-url");
+    }
+}
+
+async fn serve_admin(gateway: Arc<Gateway>, listener: TcpListener) {
+    let router = crate::status::admin_router(&gateway);
+    let end = gateway.links_end.clone();
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "admin pages");
+    }
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(end.cancelled_owned()).await {
+        tracing::error!(%error, "the admin listener failed");
+    }
+}
+
+/// Cancelled when standard input reaches its end. A thread of its own: reading it may block for ever.
+fn stdin_closed() -> CancellationToken {
+    let closed = CancellationToken::new();
+    let told = closed.clone();
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        told.cancel();
+    });
+    closed
+}
+
+/// SIGTERM and SIGINT, or Ctrl-C where there are no signals.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::unnecessary_wraps)]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> &'static str {
+        let _ = tokio::signal::ctrl_c().await;
+        "Ctrl-C"
+    }
 }

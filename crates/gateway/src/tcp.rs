@@ -1,13 +1,9 @@
-//! TCP mappings: a port of the gateway for each, its connections carried as streams.
-//!
-//! [`Ports`] holds the listening sockets. A port is first bound (so that an agent is told at once when
-//! it cannot be had), then served by [`Ports::serve`], which is given the live endpoints after each
-//! change; a port whose endpoint is taken over stays open, one without an endpoint is closed.
+//! TCP mappings: a listener for each port, and a stream on the link for each connection.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -17,140 +13,121 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
-use crate::access;
 use crate::router::Endpoint;
 use crate::server::Gateway;
 
-/// Connections of one mapping at once; newcomers wait in the kernel's queue. Half of the streams that a
-/// link's budget carries, so that one TCP mapping cannot starve an agent's others.
+/// Connections of one TCP mapping at once; more wait in the kernel's queue until one ends.
 pub const CONNECTIONS_PER_PORT: usize = 1_000;
+/// Bytes read from a visitor at a time; given back while nothing comes.
+const READ_BYTES: usize = 16 * 1024;
+/// Pause after an accept that failed for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Bytes read from a visitor at a time. Given back before waiting, so an idle connection holds none.
-const READ_BYTES: usize = 32 * 1024;
-
-/// Pause after an accept that failed for want of descriptors or memory.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// The gateway's TCP ports that mappings hold.
+/// One port that is listened on, for whichever endpoint has it now.
 #[derive(Debug)]
-pub struct Ports {
-    ip: IpAddr,
-    open: Mutex<HashMap<u16, Held>>,
+pub struct Port {
+    port: u16,
+    target: ArcSwapOption<Endpoint>,
+    slot: Mutex<Slot>,
 }
 
 #[derive(Debug)]
-struct Held {
-    /// None once it is served.
-    bound: Option<TcpListener>,
-    endpoint: Arc<ArcSwapOption<Endpoint>>,
-    stop: CancellationToken,
+struct Slot {
+    /// Taken out to close at once: the next mapping may bind the port in the same turn.
+    listener: Option<TcpListener>,
+    accepting: Option<Waker>,
 }
 
-impl Ports {
-    /// Ports are opened on `ip`, the address that visitors reach the gateway at.
-    pub fn new(ip: IpAddr) -> Self {
-        Self { ip, open: Mutex::default() }
+impl Port {
+    /// Listens on `port` of the gateway's address.
+    pub fn open(gateway: &Arc<Gateway>, port: u16) -> io::Result<Arc<Self>> {
+        let address = SocketAddr::new(gateway.config.listen.ip(), port);
+        let socket =
+            socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(1024)?;
+        let listener = TcpListener::from_std(socket.into())?;
+        let slot = Mutex::new(Slot { listener: Some(listener), accepting: None });
+        let opened = Arc::new(Self { port, target: ArcSwapOption::empty(), slot });
+        gateway.links.spawn(opened.clone().accept_all(gateway.clone()));
+        Ok(opened)
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<u16, Held>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// New connections go to `endpoint` from now on.
+    pub fn serve(&self, endpoint: Arc<Endpoint>) {
+        self.target.store(Some(endpoint));
     }
 
-    /// Makes sure that this gateway holds `port`; one that a mapping holds already is fine.
-    /// Must be called on a runtime. Held until the next [`Self::serve`] that does not name it.
-    ///
-    /// # Errors
-    /// The system's reason, e.g. that another program listens there.
-    pub fn bind(&self, port: u16) -> io::Result<()> {
-        let mut open = self.open();
-        if open.contains_key(&port) {
-            return Ok(());
+    /// Stops listening now; connections that are open go on.
+    pub fn close(&self) {
+        self.target.store(None);
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.listener = None;
+        if let Some(waker) = slot.accepting.take() {
+            waker.wake();
         }
-        let listener = std::net::TcpListener::bind((self.ip, port))?;
-        listener.set_nonblocking(true)?;
-        let bound = Some(TcpListener::from_std(listener)?);
-        open.insert(port, Held { bound, endpoint: Arc::default(), stop: CancellationToken::new() });
-        Ok(())
     }
 
-    /// Ports that mappings hold now.
-    pub fn count(&self) -> usize {
-        self.open().len()
-    }
-
-    /// Serves exactly `live`: connections on each port go to its endpoint from now on. Ports that were
-    /// not bound before are left out.
-    pub fn serve(&self, gateway: &Arc<Gateway>, live: &HashMap<u16, Arc<Endpoint>>) {
-        let mut open = self.open();
-        open.retain(|port, held| {
-            let keep = live.contains_key(port);
-            if !keep {
-                held.endpoint.store(None);
-                held.stop.cancel();
-            }
-            keep
-        });
-        for (port, endpoint) in live {
-            let Some(held) = open.get_mut(port) else { continue };
-            held.endpoint.store(Some(endpoint.clone()));
-            if let Some(listener) = held.bound.take() {
-                let accepting = accept(gateway.clone(), listener, held.endpoint.clone(), held.stop.clone());
-                gateway.tasks.spawn(accepting);
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<(TcpStream, SocketAddr)>>> {
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(listener) = &slot.listener else { return Poll::Ready(None) };
+        match listener.poll_accept(cx) {
+            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+            Poll::Pending => {
+                slot.accepting = Some(cx.waker().clone());
+                Poll::Pending
             }
         }
     }
-}
 
-async fn accept(
-    gateway: Arc<Gateway>,
-    listener: TcpListener,
-    endpoint: Arc<ArcSwapOption<Endpoint>>,
-    stop: CancellationToken,
-) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_PER_PORT));
-    let accepting = async {
+    async fn accept_all(self: Arc<Self>, gateway: Arc<Gateway>) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS_PER_PORT));
         loop {
-            let Ok(slot) = slots.clone().acquire_owned().await else { return };
-            match listener.accept().await {
-                Ok((stream, visitor)) => {
-                    let Some(endpoint) = endpoint.load_full() else { continue };
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                accepted = std::future::poll_fn(|cx| self.poll_accept(cx)) => accepted,
+                () = gateway.draining.cancelled() => None,
+            };
+            match accepted {
+                None => {
+                    self.close();
+                    return;
+                }
+                Some(Err(error)) => {
+                    tracing::warn!(port = self.port, %error, "cannot accept a TCP connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+                Some(Ok((stream, visitor))) => {
+                    let Some(endpoint) = self.target.load_full() else { continue };
                     let cut = gateway.cut.clone();
+                    let counters = gateway.clone();
                     gateway.tasks.spawn(async move {
+                        counters.counters.tcp_connection();
                         tokio::select! {
-                            () = connection(stream, visitor, &endpoint) => {}
+                            () = carry(stream, visitor, &endpoint) => {}
                             () = cut.cancelled() => {}
                         }
-                        drop(slot);
+                        drop(place);
                     });
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "cannot accept a TCP connection just now");
-                    tokio::time::sleep(PAUSE).await;
                 }
             }
         }
-    };
-    tokio::select! {
-        () = accepting => {}
-        () = stop.cancelled() => {}
-        () = gateway.draining.cancelled() => {}
     }
 }
 
-/// One visitor's connection from its acceptance to its end.
-async fn connection(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint) {
-    let request_id = uuid::Uuid::new_v4().simple().to_string();
-    let begun = std::time::Instant::now();
+/// Carries one connection both ways until both halves are over, or one breaks.
+async fn carry(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint) {
     if !endpoint.policy.admits(visitor.ip()) {
-        tracing::info!(target: access::TARGET, %request_id, mapping = endpoint.label(), visitor = %visitor.ip(),
-            outcome = "ip-denied", "tcp");
+        tracing::info!(mapping = endpoint.label(), %visitor, "refused a TCP connection by its address");
+        abort(&stream);
         return;
     }
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
+    let _ = stream.set_nodelay(true);
+    let request_id = uuid::Uuid::new_v4().simple().to_string();
     let open = Open {
         kind: StreamKind::Tcp,
         mapping: endpoint.mapping.number,
@@ -158,91 +135,56 @@ async fn connection(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint)
         visitor,
         head: None,
     };
-    let outcome = match endpoint.link.open(open, Bytes::new(), false) {
-        Ok(link) => {
-            let (send, recv) = link.split();
-            carry(stream, send, recv).await
-        }
+    let link = match endpoint.link.open(open, Bytes::new(), false) {
+        Ok(link) => link,
         Err(error) => {
+            tracing::info!(mapping = endpoint.label(), %visitor, %request_id, %error, "no stream for a TCP connection");
             abort(&stream);
-            Outcome { end: error.to_string(), ..Outcome::default() }
+            return;
         }
     };
-    tracing::info!(target: access::TARGET, %request_id, mapping = endpoint.label(), visitor = %visitor.ip(),
-        bytes_in = outcome.bytes_in, bytes_out = outcome.bytes_out,
-        ms = begun.elapsed().as_millis() as u64, outcome = %outcome.end, "tcp");
-}
-
-#[derive(Debug, Default)]
-struct Outcome {
-    bytes_in: u64,
-    bytes_out: u64,
-    end: String,
-}
-
-/// Copies both ways until both directions are finished; a side that breaks off breaks the other.
-async fn carry(stream: TcpStream, mut send: SendHalf, mut recv: RecvHalf) -> Outcome {
-    let (mut read, mut write) = stream.into_split();
-    let (mut bytes_in, mut bytes_out) = (0, 0);
+    tracing::debug!(mapping = endpoint.label(), %visitor, %request_id, "a TCP connection begins");
+    let (mut send, mut recv) = link.split();
+    let (mut from_visitor, mut to_visitor) = stream.into_split();
     let both = async {
-        tokio::try_join!(
-            upward(&mut read, &mut send, &mut bytes_in),
-            downward(&mut recv, &mut write, &mut bytes_out)
-        )
+        tokio::try_join!(upload(&mut from_visitor, &mut send), download(&mut recv, &mut to_visitor))
     };
-    let end = match both.await {
-        Ok(_) => "done".to_owned(),
-        Err(broken) => {
-            send.reset(ResetCode::Cancelled);
-            if let Ok(stream) = read.reunite(write) {
-                abort(&stream);
-            }
-            broken
-        }
-    };
-    Outcome { bytes_in, bytes_out, end }
-}
-
-/// Closing with unsent data discarded tells the visitor that this was no clean end.
-fn abort(stream: &TcpStream) {
-    if let Err(error) = stream.set_zero_linger() {
-        tracing::debug!(%error, "cannot set SO_LINGER");
+    let outcome = both.await;
+    if let Err(code) = outcome {
+        send.reset(code);
+        abort(to_visitor.as_ref());
     }
+    tracing::debug!(mapping = endpoint.label(), %request_id, ?outcome, "a TCP connection is over");
 }
 
-async fn upward(read: &mut OwnedReadHalf, send: &mut SendHalf, bytes: &mut u64) -> Result<(), String> {
+async fn upload(from: &mut OwnedReadHalf, to: &mut SendHalf) -> Result<(), ResetCode> {
     loop {
-        let ready = tokio::select! {
-            ready = read.readable() => ready,
-            code = send.stopped() => return Err(format!("the agent ended it: {code:?}")),
-        };
-        ready.map_err(|error| error.to_string())?;
+        // Room is taken only when something has come: an idle connection costs no buffer.
+        tokio::select! {
+            ready = from.readable() => ready.map_err(|_| ResetCode::Cancelled)?,
+            code = to.stopped() => return Err(code),
+        }
         let mut buffer = BytesMut::with_capacity(READ_BYTES);
-        match read.try_read_buf(&mut buffer) {
-            Ok(0) => return send.end(None).map_err(|stopped| stopped.to_string()),
-            Ok(n) => {
-                *bytes += n as u64;
-                send.send(buffer.freeze()).await.map_err(|stopped| stopped.to_string())?;
-            }
+        match from.try_read_buf(&mut buffer) {
+            Ok(0) => return to.end(None).map_err(|stopped| stopped.0),
+            Ok(_) => to.send(buffer.freeze()).await.map_err(|stopped| stopped.0)?,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.to_string()),
+            Err(_) => return Err(ResetCode::Cancelled),
         }
     }
 }
 
-async fn downward(recv: &mut RecvHalf, write: &mut OwnedWriteHalf, bytes: &mut u64) -> Result<(), String> {
+async fn download(from: &mut RecvHalf, to: &mut OwnedWriteHalf) -> Result<(), ResetCode> {
     loop {
-        match recv.recv().await.map_err(|stopped| stopped.to_string())? {
-            Item::Data(data) => {
-                write.write_all(&data).await.map_err(|error| error.to_string())?;
-                *bytes += data.len() as u64;
-            }
-            Item::End(_) => {
-                // The visitor may have closed its reading side already.
-                let _ = write.shutdown().await;
-                return Ok(());
-            }
-            Item::Head(_) | Item::Interim(_) => return Err("the agent sent a head on a TCP stream".to_owned()),
+        match from.recv().await.map_err(|stopped| stopped.0)? {
+            Item::Data(data) => to.write_all(&data).await.map_err(|_| ResetCode::Cancelled)?,
+            Item::End(_) => return to.shutdown().await.map_err(|_| ResetCode::Cancelled),
+            Item::Interim(_) | Item::Head(_) => return Err(ResetCode::Protocol),
         }
     }
+}
+
+/// Has the visitor see a reset and not a clean end.
+fn abort(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -1,0 +1,280 @@
+//! The agents' links and what they serve.
+
+mod conversation;
+mod install;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use porthole_link::Link;
+use tokio::sync::Notify;
+
+use crate::claims::{Board, Key, LinkId, Slot, store};
+use crate::config::Config;
+use crate::router::{Endpoint, Entry, Place, Router, Target};
+use crate::tcp::Port;
+use crate::tokens::Identity;
+
+pub use conversation::accept_link;
+
+/// Links at once: some 64 KiB each when idle.
+pub const MAX_LINKS: usize = 10_000;
+/// Mappings of one agent.
+pub const MAX_MAPPINGS: usize = 1_000;
+
+/// Every live link, the claims, and the routes made of them.
+#[derive(Debug)]
+pub struct Registry {
+    routes: ArcSwap<Router>,
+    state: Mutex<State>,
+    /// Told when claims are to be written.
+    changed: Notify,
+    /// The gateway's own host.
+    own: Option<String>,
+}
+
+#[derive(Debug)]
+struct State {
+    board: Board,
+    links: HashMap<LinkId, Held>,
+    /// By subject and agent id.
+    by_agent: HashMap<(Arc<str>, Arc<str>), LinkId>,
+    ports: HashMap<u16, Arc<Port>>,
+    next: LinkId,
+    /// Grows with each change; `published` is the one that the routes show.
+    generation: u64,
+    published: u64,
+}
+
+/// One live link.
+#[derive(Debug)]
+struct Held {
+    link: Link,
+    identity: Identity,
+    agent: Arc<str>,
+    epoch: u64,
+    session: String,
+    version: String,
+    draining: bool,
+    serving: Vec<Serving>,
+}
+
+/// One mapping that is live.
+#[derive(Debug, Clone)]
+struct Serving {
+    endpoint: Arc<Endpoint>,
+    /// None for TCP.
+    place: Option<Place>,
+    /// The main slot first.
+    slots: Vec<Slot>,
+}
+
+/// What `/api/v1/status` and `/metrics` show of a link.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LinkView {
+    pub session: String,
+    pub subject: String,
+    pub agent_id: String,
+    pub agent_version: String,
+    pub draining: bool,
+    pub streams: usize,
+    pub latency_ms: Option<u64>,
+    pub connected_seconds: u64,
+    pub endpoints: Vec<EndpointView>,
+}
+
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct EndpointView {
+    pub id: String,
+    pub label: String,
+    pub public_url: String,
+}
+
+impl Registry {
+    /// Begins with the claims in the data folder.
+    pub fn load(config: &Config) -> io::Result<Self> {
+        let claims = if config.data.as_os_str().is_empty() { Vec::new() } else { store::load(&config.data)? };
+        let own = config.public.as_ref().map(|public| public.host.clone());
+        let registry = Self {
+            routes: ArcSwap::from_pointee(Router::build(own.as_deref(), [])),
+            state: Mutex::new(State {
+                board: Board::new(claims, config.claim_lapse),
+                links: HashMap::new(),
+                by_agent: HashMap::new(),
+                ports: HashMap::new(),
+                next: 1,
+                generation: 1,
+                published: 0,
+            }),
+            changed: Notify::new(),
+            own,
+        };
+        registry.publish_now();
+        Ok(registry)
+    }
+
+    /// The routes as they are now. Do not hold the guard across an await: clone the endpoint's `Arc`.
+    pub fn routes(&self) -> arc_swap::Guard<Arc<Router>> {
+        self.routes.load()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows the state in the routes. Links that change the state in the same turn of the runtime share
+    /// one rebuilding: after a gateway's return thousands of agents come at once.
+    async fn publish(&self, generation: u64) {
+        tokio::task::yield_now().await;
+        if self.state().published < generation {
+            self.publish_now();
+        }
+    }
+
+    fn publish_now(&self) {
+        let now = Timestamp::now();
+        let mut state = self.state();
+        let live = state.links.values().flat_map(|held| &held.serving).flat_map(|serving| {
+            let target = || Target::Live(serving.endpoint.clone());
+            let mapping = &serving.endpoint.mapping;
+            let place = serving.place.as_ref();
+            let main = place.map(|place| Entry {
+                place: place.clone(),
+                matches: if matches!(place, Place::Pub { .. }) {
+                    Vec::new()
+                } else {
+                    mapping.matches.clone()
+                },
+                strip: mapping.strip_prefix,
+                target: target(),
+            });
+            let extra = serving.slots.iter().skip(1).filter_map(move |slot| match &slot.key {
+                Key::Place(place) => {
+                    Some(Entry { place: place.clone(), matches: Vec::new(), strip: true, target: target() })
+                }
+                Key::Tcp(_) => None,
+            });
+            main.into_iter().chain(extra)
+        });
+        let away = state.board.away(now).filter_map(|(key, claim)| match key {
+            Key::Place(place) => Some(Entry {
+                place: place.clone(),
+                matches: Vec::new(),
+                strip: false,
+                target: Target::Away { name: claim.label.clone() },
+            }),
+            Key::Tcp(_) => None,
+        });
+        let router = Router::build(self.own.as_deref(), live.chain(away));
+        self.routes.store(Arc::new(router));
+        state.published = state.generation;
+    }
+
+    /// Takes a link and all it serves away, and the ports that nobody serves now.
+    fn remove(&self, id: LinkId) {
+        let now = Timestamp::now();
+        {
+            let mut state = self.state();
+            let Some(held) = state.links.remove(&id) else { return };
+            for slot in held.serving.iter().flat_map(|serving| &serving.slots) {
+                state.board.release(slot, id, now);
+            }
+            let agent = (held.identity.subject.clone(), held.agent.clone());
+            if state.by_agent.get(&agent) == Some(&id) {
+                state.by_agent.remove(&agent);
+            }
+            state.close_unserved_ports();
+            state.generation += 1;
+        }
+        self.publish_now();
+        self.changed.notify_one();
+    }
+
+    /// Links now live.
+    pub fn links(&self) -> usize {
+        self.state().links.len()
+    }
+
+    /// Mappings now live.
+    pub fn endpoints(&self) -> usize {
+        self.state().links.values().map(|held| held.serving.len()).sum()
+    }
+
+    /// Streams now open on all links.
+    pub fn streams(&self) -> usize {
+        self.state().links.values().map(|held| held.link.streams()).sum()
+    }
+
+    /// All links, for the operator's eyes.
+    pub fn view(&self) -> Vec<LinkView> {
+        let state = self.state();
+        let mut links: Vec<LinkView> = state
+            .links
+            .values()
+            .map(|held| LinkView {
+                session: held.session.clone(),
+                subject: held.identity.subject.to_string(),
+                agent_id: held.agent.to_string(),
+                agent_version: held.version.clone(),
+                draining: held.draining,
+                streams: held.link.streams(),
+                latency_ms: held.link.latency().map(|latency| latency.as_millis() as u64),
+                connected_seconds: held.link.since().elapsed().as_secs(),
+                endpoints: held
+                    .serving
+                    .iter()
+                    .map(|serving| EndpointView {
+                        id: serving.endpoint.mapping.id.clone(),
+                        label: serving.endpoint.label().to_owned(),
+                        public_url: serving.endpoint.public_url.clone(),
+                    })
+                    .collect(),
+            })
+            .collect();
+        links.sort_by(|one, two| one.session.cmp(&two.session));
+        links
+    }
+
+    /// Resolves when claims are to be written.
+    pub async fn claims_changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Forgets lapsed claims, and asks for the dates of the others to be written.
+    pub fn upkeep(&self) {
+        let forgotten = {
+            let mut state = self.state();
+            state.generation += 1;
+            state.board.forget_lapsed(Timestamp::now())
+        };
+        if forgotten > 0 {
+            tracing::info!(forgotten, "claims lapsed");
+        }
+        self.publish_now();
+        self.changed.notify_one();
+    }
+
+    /// What `claims.json` is to hold now.
+    pub fn claims(&self) -> Vec<(Key, crate::claims::Claim)> {
+        self.state().board.snapshot(Timestamp::now())
+    }
+}
+
+impl State {
+    fn close_unserved_ports(&mut self) {
+        let board = &self.board;
+        self.ports.retain(|&port, listener| {
+            let served = board.is_live(&Key::Tcp(port));
+            if !served {
+                listener.close();
+            }
+            served
+        });
+    }
+}

@@ -1,0 +1,74 @@
+//! `porthole-gateway check`: says what is wrong before `serve` does.
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use super::{Failure, Serve, USAGE, folders};
+use crate::config::{Config, Layers};
+
+/// Shared client tokens below this many bytes get a warning.
+const GOOD_CLIENT_TOKEN_BYTES: usize = 24;
+
+pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
+    let folders = folders()?;
+    let layers: Layers = flags.layers(&folders)?;
+    let config = Config::inspect(&layers, &folders)?;
+    let mut wrong = false;
+    println!("ok      listens on {}", config.listen);
+    if let Err(error) = TcpListener::bind(config.listen) {
+        println!(
+            "note    {} cannot be bound now: {error}; unless this gateway runs already, choose another --listen",
+            config.listen
+        );
+    }
+    match &config.public {
+        Some(public) => match public.host_of("NAME").filter(|_| !config.single_host) {
+            Some(host) => println!("ok      names are served at {}", public.url_of(&host)),
+            None => println!("ok      mappings are served at {}/pub/ID/", public.url()),
+        },
+        None => println!(
+            "note    no --public-url: mappings are served at /pub/ID/ of whatever host a request names"
+        ),
+    }
+    match config.secrets.all() {
+        Ok(secrets) if secrets.is_empty() => {
+            println!("note    no secret yet: `serve` makes one in {}", config.data.display());
+        }
+        Ok(secrets) => println!("ok      {} secret(s); signs with {}", secrets.len(), secrets[0].key_id()),
+        Err(error) => {
+            wrong = true;
+            println!("wrong   {error}");
+        }
+    }
+    if let Some(tls) = &config.tls {
+        match crate::server::check_tls(tls) {
+            Ok(()) => println!("ok      certificate {}", tls.cert.display()),
+            Err(problem) => {
+                wrong = true;
+                println!("wrong   {problem}");
+            }
+        }
+    }
+    if let Some(token) = &config.client_token
+        && token.bytes().len() < GOOD_CLIENT_TOKEN_BYTES
+    {
+        println!(
+            "note    the shared client token is short; {GOOD_CLIENT_TOKEN_BYTES} random bytes or more are better"
+        );
+    }
+    if let Some(ports) = config.tcp_ports {
+        println!("ok      TCP ports {ports}");
+        if ports.contains(config.listen.port()) {
+            println!(
+                "note    --tcp-ports holds the gateway's own port {}; that one is never given out",
+                config.listen.port()
+            );
+        }
+    }
+    if config.trusted_proxies.is_empty() {
+        println!("ok      believes no proxy's forwarded headers");
+    } else {
+        println!("ok      believes {} network(s) of proxies", config.trusted_proxies.len());
+    }
+    Ok(if wrong { ExitCode::from(USAGE) } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,196 @@
+//! The command line. Exit codes: 0 done, 1 failed while running, 2 wrong usage.
+
+mod check;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Folders, Layers};
+
+/// Failed while running.
+pub const FAILED: u8 = 1;
+/// Wrong usage: flags, variables, configuration, secret.
+pub const USAGE: u8 = 2;
+
+/// The public end of Porthole: puts local ports on the internet through a machine of yours.
+#[derive(Debug, Parser)]
+#[command(name = "porthole-gateway", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve visitors and agents until SIGTERM or Ctrl-C.
+    Serve(Box<Serve>),
+    /// Make, list, revoke tokens; rotate the secret that signs them.
+    Token(token::Token),
+    /// Look at the configuration and say what is wrong with it.
+    Check(Box<Serve>),
+}
+
+/// Flags go before variables (`PORTHOLE_GATEWAY_…`), those before the file.
+#[derive(Args, Clone, Default)]
+struct Serve {
+    /// Where to listen [default: 0.0.0.0:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Under which URL visitors reach this gateway; mappings live below its host
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    /// One shared token for all agents, beside the signed ones (also file:…, env:…, exec:…)
+    #[arg(long, value_name = "TOKEN")]
+    client_token: Option<String>,
+    /// Certificate chain in PEM; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<String>,
+    /// Its private key in PEM
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
+    /// Proxies in front whose forwarded headers are believed [default: none]
+    #[arg(long, value_name = "CIDR,…")]
+    trusted_proxies: Option<String>,
+    /// Where to serve /metrics and detailed status
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    admin_listen: Option<String>,
+    /// Serve mappings at /pub/{id}/… of one host only
+    #[arg(long)]
+    single_host: bool,
+    /// TCP ports for agents whose token names none [default: none]
+    #[arg(long, value_name = "FIRST-LAST")]
+    tcp_ports: Option<String>,
+    /// How long streams in flight may go on after SIGTERM [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    grace: Option<String>,
+    /// Days after its last use in which a name is kept for whom it belongs to [default: 7]
+    #[arg(long, value_name = "DAYS")]
+    claim_days: Option<String>,
+    /// human or json [default: human]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// error, warn, info, debug, trace, or a tracing filter [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+    /// Leave when standard input reaches its end
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
+
+/// No `Debug` of values: the client token is one of them.
+impl std::fmt::Debug for Serve {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Serve").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+/// Where the gateway's own things are.
+#[derive(Debug, Args, Clone, Default)]
+struct Place {
+    /// Configuration file [default: gateway.toml in the configuration folder]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// File with the gateway's secret, at least 32 bytes; readable by its owner only
+    #[arg(long, value_name = "FILE", global = true)]
+    secret_file: Option<String>,
+}
+
+impl Place {
+    fn layers(
+        &self,
+        flags: impl IntoIterator<Item = (&'static str, Option<String>)>,
+        folders: &Folders,
+    ) -> Result<Layers, ConfigError> {
+        let flags = flags.into_iter().chain([("secret-file", self.secret_file.clone())]);
+        Layers::collect(flags, |name| std::env::var(name).ok(), self.config.as_deref(), folders)
+    }
+}
+
+impl Serve {
+    fn layers(&self, folders: &Folders) -> Result<Layers, ConfigError> {
+        let switch = |on: bool| on.then(|| "true".to_owned());
+        let flags = [
+            ("listen", self.listen.clone()),
+            ("public-url", self.public_url.clone()),
+            ("client-token", self.client_token.clone()),
+            ("tls-cert", self.tls_cert.clone()),
+            ("tls-key", self.tls_key.clone()),
+            ("trusted-proxies", self.trusted_proxies.clone()),
+            ("admin-listen", self.admin_listen.clone()),
+            ("single-host", switch(self.single_host)),
+            ("tcp-ports", self.tcp_ports.clone()),
+            ("grace", self.grace.clone()),
+            ("claim-days", self.claim_days.clone()),
+            ("log-format", self.log_format.clone()),
+            ("log", self.log.clone()),
+            ("until-stdin-closes", switch(self.until_stdin_closes)),
+        ];
+        self.place.layers(flags, folders)
+    }
+}
+
+fn folders() -> Result<Folders, ConfigError> {
+    Folders::find(std::env::var("PORTHOLE_HOME").ok().as_deref())
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(flags) => serve(&flags),
+        Command::Token(token) => token::run(token),
+        Command::Check(flags) => check::run(&flags),
+    };
+    outcome.unwrap_or_else(|failure| {
+        eprintln!("error: {}", failure.sentence);
+        ExitCode::from(failure.code)
+    })
+}
+
+/// How a command ends when it does not end well.
+#[derive(Debug)]
+struct Failure {
+    sentence: String,
+    code: u8,
+}
+
+impl Failure {
+    fn usage(error: impl std::fmt::Display) -> Self {
+        Self { sentence: error.to_string(), code: USAGE }
+    }
+
+    fn running(error: impl std::fmt::Display) -> Self {
+        Self { sentence: error.to_string(), code: FAILED }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error)
+    }
+}
+
+fn serve(flags: &Serve) -> Result<ExitCode, Failure> {
+    let folders = folders()?;
+    let config = Config::resolve(&flags.layers(&folders)?, &folders)?;
+    crate::logging::init(&config.log);
+    if let Some(file) = &config.secrets.made {
+        println!("made a new secret in {}", file.display());
+    }
+    // One thread: with more of them each request cost 40 % more CPU on two cores; links are sharded
+    // before threads are added.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::running)?;
+    let outcome = runtime.block_on(crate::server::serve(config));
+    // A blocking read of standard input may never return.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if error.is_usage() => Err(Failure::usage(error)),
+        Err(error) => Err(Failure::running(error)),
+    }
+}
