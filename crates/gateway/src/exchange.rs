@@ -77,8 +77,9 @@ pub async fn plan(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) 
     let forward = match decide(gateway, head, arrival) {
         Step::Plan(plan) => return plan,
         Step::Password { forward, credentials } => {
-            let checked =
-                gateway.passwords.check(&forward.endpoint.policy, credentials, forward.visitor.ip()).await;
+            // Boxed, because it is rare and every connection's task would be as large.
+            let check = gateway.passwords.check(&forward.endpoint.policy, credentials, forward.visitor.ip());
+            let checked = Box::pin(check).await;
             if let Err(refusal) = checked {
                 return Plan::Refuse {
                     problem: Problem::Policy(refusal),

@@ -16,15 +16,12 @@ use tokio::io::AsyncWriteExt as _;
 use super::io::{Conn, Timer, VisitorIo};
 use super::pump::{Ahead, Done, Outcome, Pump, Shape};
 use super::requests::{Part, Requests};
-use super::{Service, upgrade};
+use super::{IDLE, Service, upgrade};
 use crate::access::{self, Record};
 use crate::exchange::{self, Arrival, Asked, Forward, Plan, new_request_id};
 use crate::own;
 use crate::rescue::{self, Answer, Form, Problem};
 
-/// How long a kept connection may be silent between requests: nginx's default, so that proxies in
-/// front with theirs (usually 60 s) close first.
-const IDLE: Duration = Duration::from_secs(75);
 /// How long the rest of a body that nobody wants, or of a refused connection, is read and dropped, so
 /// that the answer is not lost to a reset.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
@@ -88,7 +85,6 @@ impl<IO: VisitorIo> Visit<IO> {
                 Err(NoHead::Refused(refusal)) => return self.refuse_bytes(Problem::Malformed(refusal)).await,
             };
             let after = match self.exchange(head, framing).await {
-                Ok(After::Next) => After::Next,
                 Ok(after) => after,
                 Err(Handed::Over(own)) => return self.tunnel(*own).await,
                 Err(Handed::Socket) => After::Drop,
@@ -106,8 +102,7 @@ impl<IO: VisitorIo> Visit<IO> {
     async fn next_head(&mut self) -> Result<(RequestHead, Framing), NoHead> {
         let head_time = Limits::default().head_time;
         let mut begun = false;
-        let draining = self.service.gateway.draining.clone();
-        let mut draining = pin!(draining.cancelled());
+        let mut draining = pin!(self.service.gateway.draining.cancelled());
         loop {
             match self.requests.head(&mut self.conn.input) {
                 Ok(Some(head)) => return Ok(head),
@@ -145,8 +140,6 @@ impl<IO: VisitorIo> Visit<IO> {
         let service = Arc::clone(&self.service);
         let asked = Asked::of(&head);
         let keep_alive = connection::keeps_alive(head.version, &head.fields);
-        let expects_continue = head.version != Version::Http10
-            && head.fields.get("expect").is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
         let arrival = Arrival { peer: self.peer, scheme: self.scheme, bodyless: framing.is_bodyless() };
         let original = if access::is_on() { head.target.clone() } else { String::new() };
 
@@ -154,7 +147,7 @@ impl<IO: VisitorIo> Visit<IO> {
             Plan::Forward(forward) => {
                 let host = head.fields.get_str("host").unwrap_or_default();
                 let record = Record::forward(&forward, &head.method, host, &original);
-                Ok(self.forward(head, asked, forward, keep_alive, expects_continue, record).await?)
+                Ok(self.forward(head, asked, forward, keep_alive, record).await?)
             }
             Plan::Refuse { problem, request_id, visitor } => {
                 let host = head.fields.get_str("host").unwrap_or_default();
@@ -175,7 +168,8 @@ impl<IO: VisitorIo> Visit<IO> {
                         Err(answer) => return Ok(self.answer(answer, asked, keep_alive, record).await?),
                     }
                 }
-                let answer = own::answer(&service, &head, &own).await;
+                // Boxed, as all that is rare: the largest of these futures is what an idle connection costs.
+                let answer = Box::pin(own::answer(&service, &head, &own)).await;
                 Ok(self.answer(answer, asked, keep_alive, record).await?)
             }
         }
@@ -187,7 +181,6 @@ impl<IO: VisitorIo> Visit<IO> {
         asked: Asked,
         forward: Forward,
         keep_alive: bool,
-        expects_continue: bool,
         record: Record,
     ) -> io::Result<After> {
         let form = Form::of(&head);
@@ -207,7 +200,7 @@ impl<IO: VisitorIo> Visit<IO> {
                 return self.answer(answer, asked, keep_alive, record).await;
             }
         };
-        let shape = Shape { asked, prefix: forward.prefix.as_ref(), keep_alive, expects_continue, upgrade };
+        let shape = Shape { asked, prefix: forward.prefix.as_ref(), keep_alive, upgrade };
         let gateway = &self.service.gateway;
         let keeps_on = || !gateway.draining.is_cancelled();
         let pump = Pump::new(
@@ -226,11 +219,11 @@ impl<IO: VisitorIo> Visit<IO> {
                 if upgrade && !self.conn.input.is_empty() {
                     return Ok(After::Linger);
                 }
-                if body_read {
-                    return Ok(if keep_alive { After::Next } else { After::Close });
-                }
-                let whole = keep_alive && self.drain_body().await;
-                Ok(if whole { After::Next } else { After::Linger })
+                Ok(match (keep_alive, body_read) {
+                    (true, _) => After::Next,
+                    (false, true) => After::Close,
+                    (false, false) => After::Linger,
+                })
             }
             Outcome::Refused(problem) => {
                 let answer = rescue::answer(&problem, form, &forward.request_id);
@@ -251,7 +244,7 @@ impl<IO: VisitorIo> Visit<IO> {
             Outcome::Upgraded(halves) => {
                 gateway.counters.answered(101);
                 let (send, recv) = *halves;
-                let bytes = upgrade::run(&mut self.conn, send, recv).await;
+                let bytes = Box::pin(upgrade::run(&mut self.conn, send, recv)).await;
                 record.finish(101, bytes, "done");
                 Ok(After::Drop)
             }
@@ -268,12 +261,11 @@ impl<IO: VisitorIo> Visit<IO> {
     ) -> io::Result<After> {
         // A body that came with its head costs nothing to skip.
         let body_read = self.skip_body();
-        let keep_alive = keep_alive && body_read && !self.service.gateway.draining.is_cancelled();
+        let names_upgrade = answer.head.fields.contains("upgrade");
+        let draining = self.service.gateway.draining.is_cancelled();
+        let keep_alive = keep_alive && body_read && !draining && !names_upgrade;
         if !keep_alive {
-            answer.head.fields.push(
-                "Connection",
-                if answer.head.fields.contains("upgrade") { "upgrade, close" } else { "close" },
-            );
+            answer.head.fields.push("Connection", if names_upgrade { "upgrade, close" } else { "close" });
         } else if asked.version == Version::Http10 {
             answer.head.fields.push("Connection", "keep-alive");
         }
@@ -316,25 +308,6 @@ impl<IO: VisitorIo> Visit<IO> {
     fn skip_body(&mut self) -> bool {
         while let Ok(Some(_)) = self.requests.body(&mut self.conn.input) {}
         self.requests.body_read()
-    }
-
-    /// Reads the current body to its end, within bounds; false when it has more.
-    async fn drain_body(&mut self) -> bool {
-        let mut left = DRAIN_BYTES;
-        let drain = async {
-            loop {
-                match self.requests.body(&mut self.conn.input) {
-                    Ok(Some(Part::Data(data))) => match left.checked_sub(data.len()) {
-                        Some(rest) => left = rest,
-                        None => return false,
-                    },
-                    Ok(Some(Part::End(_))) => return true,
-                    Ok(None) if matches!(self.conn.fill().await, Ok(1..)) => {}
-                    Ok(None) | Err(_) => return false,
-                }
-            }
-        };
-        tokio::time::timeout(DRAIN_TIME, drain).await.unwrap_or(false)
     }
 
     async fn close(mut self) {

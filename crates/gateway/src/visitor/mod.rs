@@ -23,7 +23,11 @@ use io::{Conn, Prefixed};
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How long a connection may take to show which HTTP it speaks, as long as a head may.
+/// How long a connection may be silent before its first byte and between requests: nginx's default, so
+/// that proxies in front with theirs (usually 60 s) close first.
+const IDLE: Duration = Duration::from_secs(75);
+
+/// How long a connection that has begun may take to show which HTTP it speaks, as long as a head may.
 const SNIFF_TIME: Duration = Duration::from_secs(15);
 
 /// What every visitor connection needs.
@@ -62,13 +66,17 @@ pub async fn serve<IO: VisitorIo>(
 ) {
     match protocol {
         Protocol::Http1 => h1::serve(service, io, BytesMut::new(), peer, scheme).await,
-        Protocol::Http2 => h2::serve(service, Prefixed::new(Bytes::new(), io), peer, scheme).await,
+        Protocol::Http2 => Box::pin(h2::serve(service, Prefixed::new(Bytes::new(), io), peer, scheme)).await,
         Protocol::Sniffed => {
             let mut conn = Conn::new(io, BytesMut::new());
-            let sniffed = tokio::select! {
-                sniffed = tokio::time::timeout(SNIFF_TIME, sniff(&mut conn)) => sniffed,
+            let first = tokio::select! {
+                first = tokio::time::timeout(IDLE, conn.fill()) => first,
                 () = service.gateway.draining.cancelled() => return,
             };
+            if !matches!(first, Ok(Ok(1..))) {
+                return;
+            }
+            let sniffed = tokio::time::timeout(SNIFF_TIME, sniff(&mut conn)).await;
             match sniffed {
                 Ok(Ok(true)) => {
                     let io = Prefixed::new(conn.input.freeze(), conn.io);
@@ -77,10 +85,8 @@ pub async fn serve<IO: VisitorIo>(
                 }
                 Ok(Ok(false)) => h1::serve(service, conn.io, conn.input, peer, scheme).await,
                 // A beginning that is neither: HTTP/1 says what is missing.
-                Err(_) if !conn.input.is_empty() => {
-                    h1::serve(service, conn.io, conn.input, peer, scheme).await;
-                }
-                Ok(Err(_)) | Err(_) => {}
+                Err(_) => h1::serve(service, conn.io, conn.input, peer, scheme).await,
+                Ok(Err(_)) => {}
             }
         }
     }
@@ -89,15 +95,15 @@ pub async fn serve<IO: VisitorIo>(
 /// Reads until it is clear whether the connection begins with the HTTP/2 preface.
 async fn sniff<IO: VisitorIo>(conn: &mut Conn<IO>) -> std::io::Result<bool> {
     loop {
-        if conn.fill().await? == 0 {
-            return Ok(false);
-        }
         let len = conn.input.len().min(PREFACE.len());
         if conn.input[..len] != PREFACE[..len] {
             return Ok(false);
         }
         if len == PREFACE.len() {
             return Ok(true);
+        }
+        if conn.fill().await? == 0 {
+            return Ok(false);
         }
     }
 }

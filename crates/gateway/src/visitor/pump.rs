@@ -31,8 +31,6 @@ pub(super) struct Shape<'a> {
     pub(super) prefix: Option<&'a Prefix>,
     /// The visitor would like the connection to go on.
     pub(super) keep_alive: bool,
-    /// The visitor waits for a 100 before it sends its body.
-    pub(super) expects_continue: bool,
     /// The stream is of kind Upgrade: what comes after the head is held until a 101.
     pub(super) upgrade: bool,
 }
@@ -97,7 +95,6 @@ struct Down {
     bytes: u64,
     keep_alive: bool,
     until_close: bool,
-    continued: bool,
     finished: bool,
 }
 
@@ -135,7 +132,6 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
             bytes: 0,
             keep_alive: shape.keep_alive,
             until_close: false,
-            continued: false,
             finished: false,
         };
         Self { conn, requests, timer, shape, keeps_on, up, down }
@@ -284,7 +280,6 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
         if self.shape.asked.version == Version::Http10 {
             return Some(());
         }
-        self.down.continued |= head.status == 100;
         connection::strip_hop_by_hop(&mut head.fields);
         write_response_head(&head, &mut self.conn.output.small).ok()
     }
@@ -312,10 +307,10 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
         }
         let framing = answer_head(&mut head, self.shape.asked, self.shape.prefix).ok()?;
         set_framing(&mut head.fields, framing);
-        // Bytes after an upgrade that was not granted belong to no request that can be trusted, and a
-        // visitor that was told to wait with its body may send it or not.
-        let unclear = (self.shape.upgrade && !self.conn.input.is_empty())
-            || (self.shape.expects_continue && !self.down.continued && !self.requests.body_read());
+        // A service cannot have seen an end that did not pass through here: where the body is not read
+        // yet, it is not waited for, and what is left of it ends the connection. So do bytes after an
+        // upgrade that was not granted, because they belong to no request that can be trusted.
+        let unclear = !self.requests.body_read() || (self.shape.upgrade && !self.conn.input.is_empty());
         self.down.until_close = framing == Framing::UntilClose;
         self.down.keep_alive &=
             !unclear && !self.down.until_close && !self.up.half_closed && (self.keeps_on)();

@@ -1,0 +1,98 @@
+//! Visitors on TLS, with the protocol chosen by ALPN.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http2::handshake;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use porthole_gateway::config::TlsFiles;
+use porthole_gateway::listener;
+use porthole_gateway::tls::Reloading;
+use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::harness::{World, request, saying, within};
+
+/// Serves the world's gateway on TLS as well.
+async fn listen(world: &World, folder: &std::path::Path) -> (SocketAddr, rustls::RootCertStore) {
+    let pair = rcgen::generate_simple_self_signed(vec!["shop.gate.test".into()]).unwrap();
+    let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
+    std::fs::write(&files.cert, pair.cert.pem()).unwrap();
+    std::fs::write(&files.key, pair.signing_key.serialize_pem()).unwrap();
+    let tls = Arc::new(Reloading::load(files).unwrap());
+    let listening = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listening.local_addr().unwrap();
+    tokio::spawn(listener::run(Arc::clone(&world.gateway), listening, Some(tls)));
+    let mut roots = rustls::RootCertStore::empty();
+    let cert = rustls::pki_types::CertificateDer::from_pem_slice(pair.cert.pem().as_bytes()).unwrap();
+    roots.add(cert).unwrap();
+    (addr, roots)
+}
+
+async fn connect(addr: SocketAddr, roots: rustls::RootCertStore, alpn: &[&str]) -> TlsStream<TcpStream> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    let name = ServerName::try_from("shop.gate.test").unwrap();
+    let io = TcpStream::connect(addr).await.unwrap();
+    within(TlsConnector::from(Arc::new(config)).connect(name, io)).await.unwrap()
+}
+
+async fn world() -> World {
+    World::new(saying(|incoming| {
+        let head = incoming.open.head.as_ref().unwrap();
+        let field = |name| head.fields.get_str(name).unwrap_or("-").to_owned();
+        format!("{} {}", field("x-forwarded-proto"), field("x-forwarded-port"))
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn a_visitor_on_tls_speaks_http1_without_alpn_and_is_told_as_https() {
+    let (world, folder) = (world().await, tempfile::tempdir().unwrap());
+    let (addr, roots) = listen(&world, folder.path()).await;
+    for alpn in [&[][..], &["http/1.1"]] {
+        let mut io = connect(addr, roots.clone(), alpn).await;
+        io.write_all(request("GET", "/", "Connection: close\r\n").as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        within(io.read_to_string(&mut reply)).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("https 443"), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn alpn_gives_http2_to_those_who_ask() {
+    let (world, folder) = (world().await, tempfile::tempdir().unwrap());
+    let (addr, roots) = listen(&world, folder.path()).await;
+    let io = connect(addr, roots, &["h2", "http/1.1"]).await;
+    assert_eq!(io.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(io)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("https://shop.gate.test/").body(Empty::<Bytes>::new()).unwrap();
+    let response = within(sender.send_request(request)).await.unwrap();
+    assert_eq!(within(response.collect()).await.unwrap().to_bytes(), "https 443");
+}
+
+#[tokio::test]
+async fn a_stalled_handshake_ends_within_its_bound() {
+    let (world, folder) = (world().await, tempfile::tempdir().unwrap());
+    let (addr, _) = listen(&world, folder.path()).await;
+    let mut stalled = TcpStream::connect(addr).await.unwrap();
+    stalled.write_all(&[22, 3, 1]).await.unwrap();
+    let begun = std::time::Instant::now();
+    let mut seen = Vec::new();
+    let _ = within(stalled.read_to_end(&mut seen)).await;
+    assert!(begun.elapsed() < Duration::from_secs(13), "{:?}", begun.elapsed());
+}
