@@ -18,7 +18,7 @@ use crate::claims::LinkId;
 use crate::config::PublicBase;
 use crate::logging::shown;
 use crate::server::Gateway;
-use crate::tokens::{Identity, LEEWAY, TokenError};
+use crate::tokens::{Identity, TokenError};
 
 /// How long the holder of a name has to show that it lives.
 const HOLDER_ANSWERS: Duration = Duration::from_secs(2);
@@ -268,9 +268,9 @@ impl Life<'_> {
         match self.identity.expires {
             None => std::future::pending().await,
             Some(expires) => {
-                let left = (expires + LEEWAY).duration_since(Timestamp::now());
-                // A second more than the leeway: `still_good` must find it over, not about to be.
-                let left = Duration::try_from(left).unwrap_or_default() + Duration::from_secs(1);
+                let left = expires.duration_since(Timestamp::now());
+                // A little more: `still_good` must find it over, not about to be.
+                let left = Duration::try_from(left).unwrap_or_default() + Duration::from_millis(10);
                 tokio::time::sleep(left.min(LONGEST_TIMER)).await;
             }
         }

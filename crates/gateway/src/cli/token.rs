@@ -64,6 +64,14 @@ struct Create {
     json: bool,
 }
 
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Made<'a> {
+    token: &'a str,
+    id: &'a str,
+    link: Option<&'a str>,
+}
+
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
@@ -122,7 +130,8 @@ fn create(place: &Place, create: Create, folders: &Folders) -> Result<ExitCode, 
         format!("porthole://connect?{query}")
     });
     if create.json {
-        println!("{}", serde_json::json!({ "token": token, "id": id, "link": link }));
+        let made = Made { token: &token, id: &id, link: link.as_deref() };
+        println!("{}", serde_json::to_string(&made).map_err(Failure::running)?);
         return Ok(ExitCode::SUCCESS);
     }
     println!("token {id} for {}:\n\n{token}\n", new.name);

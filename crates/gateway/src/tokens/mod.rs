@@ -123,11 +123,10 @@ impl Tokens {
         })
     }
 
-    /// Whether an identity verified before is still good at `now`. Expiry has no leeway here: the
-    /// link's own timer decides.
+    /// Whether an identity verified before is still good at `now`.
     pub fn still_good(&self, identity: &Identity, now: Timestamp) -> Result<(), TokenError> {
         if let Some(expires) = identity.expires
-            && expires + LEEWAY < now
+            && expires < now
         {
             return Err(TokenError::Expired { at: expires, now });
         }
