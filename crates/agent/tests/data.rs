@@ -48,6 +48,24 @@ async fn a_request_reaches_the_service_and_its_answer_comes_back() {
 }
 
 #[tokio::test]
+async fn localhost_is_found_on_either_family() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let Ok(listener) = tokio::net::TcpListener::bind(address).await else {
+            eprintln!("this computer has no {address}");
+            continue;
+        };
+        let port = listener.local_addr().unwrap().port();
+        let world = World::to(format!("http://localhost:{port}")).await;
+        for _ in 0..2 {
+            let mut exchange = world.get("/");
+            let (mut stream, _) = soon("a connection", listener.accept()).await.unwrap();
+            stream.write_all(OK.replace("OK\r\n", "OK\r\nConnection: close\r\n").as_bytes()).await.unwrap();
+            assert_eq!(exchange.answer().await.unwrap().body, b"hello");
+        }
+    }
+}
+
+#[tokio::test]
 async fn requests_one_after_the_other_share_a_connection() {
     let connections = Arc::new(AtomicUsize::new(0));
     let counter = connections.clone();

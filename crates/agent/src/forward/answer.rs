@@ -94,7 +94,8 @@ impl Listener<'_> {
         if let Some(public) = self.public {
             route.rule.turn_back(&mut head, public);
         }
-        let sniffing = devserver::may_refuse(&head);
+        // Where the host is rewritten already, the remedy would be none.
+        let sniffing = devserver::may_refuse(&head) && !route.rule.is_rewrite();
         let mut sniff = Sniff { bytes: Vec::new(), status: head.status, request_target, route, note };
 
         let first = self.first_piece()?;

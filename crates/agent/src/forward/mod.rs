@@ -47,6 +47,8 @@ type Pools = Mutex<HashMap<(Target, bool), Arc<Pool>>>;
 #[derive(Debug)]
 pub struct Forwarder {
     pools: Arc<Pools>,
+    /// The newest set's routes by mapping id: one that did not change remembers what it has told.
+    known: Mutex<HashMap<String, Arc<Route>>>,
     tls: Arc<service_tls::ServiceTls>,
     events: Events,
     tasks: TaskTracker,
@@ -81,6 +83,7 @@ impl Forwarder {
         });
         Self {
             pools,
+            known: Mutex::default(),
             tls: Arc::default(),
             events,
             tasks: TaskTracker::new(),
@@ -91,10 +94,16 @@ impl Forwarder {
     /// Makes a set of mappings ready. Targets that stay keep their connections.
     pub fn routes(&self, set: &MappingSet) -> Routes {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let routes = set
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let routes: HashMap<u32, Arc<Route>> = set
             .mappings
             .iter()
             .map(|served| {
+                if let Some(route) = known.get(&served.wire.id)
+                    && route.served == *served
+                {
+                    return (served.wire.number, route.clone());
+                }
                 let key = (served.target.clone(), served.allow_invalid_certs);
                 let pool = pools
                     .entry(key)
@@ -106,6 +115,7 @@ impl Forwarder {
                 (served.wire.number, Arc::new(route))
             })
             .collect();
+        *known = routes.values().map(|route| (route.served.wire.id.clone(), route.clone())).collect();
         pools.retain(|_, pool| Arc::strong_count(pool) > 1);
         Routes(routes)
     }

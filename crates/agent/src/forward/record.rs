@@ -13,6 +13,9 @@ use super::outcome::ForwardError;
 use super::route::Route;
 use crate::events::{Event, ExchangeSummary};
 
+/// A longer timeout is as good as none, and would overflow the clock.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// The one place that all body bytes of an exchange pass, in both directions.
 ///
 /// Shared by the two directions of one task; relaxed atomics only because tasks must be `Send`.
@@ -92,14 +95,14 @@ impl Traffic {
 
     /// Until when the service may take to begin its answer, as far as is known now.
     pub fn answer_due(&self, timeout: Duration) -> Instant {
-        self.started + Duration::from_micros(self.moved.load(Relaxed)) + timeout
+        self.started + Duration::from_micros(self.moved.load(Relaxed)) + timeout.min(LONGEST_TIMEOUT)
     }
 
     /// The same, at the moment a timer has fired: None when the answer is overdue.
     pub fn answer_still_due(&self, timeout: Duration) -> Option<Instant> {
         let now = Instant::now();
         if self.visitor_owes.load(Relaxed) {
-            return Some(now + timeout);
+            return Some(now + timeout.min(LONGEST_TIMEOUT));
         }
         let due = self.answer_due(timeout);
         (due > now).then_some(due)
@@ -174,5 +177,53 @@ impl Drop for Record {
             bytes_out: self.traffic.bytes_out.load(Relaxed),
             note: self.note.take(),
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use porthole_http1::{Fields, Version};
+
+    use super::*;
+
+    fn traffic(fields: &[(&str, &str)]) -> Traffic {
+        let fields: Fields = fields.iter().copied().collect();
+        let head =
+            RequestHead { method: "POST".into(), target: "/".into(), version: Version::Http11, fields };
+        Traffic::new(&head)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_overdue_once_the_timeout_has_passed_since_the_request_last_moved() {
+        let timeout = Duration::from_secs(10);
+        let traffic = traffic(&[]);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        traffic.moved();
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert!(traffic.answer_still_due(timeout).is_some());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(traffic.answer_still_due(timeout).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_visitor_does_not_use_up_the_services_time_but_one_who_waits_for_its_word_does() {
+        let timeout = Duration::from_secs(10);
+        let (slow, waiting) = (traffic(&[]), traffic(&[("Expect", "100-continue")]));
+        slow.visitor_owes(true);
+        waiting.visitor_owes(true);
+        tokio::time::advance(Duration::from_secs(11)).await;
+        assert!(slow.answer_still_due(timeout).is_some());
+        assert!(waiting.answer_still_due(timeout).is_none());
+        // Once it sends after all, it owes the rest like anybody else.
+        waiting.consumed();
+        waiting.visitor_owes(true);
+        assert!(waiting.answer_still_due(timeout).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_timeout_beyond_all_measure_does_not_overflow_the_clock() {
+        let traffic = traffic(&[]);
+        assert!(traffic.answer_due(Duration::MAX) > Instant::now());
+        assert!(traffic.answer_still_due(Duration::MAX).is_some());
     }
 }

@@ -35,6 +35,10 @@ impl HostRule {
         }
     }
 
+    pub fn is_rewrite(&self) -> bool {
+        matches!(self, Self::Rewrite { .. })
+    }
+
     /// Turns the request's fields. What comes back is the origin the visitor used, where a response
     /// must be turned as well.
     pub fn apply(&self, head: &mut RequestHead) -> Option<PublicOrigin> {

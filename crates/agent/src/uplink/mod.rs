@@ -270,7 +270,6 @@ impl Keeper {
 
     /// The end: streams of retired links and their tasks finish by the deadline.
     async fn leave(mut self, deadline: Instant) {
-        self.tell(Event::Draining);
         let _ = tokio::time::timeout_at(deadline, async {
             while self.retired.join_next().await.is_some() {}
             self.forwarder.finished().await;

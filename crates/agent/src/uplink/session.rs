@@ -82,6 +82,7 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
                     return End::Reconnect;
                 }
                 Some(Order::Leave(deadline)) => {
+                    let _ = events.send(Event::Draining);
                     leave(&link, &mut control, deadline).await;
                     return End::Leave(deadline);
                 }
