@@ -47,6 +47,13 @@ pub struct Accepted {
     pub ended: bool,
 }
 
+/// A line for output.
+#[derive(Debug, Clone, Copy)]
+enum Line {
+    Small,
+    Bulk,
+}
+
 /// The state of one link.
 #[derive(Debug)]
 pub struct Mux {
@@ -106,6 +113,23 @@ impl Mux {
         self.window_sum
     }
 
+    /// The id of the stream opened last; 0 when none was.
+    pub fn streams_opened(&self) -> u64 {
+        self.last_id
+    }
+
+    /// Bytes that the link itself holds: body bytes, heads and trailers that wait to be read or sent.
+    pub fn waiting_bytes(&self) -> usize {
+        self.streams.values().map(Stream::waiting_bytes).sum::<usize>()
+            + self.express.bytes()
+            + self.accepted.iter().map(|(accepted, head)| head + accepted.data.len()).sum::<usize>()
+    }
+
+    /// Entries in the lines for output.
+    pub fn lines(&self) -> usize {
+        self.small.len() + self.bulk.len()
+    }
+
     /// Moves the tasks to be woken to the end of `to`.
     pub fn wakers(&mut self, to: &mut Vec<Waker>) {
         to.append(&mut self.woken);
@@ -162,8 +186,9 @@ impl Mux {
         stream.send_flushed = end;
         stream.awaits_head = open.kind != StreamKind::Tcp;
         self.window_sum += u64::from(stream.window);
-        self.streams.insert(id, stream);
         self.express.put(|out| frame::put_open(out, id, open, data, end));
+        stream.after = self.express.end();
+        self.streams.insert(id, stream);
         self.output = true;
         Ok(id)
     }
@@ -222,12 +247,14 @@ impl Mux {
             stream.sent_total += data.len() as u64;
             stream.send_flushed = stream.send_ended;
             self.express.put(|out| frame::put_head(out, id, response, flags, data));
+            stream.after = self.express.end();
         } else {
             stream.push_out(Bytes::copy_from_slice(data));
             if stream.send_ended {
                 stream.out.push_back(Out::End(Bytes::new()));
             }
             self.express.put(|out| frame::put_head(out, id, response, flags & !FLAG_END, &[]));
+            stream.after = self.express.end();
             self.schedule(id);
         }
         self.output = true;
@@ -641,17 +668,34 @@ impl Mux {
     pub fn next_batch(&mut self) -> Option<Bytes> {
         let mut batch = self.express.next().unwrap_or_default();
         let reserved = if self.bulk.is_empty() { 0 } else { QUANTUM_BYTES };
-        let mut served = false;
-        while !served || batch.len() + reserved < BATCH_BYTES {
-            let Some(id) = self.small.pop_front() else { break };
-            served |= self.turn(id, &mut batch);
-        }
-        served = false;
-        while !served || batch.len() < BATCH_BYTES {
-            let Some(id) = self.bulk.pop_front() else { break };
-            served |= self.turn(id, &mut batch);
-        }
+        self.turns(Line::Small, &mut batch, BATCH_BYTES - reserved);
+        self.turns(Line::Bulk, &mut batch, BATCH_BYTES);
         if batch.is_empty() { None } else { Some(batch.freeze()) }
+    }
+
+    fn line(&mut self, line: Line) -> &mut VecDeque<u64> {
+        match line {
+            Line::Small => &mut self.small,
+            Line::Bulk => &mut self.bulk,
+        }
+    }
+
+    /// Gives the streams of a line their turns until `batch` holds `full` bytes, one in any case.
+    fn turns(&mut self, line: Line, batch: &mut BytesMut, full: usize) {
+        let (mut served, mut held_back) = (false, 0);
+        while !served || batch.len() < full {
+            let Some(id) = self.line(line).pop_front() else { return };
+            if self.streams.get(&id).is_some_and(|stream| !self.express.passed(stream.after)) {
+                // Its head is in a later batch.
+                self.line(line).push_back(id);
+                held_back += 1;
+                if held_back >= self.line(line).len() {
+                    return;
+                }
+            } else {
+                served |= self.turn(id, batch);
+            }
+        }
     }
 
     /// Writes up to one quantum of a stream's queue into `batch`; false when it had nothing to send.

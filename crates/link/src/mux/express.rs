@@ -51,10 +51,15 @@ impl Express {
         Some(batch)
     }
 
-    /// A point after all frames put so far and before all later ones; see [`Self::passed`].
+    /// A point after all frames put so far; see [`Self::passed`].
+    pub(super) fn end(&self) -> u64 {
+        self.taken + self.batches.len() as u64
+    }
+
+    /// The same, and before all later frames.
     pub(super) fn mark(&mut self) -> u64 {
         self.sealed = !self.batches.is_empty();
-        self.taken + self.batches.len() as u64
+        self.end()
     }
 
     /// True when everything before `mark` has been taken.

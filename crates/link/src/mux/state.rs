@@ -45,6 +45,8 @@ pub(super) struct Stream {
     pub(super) heads_waiting: usize,
     pub(super) recv_ended: bool,
 
+    /// The point in the express frames after the stream's open or head, which its data must not overtake.
+    pub(super) after: u64,
     pub(super) out: VecDeque<Out>,
     pub(super) out_bytes: usize,
     pub(super) send_credit: u64,
@@ -75,6 +77,7 @@ impl Stream {
             interim_bytes: 0,
             heads_waiting: 0,
             recv_ended: false,
+            after: 0,
             out: VecDeque::new(),
             out_bytes: 0,
             send_credit: u64::from(WINDOW_INITIAL),
@@ -120,6 +123,12 @@ impl Stream {
         } else {
             self.out.push_back(Out::Data(data));
         }
+    }
+
+    /// Bytes that wait to be read or sent.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        let data = |item: &Item| if let Item::Data(data) = item { data.len() } else { 0 };
+        self.recv.iter().map(data).sum::<usize>() + self.heads_waiting + self.out_bytes
     }
 
     pub(super) fn drop_output(&mut self) {
