@@ -9,7 +9,7 @@ use crate::door::Conversation;
 use crate::engine::{DRAIN, Engine, EngineConfig, warning};
 use crate::lock::EngineLock;
 use crate::store::{Mend, Store, StoreError};
-use crate::trial::{TrialError, TrialGateway};
+use crate::trial::TrialGateway;
 
 /// How long a held lock without an open door is waited out: an engine that is starting, or finishing
 /// its requests before it leaves.
@@ -102,10 +102,9 @@ async fn start(
     let (connection, trial) = match asked.connection(context, &opened.store).await? {
         Some(connection) => (connection, None),
         None => {
-            let trial = TrialGateway::start(&context.paths).await.map_err(|error| match error {
-                TrialError::Missing => Failure::usage("gateway-missing", error),
-                other => Failure::failed("trial-gateway", other),
-            })?;
+            let trial = TrialGateway::start(&context.paths)
+                .await
+                .map_err(|error| Failure::failed("trial-gateway", error))?;
             printer.note(
                 "trial-gateway",
                 &format!(

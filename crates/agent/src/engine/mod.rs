@@ -147,8 +147,8 @@ impl Engine {
         #[cfg(unix)]
         {
             let path = paths.socket();
-            let listener = door::socket::Listener::bind(&path)
-                .map_err(|source| EngineError::Socket { path, source })?;
+            let listener =
+                door::socket::Listener::bind(&path).map_err(|source| EngineError::Socket { path, source })?;
             tasks.spawn(listen(Arc::clone(&shared), listener, tasks.clone()));
         }
         #[cfg(not(unix))]
@@ -176,6 +176,9 @@ impl Engine {
         }
         // The tasks hold the listener and the store's handle; they end at once when asked.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
+        if let Err(error) = self.shared.store.settle().await {
+            tracing::debug!(%error, "the database's log stays beside it until the next start");
+        }
     }
 }
 

@@ -115,6 +115,13 @@ impl Store {
         Ok(Opened { store: Self { jobs }, set_aside, in_memory })
     }
 
+    /// Folds the write-ahead log into the database, so that the file alone is whole. For a clean exit;
+    /// nothing is lost without it.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        self.call(|connection| Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?))
+            .await
+    }
+
     /// Runs `work` on the store's thread.
     async fn call<T: Send + 'static>(
         &self,

@@ -89,7 +89,7 @@ async fn a_database_damaged_in_the_middle_is_noticed() {
     for _ in 0..50 {
         store.add_mapping(shop()).await.unwrap();
     }
-    store.call(|c| Ok(c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)).await.unwrap();
+    store.settle().await.unwrap();
     drop(store);
     let mut bytes = std::fs::read(&path).unwrap();
     for page in bytes.chunks_mut(4096).skip(1) {
