@@ -84,7 +84,7 @@ impl Secret {
 
     /// Names the secret without telling it: 8 hex digits.
     pub fn key_id(&self) -> String {
-        self.derive("porthole-gateway key id v1")[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.derive("porthole-gateway key id v1")[..4])
     }
 
     fn long_enough(self, place: impl FnOnce() -> String) -> Result<Self, SecretError> {
@@ -109,6 +109,14 @@ pub fn keyed_hash(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn place_of(option: &str) -> String {
@@ -257,7 +265,7 @@ fn make_file(path: &Path) -> Result<PathBuf, SecretError> {
     let failed = |problem: String| SecretError::Unwritable { file: path.to_owned(), problem };
     let mut random = [0_u8; 32];
     getrandom::fill(&mut random).map_err(|error| failed(error.to_string()))?;
-    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = hex(&random);
     let folder = path.parent().unwrap_or(Path::new("."));
     crate::files::make_folder(folder).map_err(|error| failed(error.to_string()))?;
     // Written whole under another name, then linked in place: nobody reads half a secret, and of two

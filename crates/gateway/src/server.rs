@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::agents::Registry;
 use crate::claims::store;
-use crate::config::{Config, TlsFiles};
+use crate::config::{Config, GOOD_CLIENT_TOKEN_BYTES, TlsFiles};
 use crate::policy::Passwords;
 use crate::status::Counters;
 use crate::tls::Reloading;
@@ -24,6 +24,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const UPKEEP: Duration = Duration::from_secs(60 * 60);
 /// Pause after claims could not be written (a full disk, say); traffic goes on meanwhile.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
+/// Shortest time between two writings of claims: after a gateway's return thousands come at once.
+const WRITE_GAP: Duration = Duration::from_millis(250);
 
 /// What every part of the gateway shares.
 #[derive(Debug)]
@@ -189,6 +191,7 @@ async fn keep_claims(gateway: Arc<Gateway>) {
         if last {
             return;
         }
+        ended(&gateway, WRITE_GAP).await;
     }
 }
 
@@ -212,6 +215,12 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let life_line = config.until_stdin_closes.then(stdin_closed);
     let gateway = Gateway::start(config)?;
+    let short = |token: &crate::secret::Secret| token.bytes().len() < GOOD_CLIENT_TOKEN_BYTES;
+    if gateway.config.client_token.as_ref().is_some_and(short) {
+        tracing::warn!(
+            "the shared client token is short and could be guessed; {GOOD_CLIENT_TOKEN_BYTES} random bytes or more are better"
+        );
+    }
     if let Some(tls) = &tls {
         gateway.links.spawn(tls.clone().follow(gateway.links_end.clone()));
     }

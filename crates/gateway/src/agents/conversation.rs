@@ -82,7 +82,7 @@ pub async fn accept_link<IO>(
     let life =
         Life { gateway: &gateway, id, link: &link, identity: &identity, agent: &agent, base: base.as_ref() };
     let reason = life.hold(messages).await;
-    gateway.registry.remove(id);
+    gateway.registry.remove(id).await;
     link.close();
     tracing::info!(subject = %identity.subject, agent = %agent, %session, %reason, "an agent is gone");
 }
@@ -277,7 +277,7 @@ impl Life<'_> {
     }
 
     async fn end(&self, error: &TokenError) -> String {
-        self.gateway.registry.remove(self.id);
+        self.gateway.registry.remove(self.id).await;
         self.link.send_control(&ToAgent::Refused(Refused {
             code: error.code().to_owned(),
             message: error.to_string(),

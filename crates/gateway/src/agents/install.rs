@@ -257,7 +257,12 @@ impl Placing<'_, '_> {
                     }
                 },
             };
-            self.claim(&slot, label(mapping), true, mapping)?;
+            if let Err(refusal) = self.claim(&slot, label(mapping), true, mapping) {
+                if !self.state.ports.contains_key(&port) {
+                    listener.close();
+                }
+                return Err(refusal);
+            }
             let host = self.request.site(self.gateway).base.map_or("localhost", |base| base.host.as_str());
             let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
             let endpoint = self.endpoint(mapping, format!("tcp://{host}:{port}"), policy);

@@ -9,6 +9,7 @@ mod tests;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -27,6 +28,9 @@ pub use conversation::accept_link;
 pub const MAX_LINKS: usize = 10_000;
 /// Mappings of one agent.
 pub const MAX_MAPPINGS: usize = 1_000;
+
+/// Building the routes waits for this many times as long as the last building took.
+const REBUILD_SHARE: u32 = 4;
 
 /// Every live link, the claims, and the routes made of them.
 #[derive(Debug)]
@@ -50,6 +54,9 @@ struct State {
     /// Grows with each change; `published` is the one that the routes show.
     generation: u64,
     published: u64,
+    /// When the routes were built last, and how long that took.
+    built: Instant,
+    cost: Duration,
 }
 
 /// One live link.
@@ -111,6 +118,8 @@ impl Registry {
                 next: 1,
                 generation: 1,
                 published: 0,
+                built: Instant::now(),
+                cost: Duration::ZERO,
             }),
             changed: Notify::new(),
             own,
@@ -129,9 +138,17 @@ impl Registry {
     }
 
     /// Shows the state in the routes. Links that change the state in the same turn of the runtime share
-    /// one rebuilding: after a gateway's return thousands of agents come at once.
+    /// one rebuilding, and so do those that come while a large table would take more than a fifth of
+    /// the time: after a gateway's return thousands of agents come at once.
     async fn publish(&self, generation: u64) {
         tokio::task::yield_now().await;
+        let wait = {
+            let state = self.state();
+            (state.cost * REBUILD_SHARE).saturating_sub(state.built.elapsed())
+        };
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
         if self.state().published < generation {
             self.publish_now();
         }
@@ -139,6 +156,7 @@ impl Registry {
 
     fn publish_now(&self) {
         let now = Timestamp::now();
+        let begun = Instant::now();
         let mut state = self.state();
         let live = state.links.values().flat_map(|held| &held.serving).flat_map(|serving| {
             let target = || Target::Live(serving.endpoint.clone());
@@ -174,12 +192,14 @@ impl Registry {
         let router = Router::build(self.own.as_deref(), live.chain(away));
         self.routes.store(Arc::new(router));
         state.published = state.generation;
+        state.built = Instant::now();
+        state.cost = begun.elapsed();
     }
 
     /// Takes a link and all it serves away, and the ports that nobody serves now.
-    fn remove(&self, id: LinkId) {
+    async fn remove(&self, id: LinkId) {
         let now = Timestamp::now();
-        {
+        let generation = {
             let mut state = self.state();
             let Some(held) = state.links.remove(&id) else { return };
             for slot in held.serving.iter().flat_map(|serving| &serving.slots) {
@@ -191,8 +211,9 @@ impl Registry {
             }
             state.close_unserved_ports();
             state.generation += 1;
-        }
-        self.publish_now();
+            state.generation
+        };
+        self.publish(generation).await;
         self.changed.notify_one();
     }
 

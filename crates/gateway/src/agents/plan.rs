@@ -44,6 +44,7 @@ impl Refusal {
 
 /// A mapping that may be served if nobody else holds its place.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, taken apart at once")]
 pub(super) enum Plan {
     Http {
         slot: Slot,
@@ -188,11 +189,7 @@ fn place(
                     ),
                 ));
             }
-            let url = match (site.public.or(site.base), domain) {
-                (Some(base), Some(domain)) if host.ends_with(&format!(".{domain}")) => base.url_of(&host),
-                (Some(base), _) => base.url_of(&host),
-                (None, _) => format!("https://{host}"),
-            };
+            let url = site.base.map_or_else(|| format!("https://{host}"), |base| base.url_of(&host));
             Ok(Some((Place::Host { host, path: path.to_owned() }, format!("{url}{path}"))))
         }
         (None, None) => own_place(path, identity, site),

@@ -4,10 +4,7 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 
 use super::{Failure, Serve, USAGE, folders};
-use crate::config::{Config, Layers};
-
-/// Shared client tokens below this many bytes get a warning.
-const GOOD_CLIENT_TOKEN_BYTES: usize = 24;
+use crate::config::{Config, GOOD_CLIENT_TOKEN_BYTES, Layers};
 
 pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
     let folders = folders()?;

@@ -23,6 +23,8 @@ pub const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 /// Days after its last use in which a claim is kept for its subject.
 pub const DEFAULT_CLAIM_DAYS: u32 = 7;
+/// A shared client token below this can be guessed over the network: that is worth a warning.
+pub const GOOD_CLIENT_TOKEN_BYTES: usize = 16;
 /// Longest grace and longest claim that may be set: beyond them a typing error is likelier.
 pub const MAX_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 pub const MAX_CLAIM_DAYS: u32 = 3650;

@@ -33,8 +33,8 @@ impl Compiled {
     /// # Errors
     /// One sentence that names the entry which is wrong.
     pub fn new(policy: &Policy, label: &str) -> Result<Self, String> {
-        for hash in policy.basic_auth.iter() {
-            check_user(hash)?;
+        for user in &policy.basic_auth {
+            check_user(user)?;
         }
         if policy.basic_auth.len() > MAX_USERS {
             return Err(format!("A mapping may have at most {MAX_USERS} users."));

@@ -1,7 +1,7 @@
 //! Checks passwords against argon2 hashes, off the runtime's thread.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ pub struct Passwords {
 
 #[derive(Default)]
 struct State {
-    verified: HashMap<[u8; 32], ()>,
+    verified: HashSet<[u8; 32]>,
     failing: HashMap<IpAddr, Failing>,
 }
 
@@ -101,7 +101,7 @@ impl Passwords {
                 keyed_hash(&self.key, &[hash.as_bytes(), credentials.user.as_bytes(), &credentials.password])
             })
             .collect();
-        if marks.iter().any(|mark| self.state().verified.contains_key(mark)) {
+        if marks.iter().any(|mark| self.state().verified.contains(mark)) {
             return Ok(());
         }
         let address = failure_key(visitor);
@@ -135,7 +135,7 @@ impl Passwords {
                 if state.verified.len() >= MAX_VERIFIED {
                     state.verified.clear();
                 }
-                state.verified.insert(*mark, ());
+                state.verified.insert(*mark);
                 state.failing.remove(&address);
                 Ok(())
             }
@@ -183,7 +183,7 @@ fn failure_key(visitor: IpAddr) -> IpAddr {
             let [a, b, c, d, ..] = address.segments();
             IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
-        v4 => v4,
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -32,7 +32,7 @@ impl World {
         create(&self.config.secrets, self.home.path(), &new, now()).expect("created")
     }
 
-    fn alice(&self) -> NewToken {
+    fn alice() -> NewToken {
         NewToken { name: "alice".into(), ..NewToken::default() }
     }
 }
@@ -43,7 +43,7 @@ fn a_token_tells_its_subject_and_what_it_may_claim() {
     let new = NewToken {
         hosts: vec!["alice-*".into(), "*.alice".into()],
         tcp: Some("20000-20009".parse().expect("a range")),
-        ..world.alice()
+        ..World::alice()
     };
     let (token, id) = world.create(new);
     let identity = world.tokens().verify(&format!(" {token}\n"), now()).expect("good");
@@ -56,7 +56,7 @@ fn a_token_tells_its_subject_and_what_it_may_claim() {
 #[test]
 fn a_token_lives_until_its_expiry_and_may_be_60_seconds_from_the_future() {
     let world = World::new();
-    let (token, _) = world.create(NewToken { expires: Some(Duration::from_secs(100)), ..world.alice() });
+    let (token, _) = world.create(NewToken { expires: Some(Duration::from_secs(100)), ..World::alice() });
     let tokens = world.tokens();
     assert!(tokens.verify(&token, after(100)).is_ok());
     let error = tokens.verify(&token, after(101)).expect_err("expired");
@@ -74,13 +74,13 @@ fn foreign_and_broken_tokens_are_refused() {
     let (one, two) = (World::new(), World::new());
     let mut foreign = two;
     foreign.config.secrets = Secrets::fixed(Secret::new("another-secret-another-secret-another"));
-    let (token, _) = foreign.create(foreign.alice());
+    let (token, _) = foreign.create(World::alice());
     let tokens = one.tokens();
     assert_eq!(tokens.verify(&token, now()).expect_err("foreign"), TokenError::Foreign);
     for broken in ["", "abc", "a.b.c", &token[..token.len() / 2], &"x".repeat(10_000)] {
         assert_eq!(tokens.verify(broken, now()).expect_err("broken").code(), codes::TOKEN_INVALID);
     }
-    let (good, _) = one.create(one.alice());
+    let (good, _) = one.create(World::alice());
     let (head, signature) = good.rsplit_once('.').expect("three parts");
     let flipped: String = signature.chars().rev().collect();
     assert_eq!(tokens.verify(&format!("{head}.{flipped}"), now()).expect_err("forged"), TokenError::Foreign);
@@ -108,7 +108,7 @@ fn only_hs256_is_believed() {
 #[test]
 fn a_revoked_token_is_refused_at_the_next_reading() {
     let world = World::new();
-    let (token, id) = world.create(world.alice());
+    let (token, id) = world.create(World::alice());
     let tokens = world.tokens();
     let changes = tokens.changes();
     let identity = tokens.verify(&token, now()).expect("good");
@@ -126,11 +126,11 @@ fn after_rotation_old_tokens_hold_until_their_secret_is_removed() {
     let folders = crate::config::Folders { config: world.home.path().into(), data: world.home.path().into() };
     let layers = crate::config::Layers::default();
     world.config.secrets = Config::resolve(&layers, &folders).expect("made").secrets;
-    let (old, _) = world.create(world.alice());
+    let (old, _) = world.create(World::alice());
     let tokens = world.tokens();
     let identity = tokens.verify(&old, now()).expect("good");
     world.config.secrets.rotate().expect("rotated");
-    let (new, _) = world.create(world.alice());
+    let (new, _) = world.create(World::alice());
     assert_eq!(tokens.verify(&new, now()).expect_err("not read yet"), TokenError::Foreign);
     tokens.reread();
     assert!(tokens.verify(&new, now()).is_ok());
