@@ -95,8 +95,8 @@ async fn start(
         warnings.push(warning("database-damaged", text));
     }
     if opened.in_memory {
-        let text = "the disk is full: traffic goes on, but nothing new is saved and stored mappings are not \
-                    served until there is space and this command starts again";
+        let text = "the disk is full: traffic goes on, but nothing new is saved until there is space and this \
+                    command starts again";
         warnings.push(warning("disk-full", text.into()));
     }
     let (connection, trial) = match asked.connection(context, &opened.store).await? {

@@ -60,6 +60,9 @@ pub(super) fn open(path: &Path, mend: Mend) -> Result<(Connection, Option<PathBu
         Err(error) if mend == Mend::CarryOn && (error == StoreError::Full || disk_is_full(path)) => {
             let mut connection = Connection::open_in_memory()?;
             migrate(&mut connection, path)?;
+            if let Err(error) = copy_from(&connection, path) {
+                tracing::warn!(%error, "what is stored cannot be read while the disk is full");
+            }
             Ok((connection, None, true))
         }
         Err(error) if disk_is_full(path) => {
@@ -68,6 +71,25 @@ pub(super) fn open(path: &Path, mend: Mend) -> Result<(Connection, Option<PathBu
         }
         Err(error) => Err(error),
     }
+}
+
+/// Copies what is stored into a database in memory. Opened as immutable, a file needs nothing written
+/// beside it; what a killed engine left in the log is then not seen, but not lost either.
+fn copy_from(memory: &Connection, path: &Path) -> rusqlite::Result<()> {
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    memory.execute("ATTACH ?1 AS disk", [format!("file:{path}?immutable=1")])?;
+    let copied = memory.execute_batch(
+        "BEGIN;
+         INSERT OR REPLACE INTO main.settings SELECT * FROM disk.settings;
+         INSERT OR REPLACE INTO main.mappings SELECT * FROM disk.mappings;
+         INSERT OR REPLACE INTO main.remembered SELECT * FROM disk.remembered;
+         COMMIT;",
+    );
+    if copied.is_err() {
+        let _ = memory.execute_batch("ROLLBACK");
+    }
+    memory.execute_batch("DETACH disk")?;
+    copied
 }
 
 fn open_file(path: &Path) -> Result<Connection, StoreError> {
@@ -148,4 +170,24 @@ fn keep_private(path: &Path) {
     }
     #[cfg(not(unix))]
     let _ = path;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_served_from_memory_while_the_disk_is_full() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a % strange ?#name.db");
+        let disk = open_file(&path).unwrap();
+        disk.execute("INSERT INTO settings VALUES ('agent_id', 'me')", []).unwrap();
+        drop(disk);
+        let mut memory = Connection::open_in_memory().unwrap();
+        migrate(&mut memory, &path).unwrap();
+        copy_from(&memory, &path).unwrap();
+        let me: String = memory.query_row("SELECT value FROM settings", [], |row| row.get(0)).unwrap();
+        assert_eq!(me, "me");
+        assert!(copy_from(&memory, Path::new("/nowhere/porthole.db")).is_err());
+    }
 }
