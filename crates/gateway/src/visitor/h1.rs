@@ -25,7 +25,7 @@ use crate::rescue::{self, Answer, Form, Problem};
 /// How long the rest of a body that nobody wants, or of a refused connection, is read and dropped, so
 /// that the answer is not lost to a reset.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
-/// How many bytes of it.
+/// How many bytes of it; after them its sender waits.
 const DRAIN_BYTES: usize = 256 * 1024;
 
 /// Serves a connection until it ends. `input` holds what was read of it already.
@@ -315,19 +315,21 @@ impl<IO: VisitorIo> Visit<IO> {
     }
 
     /// Ends a connection whose visitor may still be sending: a close at once would reset it, and the
-    /// answer could be lost.
+    /// answer could be lost. A visitor that sends more than is taken here has the rest of the time to
+    /// find the answer while its writes wait.
     async fn linger(mut self) {
         let mut left = DRAIN_BYTES;
         let lingering = async {
             self.conn.io.shutdown().await?;
-            loop {
+            while left > 0 {
                 self.conn.input.clear();
                 let read = self.conn.fill().await?;
-                match left.checked_sub(read) {
-                    Some(rest) if read > 0 => left = rest,
-                    _ => return io::Result::Ok(()),
+                if read == 0 {
+                    return io::Result::Ok(());
                 }
+                left = left.saturating_sub(read);
             }
+            std::future::pending().await
         };
         let _ = tokio::time::timeout(DRAIN_TIME, lingering).await;
     }

@@ -107,3 +107,26 @@ async fn sniff<IO: VisitorIo>(conn: &mut Conn<IO>) -> std::io::Result<bool> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::secret::{Secret, Secrets};
+
+    #[tokio::test]
+    async fn a_visitors_task_leaves_room_for_its_buffers_in_16_kib() {
+        let data = tempfile::tempdir().unwrap();
+        let secrets = Secrets::fixed(Secret::new("a secret of at least 32 bytes for a test"));
+        let gateway = Gateway::start(Config::in_folder(data.path(), secrets)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(addr).await.unwrap();
+        let serving = serve(Service::new(gateway), stream, addr, "http", Protocol::Sniffed);
+        let bytes = std::mem::size_of_val(&serving);
+        // 4 KiB are read into and up to 4 KiB of output kept.
+        assert!(bytes <= 8 * 1024, "{bytes} bytes");
+    }
+}

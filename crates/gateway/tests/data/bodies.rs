@@ -1,5 +1,7 @@
 //! Bodies in every framing, both ways.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use porthole_http1::Fields;
 use porthole_link::Item;
@@ -31,8 +33,7 @@ async fn pipelined_requests_are_answered_in_order() {
     .await;
     let mut all = String::new();
     for n in 0..50 {
-        all += &request("POST", "/", "Content-Length: 3\r\n");
-        all += &format!("{n:02}x");
+        write!(all, "{}{n:02}x", request("POST", "/", "Content-Length: 3\r\n")).unwrap();
     }
     all += &request("POST", "/", "Connection: close\r\nTransfer-Encoding: chunked\r\n");
     all += "3\r\nend\r\n0\r\n\r\n";
@@ -185,6 +186,22 @@ async fn an_early_answer_to_a_long_upload_arrives_and_ends_the_connection() {
     let (reply, clean) = raw.end().await;
     assert!(reply.starts_with("HTTP/1.1 413 ") && reply.ends_with("too much"), "{reply}");
     assert!(clean);
+}
+
+#[tokio::test]
+async fn an_early_answer_is_found_by_a_visitor_that_never_stops_writing() {
+    let world = World::new(|incoming| async move { answer(incoming.stream, 413, "too much").await }).await;
+    let mut raw = world.raw().await;
+    raw.send(request("POST", "/", "Content-Length: 1000000000\r\n")).await;
+    let (mut read, mut write) = raw.0.split();
+    let piece = vec![0; 64 * 1024];
+    let writing = async { while tokio::io::AsyncWriteExt::write_all(&mut write, &piece).await.is_ok() {} };
+    let mut head = [0; 13];
+    tokio::select! {
+        seen = within(tokio::io::AsyncReadExt::read_exact(&mut read, &mut head)) => drop(seen.unwrap()),
+        () = writing => panic!("the connection broke before the answer was read"),
+    }
+    assert_eq!(&head, b"HTTP/1.1 413 ");
 }
 
 #[tokio::test]

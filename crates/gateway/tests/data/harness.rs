@@ -205,7 +205,10 @@ pub async fn take(incoming: Incoming) -> Taken {
     let Incoming { data, ended, stream, .. } = incoming;
     let (send, mut recv) = stream.split();
     let mut taken = Taken { send, body: data.to_vec(), trailers: None, reset: None };
-    while !ended {
+    if ended {
+        return taken;
+    }
+    loop {
         match recv.recv().await {
             Ok(Item::Data(data)) => taken.body.extend_from_slice(&data),
             Ok(Item::End(trailers)) => {
