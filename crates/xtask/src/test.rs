@@ -48,11 +48,6 @@ pub fn test(arguments: Vec<String>) -> Result<()> {
         note(&mut problems, licences());
     }
 
-    // The whole-process tests start these; built once here, and found by them through the variable.
-    let mut build = sh::cargo();
-    build.args(["build", "--package", "porthole-gateway", "--package", "porthole-agent", "--bins"]);
-    sh::run(&mut build)?;
-
     let mut tally = Tally::default();
     note(&mut problems, run_tests(&wanted, &absent, &mut tally));
     if wanted.filters.is_empty() {
@@ -105,6 +100,9 @@ fn run_tests(wanted: &Wanted, absent: &[&str], tally: &mut Tally) -> Result<()> 
         }
         command.args(&wanted.filters);
     }
+    // The programs that whole-process tests start: built with the workspace's tests, since gateway and
+    // agent have integration tests of their own. A build of their own would have other features of
+    // shared crates, and everything above those would be built twice.
     command.env("PORTHOLE_TEST_BINARIES", sh::target_dir().join("debug"));
     // A test that needs one of these says that it is skipped; without the variable it fails.
     command.env("PORTHOLE_TEST_WITHOUT", absent.join(","));
