@@ -176,7 +176,7 @@ async fn a_variable_yields_to_a_flag_and_wins_over_the_file() {
 async fn a_port_already_in_use_is_1_with_a_sentence() {
     let taken = LocalService::sample().await;
     let address = taken.address.to_string();
-    says(&gateway(&["serve", "--listen", &address]).await, 1, &[&taken.port().to_string(), "in use"]);
+    says(&gateway(&["serve", "--listen", &address]).await, 1, &[&taken.port().to_string(), "uses this port"]);
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn a_missing_or_broken_certificate_is_refused_with_2() {
     .await;
     says(&outcome, 2, &["/nowhere/"]);
     let outcome = gateway(&["serve", "--listen", "127.0.0.1:0", "--tls-cert", "/nowhere/cert.pem"]).await;
-    says(&outcome, 2, &["tls-key"]);
+    says(&outcome, 2, &["tls-"]);
 }
 
 #[tokio::test]

@@ -231,7 +231,7 @@ async fn tls_world(authority: &Authority, pair: &Pair) -> (World, tempfile::Temp
 #[tokio::test]
 async fn tls_visitors_choose_http2_or_http1_by_alpn() {
     let authority = Authority::new();
-    let pair = authority.issue(&["localhost", "*.localhost"]);
+    let pair = authority.issue(&["localhost", "app.localhost"]);
     let (world, _folder) = tls_world(&authority, &pair).await;
     assert!(world.public_url.starts_with("https://app.localhost:"), "{}", world.public_url);
     let visitor = world.visitor();
@@ -261,13 +261,13 @@ async fn tls_visitors_choose_http2_or_http1_by_alpn() {
 #[tokio::test]
 async fn a_new_certificate_is_used_without_a_restart_and_a_broken_one_is_not() {
     let authority = Authority::new();
-    let (world, folder) = tls_world(&authority, &authority.issue(&["localhost", "*.localhost"])).await;
+    let (world, folder) = tls_world(&authority, &authority.issue(&["localhost", "app.localhost"])).await;
     let newer = Authority::new();
     assert!(tls(world.gateway.address, &newer, "localhost", &[]).await.is_err());
     std::fs::write(folder.path().join("cert.pem"), "not a certificate").expect("a file can be written");
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(tls(world.gateway.address, &authority, "localhost", &[]).await.is_ok(), "the old pair is kept");
-    newer.issue(&["localhost", "*.localhost"]).write(folder.path());
+    newer.issue(&["localhost", "app.localhost"]).write(folder.path());
     let address = world.gateway.address;
     let newer = Arc::new(newer);
     until("the new certificate", || {
@@ -293,7 +293,7 @@ async fn a_gateway_certificate_that_is_not_trusted_is_told_apart() {
 #[tokio::test]
 async fn a_stalled_tls_handshake_holds_nobody_up() {
     let authority = Authority::new();
-    let (world, _folder) = tls_world(&authority, &authority.issue(&["localhost", "*.localhost"])).await;
+    let (world, _folder) = tls_world(&authority, &authority.issue(&["localhost", "app.localhost"])).await;
     let mut stalled = Vec::new();
     for _ in 0..50 {
         stalled.push(TcpStream::connect(world.gateway.address).await.expect("the gateway accepts"));

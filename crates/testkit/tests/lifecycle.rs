@@ -75,6 +75,12 @@ async fn a_claim_survives_the_gateways_death() {
     let mut world = World::new().await;
     world.agent.process.kill9();
     answers(&world.visitor(), "/", 503).await;
+    // Claims are written together, a quarter of a second after the last writing at the latest.
+    let file = world.gateway.home().join("gateway/claims.json");
+    eventually("the claim on disk", || {
+        std::fs::read_to_string(&file).is_ok_and(|text| text.contains("app."))
+    })
+    .await;
     world.gateway.process.kill9();
     world.gateway.restart().await;
     assert_eq!(world.get("/").await.status, 503, "the name is still held for its subject");
@@ -231,15 +237,18 @@ async fn readiness_is_false_while_draining_and_health_stays_true() {
     });
     eventually("the request at the service", || world.service.seen().len() == 1).await;
     let own = world.gateway.own();
-    let mut kept = own.http1::<Empty<Bytes>>().await.expect("a connection");
+    assert_eq!(own.get("/health?ready").await.status, 200);
     world.gateway.process.signal(Signal::TERM);
-    // Whether the listener still accepts while draining is the operator's load balancer's question; a
-    // connection that is there is told.
-    if let Ok(response) =
-        kept.send_request(own.request("GET", "/health?ready").body(Empty::new()).expect("valid")).await
-    {
-        assert_eq!(response.status(), 503);
-    }
+    // A gateway that takes no connections is not ready either: that is what a load balancer sees.
+    until("readiness to be false", || async {
+        let request = own.request("GET", "/health?ready").body(Empty::<Bytes>::new()).expect("a request");
+        match own.try_fetch(request).await {
+            Ok(reply) => (reply.status == 503).then_some(()),
+            Err(_) => Some(()),
+        }
+    })
+    .await;
+    assert!(world.gateway.process.is_running(), "a request is still in flight");
     let began = Instant::now();
     assert_eq!(world.gateway.process.exit_code().await, Some(0));
     assert!(began.elapsed() < Duration::from_secs(15), "the grace has an end: {:?}", began.elapsed());

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Folders, Layers};
+use crate::secret::SecretError;
 
 /// Failed while running.
 pub const FAILED: u8 = 1;
@@ -170,7 +171,20 @@ impl Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::usage(error)
+        match error {
+            ConfigError::Secret(error) => error.into(),
+            error => Self::usage(error),
+        }
+    }
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
+        match error {
+            // A full disk is nobody's wrong usage.
+            SecretError::Unwritable { .. } => Self::running(error),
+            error => Self::usage(error),
+        }
     }
 }
 

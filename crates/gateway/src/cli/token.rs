@@ -102,7 +102,7 @@ pub(super) fn run(token: Token) -> Result<ExitCode, Failure> {
         }
         Action::Rotate => {
             let layers = token.place.layers([], &folders)?;
-            let secrets = Secrets::find(&layers, &folders.data).map_err(Failure::usage)?;
+            let secrets = Secrets::find(&layers, &folders.data)?;
             let file = secrets.rotate().map_err(Failure::running)?;
             println!(
                 "new tokens are signed with {}; older ones stay good until the secret that signed them is removed",
@@ -120,7 +120,7 @@ fn create(place: &Place, create: Create, folders: &Folders) -> Result<ExitCode, 
         Some(public) => Some(public.url()),
         None => crate::server::remembered_url(&folders.data),
     };
-    let secrets = Secrets::find(&layers, &folders.data).map_err(Failure::usage)?;
+    let secrets = Secrets::find(&layers, &folders.data)?;
     let (token, id) = crate::tokens::create(&secrets, &folders.data, &new, Timestamp::now())?;
     let link = public.as_ref().map(|gateway| {
         let query = url::form_urlencoded::Serializer::new(String::new())

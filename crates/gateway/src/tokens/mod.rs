@@ -8,7 +8,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use porthole_link::control::codes;
@@ -25,6 +25,10 @@ use sign::Keys;
 
 /// How often a running gateway looks at its secrets and revocations. Half the promised 2 s.
 pub const REREAD: Duration = Duration::from_secs(1);
+
+/// Shortest time between two readings for tokens of an unknown key: four small files a second are
+/// nothing, and a fresh rotation is found at once.
+pub const STRANGER_GAP: Duration = Duration::from_millis(250);
 
 /// What a bearer may do.
 #[derive(Debug, Clone)]
@@ -62,6 +66,8 @@ pub struct Tokens {
     tcp_ports: Option<PortRange>,
     book: Book,
     state: Mutex<State>,
+    /// When the files were last read for a token of an unknown key.
+    stranger: Mutex<Option<Instant>>,
     /// Grows with each change; links check themselves again.
     changes: watch::Sender<u64>,
 }
@@ -83,6 +89,7 @@ impl Tokens {
             tcp_ports: config.tcp_ports,
             book,
             state: Mutex::new(state),
+            stranger: Mutex::new(None),
             changes: watch::Sender::new(0),
         })
     }
@@ -103,9 +110,18 @@ impl Tokens {
                 return Ok(Identity::shared(self.tcp_ports));
             }
         }
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (claims, key_id) = state.keys.open(bearer)?;
+        let opened = self.state.lock().unwrap_or_else(PoisonError::into_inner).keys.open(bearer);
+        let opened = match opened {
+            // Perhaps signed a moment ago with a secret that `token rotate` has just made.
+            Err(TokenError::Foreign) if self.may_reread_for_stranger() => {
+                self.reread();
+                self.state.lock().unwrap_or_else(PoisonError::into_inner).keys.open(bearer)
+            }
+            opened => opened,
+        };
+        let (claims, key_id) = opened?;
         claims.check_times(now)?;
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.revoked.contains(&claims.jti) {
             return Err(TokenError::Revoked);
         }
@@ -121,6 +137,18 @@ impl Tokens {
             expires: claims.exp.and_then(|second| Timestamp::from_second(second).ok()),
             key_id: Some(key_id),
         })
+    }
+
+    /// Whether the files may be read for a token of an unknown key: at most once in [`STRANGER_GAP`],
+    /// because anybody can send such tokens.
+    fn may_reread_for_stranger(&self) -> bool {
+        let mut last = self.stranger.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let may = last.is_none_or(|last| now.duration_since(last) >= STRANGER_GAP);
+        if may {
+            *last = Some(now);
+        }
+        may
     }
 
     /// Whether an identity verified before is still good at `now`.

@@ -242,7 +242,8 @@ where
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.preserve_header_case(true).half_close(false);
+    // The gateway adds fields of its own to a visitor's hundred.
+    builder.preserve_header_case(true).half_close(false).max_headers(200);
     let _ = builder.serve_connection(TokioIo::new(socket), service).with_upgrades().await;
 }
 
