@@ -11,10 +11,8 @@ use jiff::Timestamp;
 use porthole_http1::{Fields, RequestHead, ResponseHead, Version, connection};
 use porthole_link::SUBPROTOCOL;
 use porthole_link::control::codes;
-use porthole_link::driver::websocket_config;
-use tokio_tungstenite::WebSocketStream;
+use porthole_link::mux::Role;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
 use tower::ServiceExt as _;
 
 use crate::agents::accept_link;
@@ -110,8 +108,7 @@ pub fn begin<IO: VisitorIo>(gateway: Arc<Gateway>, io: IO, leftover: Vec<u8>, ac
     let tasks = gateway.links.clone();
     tasks.spawn(async move {
         let Accepted { identity, peer, base, .. } = accepted;
-        let socket =
-            WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(websocket_config())).await;
+        let socket = porthole_link::socket(io, leftover, Role::Gateway).await;
         accept_link(gateway, socket, identity, peer, base).await;
     });
 }

@@ -20,7 +20,7 @@ pub mod mux;
 pub mod stream;
 
 pub use control::{Hello, Mapping, MappingResult, ToAgent, ToGateway, Welcome};
-pub use driver::{Link, Socket, agent_handshake, gateway_handshake};
+pub use driver::{Counted, Link, Socket, agent_handshake, gateway_handshake, socket};
 pub use frame::{Open, ResetCode, StreamKind};
 pub use stream::{Item, LinkStream, OpenError, RecvHalf, SendHalf, Stopped};
 

@@ -8,19 +8,19 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use common::{Counter, get, ok, tcp};
 use futures_util::{SinkExt, StreamExt};
-use porthole_link::driver::{LinkError, websocket_config};
+use porthole_link::driver::LinkError;
 use porthole_link::frame::{self, Kind};
 use porthole_link::limits::{CLOSE, DEAD_AFTER, HEARTBEAT, MESSAGE_BYTES};
+use porthole_link::mux::Role;
 use porthole_link::{
-    Hello, Item, Link, PROTOCOL, PROTOCOL_OLDEST, ToAgent, ToGateway, Welcome, agent_handshake,
-    gateway_handshake,
+    Hello, Item, Link, PROTOCOL, PROTOCOL_OLDEST, Socket, ToAgent, ToGateway, Welcome, agent_handshake,
+    gateway_handshake, socket,
 };
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Message, protocol};
 
 type Raw = WebSocketStream<DuplexStream>;
 
@@ -46,12 +46,18 @@ fn welcome() -> ToAgent {
     })
 }
 
-/// Agent's and gateway's ends of a connection.
-async fn sockets() -> (Raw, Raw) {
+/// An agent's socket, and a raw one in its gateway's place.
+async fn agent_socket() -> (Socket<DuplexStream>, Raw) {
     let (one, two) = tokio::io::duplex(64 * 1024);
-    let agent = WebSocketStream::from_raw_socket(one, Role::Client, Some(websocket_config())).await;
-    let gateway = WebSocketStream::from_raw_socket(two, Role::Server, None).await;
-    (agent, gateway)
+    let raw = WebSocketStream::from_raw_socket(two, protocol::Role::Server, None).await;
+    (socket(one, Vec::new(), Role::Agent).await, raw)
+}
+
+/// A gateway's socket, and a raw one in its agent's place.
+async fn gateway_socket() -> (Socket<DuplexStream>, Raw) {
+    let (one, two) = tokio::io::duplex(64 * 1024);
+    let raw = WebSocketStream::from_raw_socket(one, protocol::Role::Client, None).await;
+    (socket(two, Vec::new(), Role::Gateway).await, raw)
 }
 
 fn text(message: &impl serde::Serialize) -> Message {
@@ -60,7 +66,7 @@ fn text(message: &impl serde::Serialize) -> Message {
 
 /// An agent's link whose gateway is the test.
 async fn agent() -> (Link, mpsc::Receiver<ToAgent>, Raw) {
-    let (agent, mut raw) = sockets().await;
+    let (agent, mut raw) = agent_socket().await;
     raw.send(text(&welcome())).await.unwrap();
     let (link, _, inbox) = agent_handshake(agent, hello()).await.unwrap();
     raw.next().await.unwrap().unwrap();
@@ -69,9 +75,7 @@ async fn agent() -> (Link, mpsc::Receiver<ToAgent>, Raw) {
 
 /// A gateway's link whose agent is the test.
 async fn gateway() -> (Link, mpsc::Receiver<ToGateway>, Raw) {
-    let (one, two) = tokio::io::duplex(64 * 1024);
-    let mut raw = WebSocketStream::from_raw_socket(one, Role::Client, None).await;
-    let socket = WebSocketStream::from_raw_socket(two, Role::Server, Some(websocket_config())).await;
+    let (socket, mut raw) = gateway_socket().await;
     raw.send(text(&ToGateway::Hello(hello()))).await.unwrap();
     let (link, inbox) = gateway_handshake(socket).await.unwrap().start();
     (link, inbox, raw)
@@ -161,7 +165,7 @@ async fn a_message_beyond_the_bound_ends_the_link_and_one_at_the_bound_does_not(
 
 #[tokio::test]
 async fn frames_before_the_hello_are_refused() {
-    let (mut raw, gateway) = sockets().await;
+    let (gateway, mut raw) = gateway_socket().await;
     raw.send(batch(|out| frame::put_open(out, 1, &tcp(), &[], false))).await.unwrap();
     assert!(matches!(gateway_handshake(gateway).await, Err(LinkError::Protocol(_))));
 }
@@ -175,7 +179,7 @@ async fn an_agent_that_opens_a_stream_loses_its_link() {
 
 #[tokio::test]
 async fn a_heartbeat_may_come_before_the_welcome() {
-    let (agent, mut raw) = sockets().await;
+    let (agent, mut raw) = agent_socket().await;
     raw.send(text(&ToAgent::Ping { at: 1 })).await.unwrap();
     raw.send(text(&welcome())).await.unwrap();
     assert!(agent_handshake(agent, hello()).await.is_ok());
@@ -207,6 +211,34 @@ async fn any_message_keeps_a_link_alive() {
         raw.send(Message::text(r#"{"type":"tomorrow"}"#)).await.unwrap();
     }
     assert!(!link.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_a_second_of_one_long_message_keeps_a_link_alive_and_none_ends_it_at_the_bound() {
+    let (link, _inbox, mut raw) = gateway().await;
+    let text = format!(r#"{{"type":"tomorrow","x":"{}"}}"#, "y".repeat(90));
+    // A text message with the mask 0, so that the bytes on the wire are those of the text.
+    let mut message = vec![0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
+    message.extend_from_slice(text.as_bytes());
+    for byte in message {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        raw.get_mut().write_all(&[byte]).await.unwrap();
+    }
+    assert!(!link.is_closed());
+    let start = Instant::now();
+    assert_eq!(link.closed().await, LinkError::Silent(DEAD_AFTER));
+    assert_eq!(start.elapsed().as_secs(), DEAD_AFTER.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn part_of_a_message_shows_that_the_peer_is_alive() {
+    let (link, _inbox, mut raw) = gateway().await;
+    let asking = link.clone();
+    let asked = tokio::spawn(async move { asking.alive(Duration::from_secs(2)).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    raw.get_mut().write_all(&[0x81]).await.unwrap();
+    assert!(asked.await.unwrap());
+    assert!(!link.alive(Duration::from_secs(2)).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,15 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use porthole_http1::{Fields, RequestHead, ResponseHead, Version};
 use porthole_link::control::{Hello, ToAgent, ToGateway, Welcome};
-use porthole_link::driver::{LinkError, websocket_config};
+use porthole_link::driver::LinkError;
+use porthole_link::mux::Role;
 use porthole_link::{
-    Item, Link, LinkStream, Open, OpenError, PROTOCOL, PROTOCOL_OLDEST, RecvHalf, ResetCode, Stopped,
-    StreamKind, agent_handshake, gateway_handshake,
+    Item, Link, LinkStream, Open, OpenError, PROTOCOL, PROTOCOL_OLDEST, RecvHalf, ResetCode, Socket, Stopped,
+    StreamKind, agent_handshake, gateway_handshake, socket,
 };
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
 struct Pair {
     gateway: Link,
@@ -34,12 +33,9 @@ fn hello() -> Hello {
     }
 }
 
-async fn sockets() -> (WebSocketStream<DuplexStream>, WebSocketStream<DuplexStream>) {
+async fn sockets() -> (Socket<DuplexStream>, Socket<DuplexStream>) {
     let (one, two) = tokio::io::duplex(64 * 1024);
-    let config = Some(websocket_config());
-    let agent = WebSocketStream::from_raw_socket(one, Role::Client, config).await;
-    let gateway = WebSocketStream::from_raw_socket(two, Role::Server, config).await;
-    (agent, gateway)
+    (socket(one, Vec::new(), Role::Agent).await, socket(two, Vec::new(), Role::Gateway).await)
 }
 
 async fn pair() -> Pair {

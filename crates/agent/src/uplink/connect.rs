@@ -7,7 +7,7 @@ use http::HeaderValue;
 use http::header::{AUTHORIZATION, DATE, LOCATION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use porthole_link::control::{Hello, ToAgent, Welcome};
 use porthole_link::driver::websocket_config;
-use porthole_link::{Link, SUBPROTOCOL, agent_handshake};
+use porthole_link::{Counted, Link, SUBPROTOCOL, agent_handshake};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -133,7 +133,7 @@ async fn websocket<IO>(request: Request, stream: IO) -> Result<porthole_link::So
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    match client_async_with_config(request, stream, Some(websocket_config())).await {
+    match client_async_with_config(request, Counted::new(stream), Some(websocket_config())).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => Err(ConnectError::Answer(read_answer(&response))),
         Err(error) => Err(ConnectError::WebSocket(error.to_string())),

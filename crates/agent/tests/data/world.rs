@@ -15,7 +15,8 @@ use porthole_http1::{Fields, RequestHead, ResponseHead, Version};
 use porthole_link::control::{Mapping, MappingProtocol, MappingResult, ToAgent, ToGateway, Welcome};
 use porthole_link::driver::websocket_config;
 use porthole_link::{
-    Item, Link, LinkStream, Open, RecvHalf, ResetCode, SUBPROTOCOL, SendHalf, StreamKind, gateway_handshake,
+    Counted, Item, Link, LinkStream, Open, RecvHalf, ResetCode, SUBPROTOCOL, SendHalf, StreamKind,
+    gateway_handshake,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -78,7 +79,8 @@ where
         response.headers_mut().insert("sec-websocket-protocol", protocol);
         Ok(response)
     };
-    let socket = accept_hdr_async_with_config(stream, callback, Some(websocket_config())).await.unwrap();
+    let socket =
+        accept_hdr_async_with_config(Counted::new(stream), callback, Some(websocket_config())).await.unwrap();
     let pending = gateway_handshake(socket).await.unwrap();
     let (hello, protocol) = (pending.hello.clone(), pending.protocol);
     let (link, control) = pending.start();

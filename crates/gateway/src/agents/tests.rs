@@ -8,14 +8,13 @@ use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
 use porthole_http1::Fields;
 use porthole_link::control::{Hello, MappingProtocol, MappingResult, ToAgent, ToGateway, Welcome, codes};
-use porthole_link::driver::{LinkError, websocket_config};
-use porthole_link::{Item, Link, Mapping, StreamKind, agent_handshake};
+use porthole_link::driver::LinkError;
+use porthole_link::mux::Role;
+use porthole_link::{Item, Link, Mapping, Socket, StreamKind, agent_handshake};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
 use crate::config::{Config, PublicBase};
@@ -53,11 +52,10 @@ impl World {
     }
 
     /// A socket whose other end the gateway has accepted.
-    async fn socket(&self, subject: &str) -> WebSocketStream<tokio::io::DuplexStream> {
+    async fn socket(&self, subject: &str) -> Socket<tokio::io::DuplexStream> {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let identity = self.gateway.tokens.verify(&self.tokens[subject].0, Timestamp::now()).expect("good");
-        let config = Some(websocket_config());
-        let theirs = WebSocketStream::from_raw_socket(theirs, Role::Server, config).await;
+        let theirs = porthole_link::socket(theirs, Vec::new(), Role::Gateway).await;
         let base = PublicBase::from_request("http", "gateway.internal:9000");
         self.gateway.links.spawn(accept_link(
             self.gateway.clone(),
@@ -66,7 +64,7 @@ impl World {
             [127, 0, 0, 1].into(),
             base,
         ));
-        WebSocketStream::from_raw_socket(ours, Role::Client, config).await
+        porthole_link::socket(ours, Vec::new(), Role::Agent).await
     }
 
     async fn join(

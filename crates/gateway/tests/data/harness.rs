@@ -14,7 +14,8 @@ use porthole_http1::{Fields, ResponseHead, Version};
 use porthole_link::driver::websocket_config;
 use porthole_link::stream::Incoming;
 use porthole_link::{
-    Hello, Item, Link, LinkStream, Mapping, PROTOCOL, PROTOCOL_OLDEST, ResetCode, SendHalf, agent_handshake,
+    Counted, Hello, Item, Link, LinkStream, Mapping, PROTOCOL, PROTOCOL_OLDEST, ResetCode, SendHalf,
+    agent_handshake,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -106,7 +107,9 @@ async fn agent(addr: SocketAddr, handler: Handler, opened: Arc<AtomicUsize>) -> 
     request.headers_mut().insert("sec-websocket-protocol", porthole_link::SUBPROTOCOL.parse().unwrap());
     let io = TcpStream::connect(addr).await.unwrap();
     let (socket, response) =
-        tokio_tungstenite::client_async_with_config(request, io, Some(websocket_config())).await.unwrap();
+        tokio_tungstenite::client_async_with_config(request, Counted::new(io), Some(websocket_config()))
+            .await
+            .unwrap();
     assert_eq!(response.headers()["sec-websocket-protocol"], porthole_link::SUBPROTOCOL);
     let mapping = Mapping { id: "m1".into(), number: 7, name: Some("shop".into()), ..Mapping::default() };
     let hello = Hello {

@@ -9,9 +9,10 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::{self, WebSocketConfig};
 
 use crate::control::{Refused, ToGateway};
 use crate::frame::Open;
@@ -19,15 +20,31 @@ use crate::limits::{CONTROL_QUEUE, MESSAGE_BYTES};
 use crate::mux::{Mux, Role};
 use crate::stream::{Incoming, LinkStream, OpenError};
 
+mod counted;
 mod handshake;
 mod heartbeat;
 mod task;
 
+pub use counted::Counted;
 pub use handshake::{Pending, agent_handshake, gateway_handshake};
 pub use heartbeat::Heartbeat;
 
-/// A WebSocket over any byte stream, set up with [`websocket_config`].
-pub type Socket<IO> = WebSocketStream<IO>;
+/// A WebSocket over any byte stream, made with [`socket`], or of a [`Counted`] stream with
+/// [`websocket_config`] by tungstenite's own handshake.
+pub type Socket<IO> = WebSocketStream<Counted<IO>>;
+
+/// A socket on which the WebSocket handshake is done: the agent's end is the client. `leftover` are
+/// bytes read after the handshake's head.
+pub async fn socket<IO>(io: IO, leftover: Vec<u8>, role: Role) -> Socket<IO>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let end = match role {
+        Role::Gateway => protocol::Role::Server,
+        Role::Agent => protocol::Role::Client,
+    };
+    WebSocketStream::from_partially_read(Counted::new(io), leftover, end, Some(websocket_config())).await
+}
 
 /// Message and buffer bounds for both ends; pass it to tungstenite.
 ///
@@ -64,7 +81,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     role: Role,
     since: Instant,
-    /// Told of every message received.
+    /// Told when something was received.
     heard: Notify,
     /// Told when the link is over or the peer has agreed to a drain.
     changed: Notify,
@@ -83,7 +100,7 @@ struct State {
     /// The owner asked for the end.
     closing: bool,
     over: Option<LinkError>,
-    /// Messages received; a change is a sign of life.
+    /// Bytes received, complete messages or not; a change is a sign of life.
     heard: u64,
     ping_now: bool,
     latency: Option<Duration>,

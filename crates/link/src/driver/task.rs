@@ -35,6 +35,7 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let now = now();
+    let heard = socket.get_ref().received();
     let mut driver = Driver {
         socket,
         shared,
@@ -42,6 +43,7 @@ where
         heartbeat: Heartbeat::new(now),
         sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
         start: now,
+        heard,
         gathered: false,
         flushing: false,
         close_by: None,
@@ -70,6 +72,8 @@ struct Driver<IO> {
     heartbeat: Heartbeat,
     sleep: Pin<Box<Sleep>>,
     start: Instant,
+    /// Bytes received when it was last looked.
+    heard: u64,
     /// Other tasks had a turn to add to the batch since output appeared.
     gathered: bool,
     flushing: bool,
@@ -98,7 +102,6 @@ where
     fn read(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
         for _ in 0..READS_PER_TURN {
             let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { return Ok(()) };
-            self.heartbeat.heard(now());
             let message = match next {
                 None | Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed)) => {
                     return Err(LinkError::Closed);
@@ -110,8 +113,6 @@ where
                 Some(Err(error)) => return Err(LinkError::Protocol(error.to_string())),
                 Some(Ok(message)) => message,
             };
-            self.shared.lock().heard += 1;
-            self.shared.heard.notify_waiters();
             match message {
                 Message::Binary(batch) => {
                     let taken = self.shared.with(|mux| mux.receive(batch));
@@ -180,15 +181,25 @@ where
         }
     }
 
-    /// Pings when it is time; ends a silent link.
+    /// Notes signs of life, pings when it is time, ends a silent link.
     fn beat(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        let received = self.socket.get_ref().received();
+        let heard = received != self.heard;
+        if heard {
+            self.heard = received;
+            self.heartbeat.heard(now());
+        }
         let (mut asked, closing) = {
             let mut state = self.shared.lock();
+            state.heard = received;
             if !state.attention.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 state.attention = Some(cx.waker().clone());
             }
             (std::mem::take(&mut state.ping_now), state.closing)
         };
+        if heard {
+            self.shared.heard.notify_waiters();
+        }
         loop {
             let now = now();
             if closing && now >= *self.close_by.get_or_insert(now + CLOSE) {
