@@ -394,16 +394,15 @@ async fn a_full_disk_is_told_in_a_sentence() {
 }
 
 /// The command with its clock off by that much (`+1d`, `-1d`); timers stay true.
-fn at_another_time(command: Command, offset: &str) -> Command {
-    let mut wrapped = porthole_testkit::process::command(std::path::Path::new("faketime"));
-    wrapped.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
-    wrapped.args(["-f", offset]).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            wrapped.env(name, value);
-        }
-    }
-    wrapped
+fn at_another_time(mut command: Command, offset: &str) -> Command {
+    // The wrapper starts a child, which would outlive a killed wrapper: its library is used directly.
+    let asked = Command::new("faketime").args(["-f", offset, "printenv", "LD_PRELOAD"]).output();
+    let library = asked.expect("faketime runs").stdout;
+    let library = String::from_utf8_lossy(&library).trim().to_owned();
+    assert!(library.contains("faketime"), "faketime names its library: {library:?}");
+    command.env("LD_PRELOAD", library).env("FAKETIME", offset);
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
+    command
 }
 
 #[tokio::test]
