@@ -6,16 +6,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use common::{Counter, get, ok, tcp};
+use common::{Counter, get, hello, ok, tcp, welcome};
 use futures_util::{SinkExt, StreamExt};
 use porthole_link::driver::LinkError;
 use porthole_link::frame::{self, Kind};
 use porthole_link::limits::{CLOSE, DEAD_AFTER, HEARTBEAT, MESSAGE_BYTES};
 use porthole_link::mux::Role;
-use porthole_link::{
-    Hello, Item, Link, PROTOCOL, PROTOCOL_OLDEST, Socket, ToAgent, ToGateway, Welcome, agent_handshake,
-    gateway_handshake, socket,
-};
+use porthole_link::{Item, Link, Socket, ToAgent, ToGateway, agent_handshake, gateway_handshake, socket};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -23,28 +20,6 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, protocol};
 
 type Raw = WebSocketStream<DuplexStream>;
-
-fn hello() -> Hello {
-    Hello {
-        protocol: PROTOCOL,
-        protocol_oldest: PROTOCOL_OLDEST,
-        agent_version: "0.0.0".into(),
-        agent_id: "a".into(),
-        epoch: 1,
-        revision: 1,
-        mappings: Vec::new(),
-    }
-}
-
-fn welcome() -> ToAgent {
-    ToAgent::Welcome(Welcome {
-        protocol: PROTOCOL,
-        gateway_version: "0.0.0".into(),
-        session_id: "s".into(),
-        revision: 1,
-        results: Vec::new(),
-    })
-}
 
 /// An agent's socket, and a raw one in its gateway's place.
 async fn agent_socket() -> (Socket<DuplexStream>, Raw) {

@@ -1,15 +1,18 @@
 //! Both ends of a link over memory: what the owners of streams see.
 
+mod common;
+
 use std::time::Duration;
 
 use bytes::Bytes;
+use common::{hello, welcome};
 use porthole_http1::{Fields, RequestHead, ResponseHead, Version};
-use porthole_link::control::{Hello, ToAgent, ToGateway, Welcome};
+use porthole_link::control::{Hello, ToAgent, ToGateway};
 use porthole_link::driver::LinkError;
 use porthole_link::mux::Role;
 use porthole_link::{
-    Item, Link, LinkStream, Open, OpenError, PROTOCOL, PROTOCOL_OLDEST, RecvHalf, ResetCode, Socket, Stopped,
-    StreamKind, agent_handshake, gateway_handshake, socket,
+    Item, Link, LinkStream, Open, OpenError, PROTOCOL, RecvHalf, ResetCode, Socket, Stopped, StreamKind,
+    agent_handshake, gateway_handshake, socket,
 };
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -21,18 +24,6 @@ struct Pair {
     from_gateway: mpsc::Receiver<ToAgent>,
 }
 
-fn hello() -> Hello {
-    Hello {
-        protocol: PROTOCOL,
-        protocol_oldest: PROTOCOL_OLDEST,
-        agent_version: "0.0.0".into(),
-        agent_id: "a".into(),
-        epoch: 1,
-        revision: 1,
-        mappings: Vec::new(),
-    }
-}
-
 async fn sockets() -> (Socket<DuplexStream>, Socket<DuplexStream>) {
     let (one, two) = tokio::io::duplex(64 * 1024);
     (socket(one, Vec::new(), Role::Agent).await, socket(two, Vec::new(), Role::Gateway).await)
@@ -42,13 +33,7 @@ async fn pair() -> Pair {
     let (agent, gateway) = sockets().await;
     let welcomed = tokio::spawn(agent_handshake(agent, hello()));
     let (gateway, from_agent) = gateway_handshake(gateway).await.unwrap().start();
-    gateway.send_control(&ToAgent::Welcome(Welcome {
-        protocol: PROTOCOL,
-        gateway_version: "0.0.0".into(),
-        session_id: "s".into(),
-        revision: 1,
-        results: Vec::new(),
-    }));
+    gateway.send_control(&welcome());
     let (agent, _, from_gateway) = welcomed.await.unwrap().unwrap();
     Pair { gateway, agent, from_agent, from_gateway }
 }

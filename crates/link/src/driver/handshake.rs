@@ -46,7 +46,7 @@ where
     }
     let (inbox, messages) = mpsc::channel(CONTROL_INBOX);
     let shared = Shared::new(Role::Agent);
-    tokio::spawn(task::run(socket, shared.clone(), task::Inbox::Agent(inbox)));
+    tokio::spawn(task::run(socket, task::Tenure::new(shared.clone()), task::Inbox::Agent(inbox)));
     Ok((Link { shared }, welcome, messages))
 }
 
@@ -105,7 +105,7 @@ where
     pub fn start(self) -> (Link, mpsc::Receiver<ToGateway>) {
         let (inbox, messages) = mpsc::channel(CONTROL_INBOX);
         let shared = Shared::new(Role::Gateway);
-        tokio::spawn(task::run(self.socket, shared.clone(), task::Inbox::Gateway(inbox)));
+        tokio::spawn(task::run(self.socket, task::Tenure::new(shared.clone()), task::Inbox::Gateway(inbox)));
         (Link { shared }, messages)
     }
 

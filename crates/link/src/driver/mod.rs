@@ -149,7 +149,8 @@ impl Shared {
     }
 
     fn with_state<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let mut woken = WOKEN.take();
+        // Out of reach while a thread ends; handles dropped there still work.
+        let mut woken = WOKEN.try_with(std::cell::Cell::take).unwrap_or_default();
         let result = {
             let mut state = self.lock();
             let result = change(&mut state);
@@ -162,7 +163,7 @@ impl Shared {
         for waker in woken.drain(..) {
             waker.wake();
         }
-        WOKEN.set(woken);
+        let _ = WOKEN.try_with(|kept| kept.set(woken));
         result
     }
 

@@ -29,8 +29,40 @@ pub(super) enum Inbox {
     Gateway(mpsc::Sender<ToGateway>),
 }
 
+/// Held by a link's task: ends the link when the task ends, also when it panics or is dropped (with
+/// its runtime, perhaps before it ran), so that nobody waits for ever on a stream.
+#[derive(Debug)]
+pub(super) struct Tenure(Arc<Shared>);
+
+impl Tenure {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// The first reason stays.
+    fn end(&self, reason: LinkError) {
+        {
+            let mut state = self.0.lock();
+            if state.over.is_some() {
+                return;
+            }
+            state.over = Some(reason);
+            state.control.clear();
+        }
+        self.0.with(crate::mux::Mux::lose);
+        self.0.changed.notify_waiters();
+        self.0.heard.notify_waiters();
+    }
+}
+
+impl Drop for Tenure {
+    fn drop(&mut self) {
+        self.end(LinkError::Io("the task that held it ended early".into()));
+    }
+}
+
 /// Runs a link to its end.
-pub(super) async fn run<IO>(socket: Socket<IO>, shared: Arc<Shared>, inbox: Inbox)
+pub(super) async fn run<IO>(socket: Socket<IO>, tenure: Tenure, inbox: Inbox)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -38,7 +70,7 @@ where
     let heard = socket.get_ref().received();
     let mut driver = Driver {
         socket,
-        shared,
+        shared: tenure.0.clone(),
         inbox,
         heartbeat: Heartbeat::new(now),
         sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -51,16 +83,9 @@ where
     let reason = std::future::poll_fn(|cx| driver.poll(cx)).await;
     debug!(%reason, "link over");
     let Driver { mut socket, shared, .. } = driver;
-    let closed_here = shared.lock().closing;
-    {
-        let mut state = shared.lock();
-        state.over = Some(reason.clone());
-        state.control.clear();
-    }
-    shared.with(crate::mux::Mux::lose);
-    shared.changed.notify_waiters();
-    shared.heard.notify_waiters();
-    if closed_here || matches!(reason, LinkError::Protocol(_) | LinkError::Closed) {
+    let farewell = shared.lock().closing || matches!(reason, LinkError::Protocol(_) | LinkError::Closed);
+    tenure.end(reason);
+    if farewell {
         let _ = timeout(CLOSE, socket.close(None)).await;
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
 use porthole_http1::{Fields, RequestHead, ResponseHead, Version};
-use porthole_link::{Open, StreamKind};
+use porthole_link::{Hello, Open, PROTOCOL, PROTOCOL_OLDEST, StreamKind, ToAgent, Welcome};
 
 #[derive(Debug, Default)]
 struct Count(AtomicUsize);
@@ -60,4 +60,26 @@ pub fn tcp() -> Open {
 pub fn ok() -> ResponseHead {
     let fields = Fields::from_iter([("Content-Type", "text/plain")]);
     ResponseHead { status: 200, reason: b"Fine".to_vec(), version: Version::Http11, fields }
+}
+
+pub fn hello() -> Hello {
+    Hello {
+        protocol: PROTOCOL,
+        protocol_oldest: PROTOCOL_OLDEST,
+        agent_version: "0.0.0".into(),
+        agent_id: "a".into(),
+        epoch: 1,
+        revision: 1,
+        mappings: Vec::new(),
+    }
+}
+
+pub fn welcome() -> ToAgent {
+    ToAgent::Welcome(Welcome {
+        protocol: PROTOCOL,
+        gateway_version: "0.0.0".into(),
+        session_id: "s".into(),
+        revision: 1,
+        results: Vec::new(),
+    })
 }
