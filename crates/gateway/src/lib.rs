@@ -30,6 +30,7 @@ pub mod secret;
 pub mod server;
 pub mod status;
 pub mod tcp;
+pub mod throttle;
 pub mod tls;
 pub mod tokens;
 pub mod visitor;

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use base64::Engine as _;
@@ -51,7 +52,7 @@ pub struct Accepted {
 /// Checks an agent's request: WebSocket handshake (RFC 6455 §4.2.1), then token.
 ///
 /// # Errors
-/// The answer that says what was wrong: 405, 426, 400, 401 or 503.
+/// The answer that says what was wrong: 405, 426, 400, 401, 429 or 503.
 pub fn accept(gateway: &Gateway, head: &RequestHead, own: Own) -> Result<Accepted, Answer> {
     let refuse = |problem: &Problem| rescue::answer(problem, Form::of(head), &own.request_id);
     let upgrade_required = || {
@@ -76,9 +77,10 @@ pub fn accept(gateway: &Gateway, head: &RequestHead, own: Own) -> Result<Accepte
             message: "An agent needs a token to connect; run `porthole login` with the token that the gateway's operator gave you.".into(),
         }));
     };
-    let identity = gateway.tokens.verify(bearer, Timestamp::now()).map_err(|error| {
-        tracing::info!(peer = %own.visitor.addr, code = error.code(), "refused an agent's token");
-        refuse(&Problem::Token { code: error.code(), message: error.to_string() })
+    let identity = identify(gateway, bearer, own.visitor.addr.ip()).map_err(|problem| {
+        tracing::info!(peer = %own.visitor.addr, code = problem.code(), "refused an agent's token");
+        gateway.counters.refused_link();
+        refuse(&problem)
     })?;
 
     let mut fields = Fields::with_capacity(256, 4);
@@ -98,6 +100,29 @@ pub fn accept(gateway: &Gateway, head: &RequestHead, own: Own) -> Result<Accepte
         peer: own.visitor.addr.ip(),
         base,
     })
+}
+
+/// Who bears this token. An address that keeps coming with bad ones waits longer and longer; good
+/// signed tokens enter all the same, since they cannot be guessed as the shared one can.
+fn identify(gateway: &Gateway, bearer: &str, visitor: IpAddr) -> Result<Identity, Problem> {
+    let now = Instant::now();
+    let verified = gateway.tokens.verify(bearer, Timestamp::now());
+    if let Ok(identity) = &verified
+        && identity.token_id.is_some()
+    {
+        return Ok(identity.clone());
+    }
+    gateway.strangers.admit(visitor, now).map_err(|seconds| Problem::TooManyTokens { seconds })?;
+    match verified {
+        Ok(shared) => {
+            gateway.strangers.succeeded(visitor);
+            Ok(shared)
+        }
+        Err(error) => {
+            gateway.strangers.failed(visitor, now);
+            Err(Problem::Token { code: error.code(), message: error.to_string() })
+        }
+    }
 }
 
 /// Makes a link of a socket on which the 101 was written. `leftover` came after the request's head.

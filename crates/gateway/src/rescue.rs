@@ -55,6 +55,11 @@ pub enum Problem {
         code: &'static str,
         message: String,
     },
+    /// Too many bad tokens came from the agent's address.
+    TooManyTokens {
+        /// After which the next one is looked at.
+        seconds: u64,
+    },
 }
 
 impl Problem {
@@ -150,6 +155,11 @@ impl Problem {
                 400,
                 "bad-websocket",
                 "The WebSocket handshake has no valid Sec-WebSocket-Key; check what stands between agent and gateway.",
+            ),
+            Self::TooManyTokens { .. } => (
+                429,
+                "too-many-attempts",
+                "Too many tokens that are not good came from this address; wait before the next try.",
             ),
             Self::Policy(refusal) => return (refusal.status, refusal.code, refusal.message.clone()),
             Self::Malformed(refusal) => {
@@ -272,6 +282,7 @@ pub fn answer(problem: &Problem, form: Form, request_id: &str) -> Answer {
                 fields.push("Retry-After", seconds.to_string());
             }
         }
+        Problem::TooManyTokens { seconds } => fields.push("Retry-After", seconds.to_string()),
         Problem::Token { .. } => fields.push("WWW-Authenticate", "Bearer"),
         Problem::MethodNotAllowed => fields.push("Allow", "GET, HEAD"),
         Problem::ConnectNotSupported => fields.push("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),

@@ -15,6 +15,7 @@ use crate::claims::store;
 use crate::config::{Config, GOOD_CLIENT_TOKEN_BYTES, TlsFiles};
 use crate::policy::Passwords;
 use crate::status::Counters;
+use crate::throttle::Throttle;
 use crate::tls::Reloading;
 use crate::tokens::{LoadError, REREAD, Tokens};
 
@@ -34,6 +35,8 @@ pub struct Gateway {
     pub registry: Registry,
     pub tokens: Tokens,
     pub passwords: Passwords,
+    /// Addresses whose agents come with bad tokens.
+    pub strangers: Throttle,
     pub counters: Counters,
     /// False before listening and from SIGTERM on.
     pub ready: AtomicBool,
@@ -111,6 +114,7 @@ impl Gateway {
             registry,
             tokens,
             passwords: Passwords::default(),
+            strangers: Throttle::default(),
             counters: Counters::default(),
             ready: AtomicBool::new(false),
             draining: CancellationToken::new(),
