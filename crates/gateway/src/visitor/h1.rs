@@ -106,6 +106,10 @@ impl<IO: VisitorIo> Visit<IO> {
         loop {
             match self.requests.head(&mut self.conn.input) {
                 Ok(Some(head)) => return Ok(head),
+                // A TLS handshake on clear text, most likely: no line's end may ever come.
+                Ok(None) if self.conn.input.first().is_some_and(|&byte| is_no_beginning(byte)) => {
+                    return Err(NoHead::Refused(Refusal::Line));
+                }
                 Ok(None) => {}
                 Err(refusal) => return Err(NoHead::Refused(refusal)),
             }
@@ -343,6 +347,11 @@ impl<IO: VisitorIo> Visit<IO> {
         }
         own::begin(Arc::clone(&self.service.gateway), self.conn.io, self.conn.input.to_vec(), accepted);
     }
+}
+
+/// Neither a method nor the empty lines before it begin like this.
+fn is_no_beginning(byte: u8) -> bool {
+    !byte.is_ascii_graphic() && !matches!(byte, b'\r' | b'\n')
 }
 
 /// Why an exchange has no [`After`].
