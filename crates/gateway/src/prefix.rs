@@ -98,7 +98,9 @@ impl Prefix {
                     .filter(|(key, _)| key.trim().eq_ignore_ascii_case("path"))
                     .map(|(key, path)| (key, path.trim()))
                     .filter(|(_, path)| path.starts_with('/'));
-                match path.and_then(|(key, path)| Some((key, self.prefixed(path)?))) {
+                // `Path=/prefix/` would keep the cookie from the prefix itself, which is the service's `/`.
+                let prefixed = |path| if path == "/" { Some(self.path.clone()) } else { self.prefixed(path) };
+                match path.and_then(|(key, path)| Some((key, prefixed(path)?))) {
                     Some((key, path)) => {
                         changed = true;
                         format!("{key}={path}")
@@ -172,7 +174,7 @@ mod tests {
     #[test]
     fn cookie_paths_get_the_prefix_back() {
         for (value, expected) in [
-            ("a=1; Path=/; HttpOnly", "a=1; Path=/pub/ab/; HttpOnly"),
+            ("a=1; Path=/; HttpOnly", "a=1; Path=/pub/ab; HttpOnly"),
             ("a=1; path=/x", "a=1; path=/pub/ab/x"),
             ("a=1; Secure", "a=1; Secure"),
             ("path=/evil; Secure", "path=/evil; Secure"),
