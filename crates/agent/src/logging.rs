@@ -36,7 +36,8 @@ pub fn start(options: &LogOptions, file_format: Option<&str>, service: bool) -> 
         (1, _) => "debug",
         (_, _) => "trace",
     };
-    let own = format!("error,porthole_agent={level},porthole_link={level}");
+    // The verifier logs as an error what we tell in a sentence.
+    let own = format!("error,rustls_platform_verifier=off,porthole_agent={level},porthole_link={level}");
     let filter = match std::env::var("PORTHOLE_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
             .map_err(|error| format!("PORTHOLE_LOG is no log filter ({error}): write it like debug"))?,

@@ -29,8 +29,8 @@ pub fn verifying(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsSetupEr
     let extra = ca_file.map(read_ca_file).transpose()?.unwrap_or_default();
     let provider = provider();
     let verifier: Arc<dyn ServerCertVerifier> =
-        match rustls_platform_verifier::Verifier::new_with_extra_roots(extra, provider.clone()) {
-            Ok(verifier) => Arc::new(verifier),
+        match rustls_platform_verifier::Verifier::new_with_extra_roots(extra.clone(), provider.clone()) {
+            Ok(verifier) => Arc::new(Named { verifier, named: extra }),
             // A bare container has no authorities at all: that is a refusal of each certificate, told
             // when one is met, not a reason to fail before.
             Err(rustls::Error::General(_)) => Arc::new(NothingTrusted(provider.clone())),
@@ -90,6 +90,62 @@ pub fn not_tls(error: &io::Error) -> bool {
         error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
         Some(rustls::Error::InvalidMessage(_))
     )
+}
+
+/// Takes a certificate that the CA file itself holds, too, though it says of itself that it is an
+/// authority's: that is what `openssl req -x509` makes, and whoever named it means it. Its dates were
+/// looked at before that flag is, its name is looked at here.
+#[derive(Debug)]
+struct Named<V> {
+    verifier: V,
+    named: Vec<CertificateDer<'static>>,
+}
+
+impl<V: ServerCertVerifier> ServerCertVerifier for Named<V> {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verdict =
+            self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match verdict {
+            // Expired, made for another name, a bad signature: these have variants of their own.
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(_)))
+                if self.named.iter().any(|named| named == end_entity) =>
+            {
+                let certificate = rustls::server::ParsedCertificate::try_from(end_entity)?;
+                rustls::client::verify_server_name(&certificate, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verdict => verdict,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 #[derive(Debug)]
