@@ -131,9 +131,7 @@ fn after_rotation_old_tokens_hold_until_their_secret_is_removed() {
     let identity = tokens.verify(&old, now()).expect("good");
     world.config.secrets.rotate().expect("rotated");
     let (new, _) = world.create(World::alice());
-    assert_eq!(tokens.verify(&new, now()).expect_err("not read yet"), TokenError::Foreign);
-    tokens.reread();
-    assert!(tokens.verify(&new, now()).is_ok());
+    assert!(tokens.verify(&new, now()).is_ok(), "the secrets are read again for a key not seen before");
     assert!(tokens.verify(&old, now()).is_ok());
     std::fs::remove_file(world.home.path().join("secret")).expect("removed");
     tokens.reread();
