@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -15,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::debug;
 
 use super::heartbeat::{Due, Heartbeat};
-use super::{LinkError, Shared, Socket};
+use super::{LinkError, Shared, Socket, State};
 use crate::control::{ToAgent, ToGateway};
 use crate::limits::CLOSE;
 
@@ -262,56 +261,68 @@ where
             error => LinkError::Io(error.to_string()),
         };
         loop {
-            let closing = {
-                let mut state = self.shared.lock();
-                if !state.mux.has_output() && state.control.is_empty() {
-                    state.driver = Some(cx.waker().clone());
-                    self.gathered = false;
-                    Some(state.closing)
-                } else {
-                    None
-                }
-            };
-            if let Some(closing) = closing {
-                if self.flushing {
-                    match Pin::new(&mut self.socket).poll_flush(cx) {
-                        Poll::Ready(Ok(())) => self.flushing = false,
-                        Poll::Ready(Err(error)) => return Err(broken(error)),
-                        Poll::Pending => return Ok(()),
-                    }
-                }
-                return if closing { Err(LinkError::Closed) } else { Ok(()) };
-            }
-            if !self.gathered {
-                // Others that are ready to run get to add to this batch: fewer, larger writes.
-                self.gathered = true;
-                cx.waker().wake_by_ref();
-                return Ok(());
-            }
+            // A socket that takes nothing wakes the task once it does.
             match Pin::new(&mut self.socket).poll_ready(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Err(broken(error)),
                 Poll::Pending => return Ok(()),
             }
-            let Some(message) = self.next_message() else { continue };
-            Pin::new(&mut self.socket).start_send(message).map_err(broken)?;
-            self.flushing = true;
+            let gathered = self.gathered;
+            match self.shared.with_state(|state| next(state, gathered, cx)) {
+                Next::Gather => {
+                    // Others that are ready to run get to add to this batch: fewer, larger writes.
+                    self.gathered = true;
+                    cx.waker().wake_by_ref();
+                    return Ok(());
+                }
+                Next::Send(message) => {
+                    Pin::new(&mut self.socket).start_send(message).map_err(broken)?;
+                    self.flushing = true;
+                }
+                Next::Nothing { closing } => {
+                    self.gathered = false;
+                    if self.flushing {
+                        match Pin::new(&mut self.socket).poll_flush(cx) {
+                            Poll::Ready(Ok(())) => self.flushing = false,
+                            Poll::Ready(Err(error)) => return Err(broken(error)),
+                            Poll::Pending => return Ok(()),
+                        }
+                    }
+                    return if closing { Err(LinkError::Closed) } else { Ok(()) };
+                }
+            }
         }
     }
+}
 
-    /// A control message leaves after the streams opened before it, since it may speak of them, and
-    /// ahead of everything else.
-    fn next_message(&self) -> Option<Message> {
-        self.shared.with_state(|state| {
-            if let Some((mark, _)) = state.control.front()
-                && state.mux.express_passed(*mark)
-                && let Some((_, text)) = state.control.pop_front()
-            {
-                return Some(Message::text(text));
-            }
-            state.mux.next_batch().map(|batch: Bytes| Message::Binary(batch))
-        })
+/// What the task does next for output.
+enum Next {
+    /// There is output, and nobody else had a turn since it appeared.
+    Gather,
+    Send(Message),
+    /// The task is woken when there is output.
+    Nothing {
+        closing: bool,
+    },
+}
+
+/// A control message leaves after the streams opened before it, since it may speak of them, and ahead
+/// of everything else.
+fn next(state: &mut State, gathered: bool, cx: &Context<'_>) -> Next {
+    if !gathered && (state.mux.has_output() || !state.control.is_empty()) {
+        return Next::Gather;
     }
+    if let Some((mark, _)) = state.control.front()
+        && state.mux.express_passed(*mark)
+        && let Some((_, text)) = state.control.pop_front()
+    {
+        return Next::Send(Message::text(text));
+    }
+    if let Some(batch) = state.mux.next_batch() {
+        return Next::Send(Message::Binary(batch));
+    }
+    state.driver = Some(cx.waker().clone());
+    Next::Nothing { closing: state.closing }
 }
 
 /// Now, by the runtime's clock, which tests can turn.
