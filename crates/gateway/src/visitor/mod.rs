@@ -70,8 +70,9 @@ pub async fn serve<IO: VisitorIo>(
         Protocol::Sniffed => {
             let mut conn = Conn::new(io, BytesMut::new());
             let first = tokio::select! {
+                biased;
                 first = tokio::time::timeout(IDLE, conn.fill()) => first,
-                () = service.gateway.draining.cancelled() => return,
+                () = service.gateway.last_call() => return,
             };
             if !matches!(first, Ok(Ok(1..))) {
                 return;
@@ -125,7 +126,7 @@ mod tests {
         let addr = listener.local_addr().unwrap();
         let stream = TcpStream::connect(addr).await.unwrap();
         let serving = serve(Service::new(gateway), stream, addr, "http", Protocol::Sniffed);
-        let bytes = std::mem::size_of_val(&serving);
+        let bytes = size_of_val(&serving);
         // 4 KiB are read into and up to 4 KiB of output kept.
         assert!(bytes <= 8 * 1024, "{bytes} bytes");
     }
