@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,20 +24,27 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// there go on, and one of them ending is what helps.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts on `listener` until the gateway drains. Connection tasks are in `gateway.tasks` and end
-/// with `gateway.cut` at the latest.
+/// A shortage that lasts is logged this often, not at each pause.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
+
+/// Accepts on `listener` until the gateway closes: while it drains, too. Connection tasks are in
+/// `gateway.tasks` (or `late`) and end with `gateway.cut` at the latest.
 pub async fn run(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<Arc<Reloading>>) {
     let service = Service::new(Arc::clone(&gateway));
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let draining = gateway.draining.clone();
+    let closing = gateway.closing.clone();
     let accepting = async {
+        let mut said: Option<Instant> = None;
         loop {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => begin(&service, stream, peer, tls.as_deref(), slot),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept connections just now");
+                    if said.is_none_or(|said| said.elapsed() > SAY_AGAIN) {
+                        said = Some(Instant::now());
+                        tracing::warn!(%error, "cannot accept connections just now; raise the limit of open files if this lasts");
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -45,7 +52,7 @@ pub async fn run(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<Arc<R
     };
     tokio::select! {
         () = accepting => {}
-        () = draining.cancelled() => {}
+        () = closing.cancelled() => {}
     }
 }
 
@@ -67,7 +74,9 @@ fn begin(
     }
     let acceptor = tls.map(|tls| TlsAcceptor::from(tls.current()));
     let service = Arc::clone(service);
-    let tasks = service.gateway.tasks.clone();
+    let gateway = &service.gateway;
+    let is_late = gateway.draining.is_cancelled();
+    let tasks = if is_late { gateway.late.clone() } else { gateway.tasks.clone() };
     tasks.spawn(async move {
         let cut = service.gateway.cut.clone();
         let serving = async {

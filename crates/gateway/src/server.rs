@@ -21,6 +21,9 @@ use crate::tokens::{LoadError, REREAD, Tokens};
 
 /// How long links and leftovers have to end once they were told to.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How long an idle connection is still listened to while the gateway drains: longer than a request is
+/// on its way, too short to be noticed in a restart.
+pub const LAST_CALL: Duration = Duration::from_millis(500);
 /// How often lapsed claims are forgotten and the dates of the others written.
 const UPKEEP: Duration = Duration::from_secs(60 * 60);
 /// Pause after claims could not be written (a full disk, say); traffic goes on meanwhile.
@@ -40,12 +43,17 @@ pub struct Gateway {
     pub counters: Counters,
     /// False before listening and from SIGTERM on.
     pub ready: AtomicBool,
-    /// Cancelled by SIGTERM: accept nothing more, finish what is in flight.
+    /// Cancelled by SIGTERM: finish what is in flight, serve what still comes meanwhile.
     pub draining: CancellationToken,
+    /// Cancelled when nothing is left of what SIGTERM found in flight: accept nothing more.
+    pub closing: CancellationToken,
     /// Cancelled at the end of the grace: break off what is left.
     pub cut: CancellationToken,
     /// Every task that serves a visitor.
     pub tasks: TaskTracker,
+    /// Connections that came after SIGTERM. Nobody waits for them before [`Self::closing`], or agents
+    /// that try to come back would keep a large gateway from ever being idle.
+    pub late: TaskTracker,
     /// Cancelled once no visitor is left (or the grace is over): links may close.
     pub links_end: CancellationToken,
     /// Every task that holds a link, and the gateway's own housekeeping.
@@ -118,8 +126,10 @@ impl Gateway {
             counters: Counters::default(),
             ready: AtomicBool::new(false),
             draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
             cut: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            late: TaskTracker::new(),
             links_end: CancellationToken::new(),
             links: TaskTracker::new(),
         });
@@ -131,25 +141,44 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// Takes nothing new; lets what is in flight finish within the grace; then closes the links.
+    /// Lets what is in flight finish within the grace and serves what comes meanwhile, so that a load
+    /// balancer can see that this gateway is not ready; then closes the links.
     pub async fn drain(&self) {
         self.ready.store(false, Ordering::Relaxed);
         self.draining.cancel();
         self.tasks.close();
+        self.late.close();
+        let in_flight = async {
+            self.tasks.wait().await;
+            self.closing.cancel();
+            self.late.wait().await;
+            // Streams of late HTTP/2 connections.
+            self.tasks.wait().await;
+        };
         let grace = self.config.grace;
-        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
-            tracing::warn!(left = self.tasks.len(), ?grace, "breaking off what is still in flight");
+        if tokio::time::timeout(grace, in_flight).await.is_err() {
+            let left = self.tasks.len() + self.late.len();
+            tracing::warn!(left, ?grace, "breaking off what is still in flight");
         }
+        self.closing.cancel();
         self.cut.cancel();
         self.links_end.cancel();
         self.links.close();
         let rest = async {
             self.tasks.wait().await;
+            self.late.wait().await;
             self.links.wait().await;
         };
         if tokio::time::timeout(FAREWELL, rest).await.is_err() {
             tracing::warn!("some links did not close in time");
         }
+    }
+
+    /// Resolves when an idle connection is to be closed because the gateway drains. A request may be on
+    /// its way, and its sender (a proxy with kept connections, say) could not know.
+    pub async fn last_call(&self) {
+        self.draining.cancelled().await;
+        tokio::time::sleep(LAST_CALL).await;
     }
 }
 
@@ -244,7 +273,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         name = signals.next() => name,
         () = closed => "end of standard input",
     };
-    tracing::info!(why, "stopping: taking nothing new, finishing what is in flight");
+    tracing::info!(why, "stopping: finishing what is in flight");
     let done = tokio::select! {
         () = gateway.drain() => Ok(()),
         _ = signals.next() => Err(ServeError::Interrupted),

@@ -19,6 +19,7 @@ use rand::RngExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::events::{Event, Events, LinkState, MappingSet};
@@ -85,6 +86,7 @@ pub fn start(config: UplinkConfig, mappings: watch::Receiver<Arc<MappingSet>>, e
         forwarder: Arc::new(Forwarder::new(events.clone())),
         events,
         retired: JoinSet::new(),
+        leaving: CancellationToken::new(),
     };
     Uplink { state: seen, orders, task: AbortOnDropHandle::new(tokio::spawn(keeper.run())) }
 }
@@ -119,6 +121,8 @@ struct Keeper {
     forwarder: Arc<Forwarder>,
     events: Events,
     retired: JoinSet<()>,
+    /// Cancelled when retired links need not take new streams any more.
+    leaving: CancellationToken,
 }
 
 /// What comes after a wait or a try that was interrupted.
@@ -184,7 +188,7 @@ impl Keeper {
                         End::Lost(failure) => failure,
                         End::Draining(retired) => {
                             self.tell(Event::Draining);
-                            self.retired.spawn(retired.finish());
+                            self.retired.spawn(retired.finish(self.leaving.clone()));
                             backoff.reset();
                             wait = backoff.next(Duration::ZERO, 0.0);
                             self.state.send_replace(LinkState::Connecting);
@@ -270,6 +274,7 @@ impl Keeper {
 
     /// The end: streams of retired links and their tasks finish by the deadline.
     async fn leave(mut self, deadline: Instant) {
+        self.leaving.cancel();
         let _ = tokio::time::timeout_at(deadline, async {
             while self.retired.join_next().await.is_some() {}
             self.forwarder.finished().await;

@@ -8,6 +8,7 @@ use porthole_link::control::{MappingResult, ToAgent, ToGateway};
 use porthole_link::driver::LinkError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Established;
@@ -179,13 +180,18 @@ async fn leave(link: &Link, control: &mut mpsc::Receiver<ToAgent>, deadline: Ins
 }
 
 impl Retired {
-    /// Keeps the old link until its streams are done, it breaks or its time is over.
-    pub async fn finish(self) {
+    /// Keeps the old link until the gateway closes it or its time is over: while it drains, the gateway
+    /// serves visitors that still come. When the agent itself leaves, until its streams are done.
+    pub async fn finish(self, leaving: CancellationToken) {
         let Self { link, mut control, accepting, until } = self;
         let drained = async { while control.recv().await.is_some() {} };
+        let idle = async {
+            leaving.cancelled().await;
+            link.idle().await;
+        };
         let _ = tokio::time::timeout_at(until, async {
             tokio::select! {
-                () = link.idle() => {}
+                () = idle => {}
                 () = drained => {}
             }
         })

@@ -102,7 +102,7 @@ impl<IO: VisitorIo> Visit<IO> {
     async fn next_head(&mut self) -> Result<(RequestHead, Framing), NoHead> {
         let head_time = Limits::default().head_time;
         let mut begun = false;
-        let mut draining = pin!(self.service.gateway.draining.cancelled());
+        let mut last_call = pin!(self.service.gateway.last_call());
         loop {
             match self.requests.head(&mut self.conn.input) {
                 Ok(Some(head)) => return Ok(head),
@@ -124,7 +124,7 @@ impl<IO: VisitorIo> Visit<IO> {
                 if let Poll::Ready(filled) = self.conn.poll_fill(cx) {
                     return Poll::Ready(Some(filled));
                 }
-                if self.timer.poll(cx).is_ready() || (idle && draining.as_mut().poll(cx).is_ready()) {
+                if self.timer.poll(cx).is_ready() || (idle && last_call.as_mut().poll(cx).is_ready()) {
                     return Poll::Ready(None);
                 }
                 Poll::Pending

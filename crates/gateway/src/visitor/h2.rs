@@ -21,6 +21,7 @@ use porthole_http1::{Fields, Refusal, RequestHead, Version, is_authority};
 use porthole_link::{Item, ResetCode, SendHalf};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::Service;
@@ -29,6 +30,7 @@ use crate::access::{self, Record};
 use crate::exchange::{self, Arrival, Asked, Forward, Plan, new_request_id};
 use crate::own;
 use crate::rescue::{self, Answer, Form, Problem};
+use crate::server::LAST_CALL;
 
 /// Requests in flight on one connection (SECURITY: the crate's own default is none).
 const STREAMS: u32 = 100;
@@ -75,9 +77,15 @@ where
         .auto_date_header(false)
         .serve_connection(TokioIo::new(io), requests);
     let mut connection = pin!(connection);
+    // One that has just begun would be dropped before its first request.
+    let begun = Instant::now();
+    let goaway = async {
+        gateway.draining.cancelled().await;
+        tokio::time::sleep_until(begun + LAST_CALL).await;
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = gateway.draining.cancelled() => {
+        () = goaway => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

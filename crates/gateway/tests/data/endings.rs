@@ -140,7 +140,7 @@ async fn a_visitor_that_only_shut_its_sending_half_still_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn draining_closes_idle_connections_at_once_and_busy_ones_after_their_answer() {
+async fn draining_closes_idle_connections_soon_and_busy_ones_after_their_answer() {
     let (tell, mut told) = tokio::sync::mpsc::channel(1);
     let world = World::new(move |incoming| {
         let tell = tell.clone();
