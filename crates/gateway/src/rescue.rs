@@ -4,15 +4,13 @@
 //! what to do. [`answer`] makes a page of it for browsers, JSON for programs, a line of text for those
 //! who ask for text.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
-use std::sync::LazyLock;
+mod page;
 
-use base64::Engine as _;
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use porthole_http1::{Fields, Refusal, RequestHead, ResponseHead, Version};
 use porthole_link::{OpenError, ResetCode};
-use sha2::{Digest as _, Sha256};
 
 use crate::policy::PolicyRefusal;
 
@@ -248,11 +246,18 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// This moment as a `Date` field has it (RFC 9110 §5.6.7): agents compare their clock with it.
+pub fn date() -> String {
+    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+    // Fails only for years that no clock shows.
+    printer.timestamp_to_rfc9110_string(&jiff::Timestamp::now()).unwrap_or_default()
+}
+
 /// Makes the answer in `form` (the default where no head could be read).
 pub fn answer(problem: &Problem, form: Form, request_id: &str) -> Answer {
     let (status, code, message) = problem.row();
     let (kind, body) = match form {
-        Form::Page => ("text/html; charset=utf-8", page(status, code, &message, request_id)),
+        Form::Page => ("text/html; charset=utf-8", page::page(status, code, &message, request_id)),
         Form::Json => (
             "application/json",
             serde_json::json!({ "code": code, "message": message, "request_id": request_id }).to_string()
@@ -260,14 +265,15 @@ pub fn answer(problem: &Problem, form: Form, request_id: &str) -> Answer {
         ),
         Form::Text => ("text/plain; charset=utf-8", format!("{message} ({code}, request {request_id})\n")),
     };
-    let mut fields = Fields::with_capacity(512, 10);
+    let mut fields = Fields::with_capacity(512, 11);
+    fields.push("Date", date());
     fields.push("Content-Type", kind);
     fields.push("Content-Length", body.len().to_string());
     fields.push("porthole-error", code);
     fields.push("Cache-Control", "no-store");
     fields.push("X-Content-Type-Options", "nosniff");
     if form == Form::Page {
-        fields.push("Content-Security-Policy", CONTENT_SECURITY_POLICY.as_str());
+        fields.push("Content-Security-Policy", page::CONTENT_SECURITY_POLICY.as_str());
         fields.push("Vary", "Accept");
     }
     if status == 503 {
@@ -292,57 +298,6 @@ pub fn answer(problem: &Problem, form: Form, request_id: &str) -> Answer {
     Answer {
         head: ResponseHead { status, reason: Vec::new(), version: Version::Http11, fields },
         body: body.into(),
-    }
-}
-
-const STYLE: &str = ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;\
-display:grid;place-items:center;background:Canvas;color:CanvasText}main{max-width:34rem;padding:2rem}\
-h1{font-size:1.4rem;margin:0 0 .5rem}p{margin:.5rem 0}small{opacity:.7}code{font-family:ui-monospace,monospace}";
-
-/// Nothing may be loaded or run; the one style is named by its hash.
-static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
-    let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-});
-
-fn page(status: u16, code: &str, message: &str, request_id: &str) -> String {
-    let title = porthole_http1::standard_reason(status);
-    let mut page = String::with_capacity(STYLE.len() + message.len() + 512);
-    let _ = write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>{status} {title}</title>\
-         <style>{STYLE}</style></head>\n<body><main><h1>{status} {title}</h1>\n<p>{}</p>\n\
-         <p><small>Porthole · <code>{code}</code> · request <code>{}</code></small></p></main></body></html>\n",
-        Escaped(message),
-        Escaped(request_id),
-    );
-    page
-}
-
-/// Text made safe inside an HTML element.
-struct Escaped<'a>(&'a str);
-
-impl std::fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for part in self.0.split_inclusive(['<', '>', '&', '"', '\'']) {
-            let (text, last) = match part.char_indices().last() {
-                Some((at, c @ ('<' | '>' | '&' | '"' | '\''))) => (&part[..at], Some(c)),
-                _ => (part, None),
-            };
-            f.write_str(text)?;
-            f.write_str(match last {
-                Some('<') => "&lt;",
-                Some('>') => "&gt;",
-                Some('&') => "&amp;",
-                Some('"') => "&quot;",
-                Some(_) => "&#39;",
-                None => "",
-            })?;
-        }
-        Ok(())
     }
 }
 
@@ -385,22 +340,5 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(json["code"], "service-down");
         assert_eq!(json["request_id"], "r1");
-    }
-
-    #[test]
-    fn a_page_escapes_what_it_is_told() {
-        let problem = Problem::Token { code: "token-invalid", message: "<script>'&\"".into() };
-        let answer = answer(&problem, Form::Page, "<id>");
-        let page = String::from_utf8(answer.body.to_vec()).unwrap();
-        assert!(page.contains("&lt;script&gt;&#39;&amp;&quot;") && page.contains("&lt;id&gt;"), "{page}");
-        assert!(!page.contains("<script"));
-    }
-
-    #[test]
-    fn a_503_says_when_to_come_back() {
-        for problem in [Problem::AgentAway, Problem::Busy, Problem::GatewayDraining, Problem::LinkLost] {
-            assert!(answer(&problem, Form::Json, "").head.fields.contains("retry-after"), "{problem:?}");
-        }
-        assert!(!answer(&Problem::ServiceDown, Form::Json, "").head.fields.contains("retry-after"));
     }
 }
