@@ -145,9 +145,9 @@ impl Record {
     /// nobody asked for it.
     fn log(&self, error: Option<&str>) {
         tracing::debug!(
-            request = %self.request_id,
-            mapping = %self.route.served.wire.id,
-            name = self.route.served.wire.name.as_deref(),
+            request_id = %self.request_id,
+            mapping = self.route.served.wire.name.as_deref(),
+            mapping_id = %self.route.served.wire.id,
             method = %self.head.method,
             path = self.head.target.split('?').next(),
             status = self.status,
