@@ -39,11 +39,11 @@ pub(super) fn page(status: u16, code: &str, message: &str, request_id: &str) -> 
         Escaped(&sentence(wrong)),
     );
     if !remedy.is_empty() {
-        let _ = write!(page, "<p>{}</p>\n", Escaped(&sentence(remedy)));
+        let _ = writeln!(page, "<p>{}</p>", Escaped(&sentence(remedy)));
     }
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<footer>Porthole · <code>{}</code> · request <code>{}</code></footer></main></body></html>\n",
+        "<footer>Porthole · <code>{}</code> · request <code>{}</code></footer></main></body></html>",
         Escaped(code),
         Escaped(request_id),
     );
