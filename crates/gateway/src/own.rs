@@ -164,6 +164,7 @@ pub(crate) async fn answer(service: &Service, head: &RequestHead, own: &Own) -> 
     let mut fields: Fields =
         parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     connection::strip_hop_by_hop(&mut fields);
+    fields.set("Date", rescue::date());
     if head.method != "HEAD" || !fields.contains("content-length") {
         fields.set("Content-Length", body.len().to_string());
     }
