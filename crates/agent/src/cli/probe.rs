@@ -8,11 +8,14 @@ use tokio::sync::{broadcast, watch};
 
 use super::Failure;
 use super::connection::Connection;
-use crate::events::{Event, MappingSet, events};
+use crate::events::{Event, LinkState, MappingSet, events};
 use crate::uplink::{self, UplinkConfig};
 
 /// For everything from the name to the welcome; each step has a shorter wait of its own.
 const WAIT: Duration = Duration::from_secs(45);
+
+/// For the first measurement of the latency, once connected.
+const LATENCY_WAIT: Duration = Duration::from_secs(2);
 
 /// What a gateway that let us in said.
 #[derive(Debug, Clone)]
@@ -40,7 +43,7 @@ pub(super) async fn probe(connection: &Connection) -> Result<Welcomed, Failure> 
         watching,
         events,
     );
-    let outcome = tokio::time::timeout(WAIT, async {
+    let mut outcome = tokio::time::timeout(WAIT, async {
         loop {
             match heard.recv().await {
                 Ok(Event::Connected { gateway_version, latency, .. }) => {
@@ -62,7 +65,14 @@ pub(super) async fn probe(connection: &Connection) -> Result<Welcomed, Failure> 
         let message = format!("{} did not answer within {} s", connection.gateway, WAIT.as_secs());
         Err(Failure::unreachable("gateway-timeout", message))
     });
-    if outcome.is_ok() {
+    if let Ok(welcomed) = &mut outcome {
+        let mut state = uplink.state();
+        let measured = state.wait_for(|state| matches!(state, LinkState::Connected { latency: Some(_), .. }));
+        if let Ok(Ok(state)) = tokio::time::timeout(LATENCY_WAIT, measured).await
+            && let LinkState::Connected { latency, .. } = &*state
+        {
+            welcomed.latency = *latency;
+        }
         uplink.drain(Duration::from_millis(200)).await;
     }
     outcome

@@ -177,6 +177,7 @@ impl Keeper {
                         mappings: &mut self.mappings,
                         orders: &mut self.orders,
                         events: &self.events,
+                        state: &self.state,
                         watcher: &mut watcher,
                     };
                     let end = session::hold(established, set, shared).await;

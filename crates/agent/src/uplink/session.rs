@@ -14,12 +14,16 @@ use tokio_util::task::AbortOnDropHandle;
 use super::connect::Established;
 use super::failure::{Failure, link_lost};
 use super::{Order, Retired};
-use crate::events::{Event, Events, MappingSet};
+use crate::events::{Event, Events, LinkState, MappingSet};
 use crate::forward::{Forwarder, Routes};
 use crate::wake::{Change, Watcher};
 
 /// How long a link may take to show a sign of life after sleep or a network change.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// Between two looks at how far the gateway is: as often as heartbeats measure it.
+const LATENCY_LOOK: Duration = Duration::from_secs(5);
+/// The same for the first time, soon after connecting.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
 /// The longest a link that the gateway wants to be rid of is kept for its streams.
 const RETIREMENT: Duration = Duration::from_secs(60);
 
@@ -40,13 +44,15 @@ pub struct Shared<'a> {
     pub mappings: &'a mut watch::Receiver<Arc<MappingSet>>,
     pub orders: &'a mut mpsc::Receiver<Order>,
     pub events: &'a Events,
+    /// Where the link's latency is kept up to date.
+    pub state: &'a watch::Sender<LinkState>,
     pub watcher: &'a mut Watcher,
 }
 
 /// Serves a link's streams until something ends it. `set` is what the hello announced.
 pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared<'_>) -> End {
     let Established { link, welcome, mut control } = established;
-    let Shared { forwarder, mappings, orders, events, watcher } = shared;
+    let Shared { forwarder, mappings, orders, events, state, watcher } = shared;
     let (routes, current) = watch::channel(Arc::new(forwarder.routes(&set)));
     let accepting = AbortOnDropHandle::new(tokio::spawn(accept(link.clone(), current, forwarder.clone())));
     tell(events, welcome.results);
@@ -54,6 +60,10 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
     let mut newest = routes.borrow().clone();
     // Dropping it ends the check: the link is then over anyway.
     let mut _checking = None;
+    // The first measurement is asked for: nobody should wait for a heartbeat to see it.
+    let mut measured = false;
+    let mut first = std::pin::pin!(first_latency(link.clone()));
+    let mut look = tokio::time::interval(LATENCY_LOOK);
     loop {
         tokio::select! {
             biased;
@@ -104,6 +114,11 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
                     link.close();
                 }
             }
+            () = &mut first, if !measured => {
+                measured = true;
+                refresh(state, &link);
+            }
+            _ = look.tick() => refresh(state, &link),
             change = watcher.changed() => {
                 tracing::debug!(?change, "looking whether the link is alive");
                 if change == Change::Woke {
@@ -113,6 +128,26 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
             }
         }
     }
+}
+
+/// Asks for a pong and waits for it; anything else may be heard before.
+async fn first_latency(link: Link) {
+    let until = Instant::now() + SIGN_OF_LIFE;
+    link.alive(SIGN_OF_LIFE).await;
+    while link.latency().is_none() && Instant::now() < until {
+        tokio::time::sleep(FIRST_LOOK).await;
+    }
+}
+
+/// Keeps what is shown of the link's latency true.
+fn refresh(state: &watch::Sender<LinkState>, link: &Link) {
+    state.send_if_modified(|state| match state {
+        LinkState::Connected { latency, .. } if *latency != link.latency() => {
+            *latency = link.latency();
+            true
+        }
+        _ => false,
+    });
 }
 
 /// Why a link is over: what the gateway said last counts more than how the connection ended.
