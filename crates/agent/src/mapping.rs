@@ -46,8 +46,11 @@ pub enum MappingError {
     Path(String),
     #[error("a mapping has a name or a host, not both")]
     NameAndHost,
-    #[error("“{0}” is not USER:PASSWORD")]
-    BasicAuth(&'static str),
+    // What was given may be a password: it is not repeated.
+    #[error(
+        "the value of --basic-auth must be USER:PASSWORD, like alice:secret, with something on both sides"
+    )]
+    BasicAuth,
     #[error("“{0}” is not an address or network: write it like 203.0.113.7 or 203.0.113.0/24")]
     Cidr(String),
     #[error("“{0}” is not a duration of 1 ms to 24 h: write it like 120s or 2m")]
@@ -106,6 +109,22 @@ impl MappingSpec {
             return Err(MappingError::TcpOnly);
         }
         Ok(())
+    }
+
+    /// True when both ask for the same requests, or for the same port, so that one gateway could serve
+    /// only one of them.
+    pub fn same_address(&self, other: &Self) -> bool {
+        match (self.target.scheme == Scheme::Tcp, other.target.scheme == Scheme::Tcp) {
+            (true, true) => self.remote_port.is_some() && self.remote_port == other.remote_port,
+            (false, false) => {
+                let asks = self.name.is_some() || self.host.is_some() || self.path.is_some();
+                asks && self.name == other.name
+                    && self.host == other.host
+                    && self.path == other.path
+                    && self.matches == other.matches
+            }
+            _ => false,
+        }
     }
 
     /// The mapping as the uplink serves it, under a number unique in its set.
@@ -217,9 +236,9 @@ pub fn parse_timeout(text: &str) -> Result<u64, MappingError> {
 /// `USER:PASSWORD`, hashed here so that the password itself never leaves; a password that already is
 /// an argon2id hash is taken as it stands. The hash takes about 20 ms of one core.
 pub fn parse_basic_auth(text: &str) -> Result<BasicAuth, MappingError> {
-    let (user, password) = text.split_once(':').ok_or(MappingError::BasicAuth("--basic-auth's value"))?;
+    let (user, password) = text.split_once(':').ok_or(MappingError::BasicAuth)?;
     if user.is_empty() || password.is_empty() || user.chars().any(char::is_control) {
-        return Err(MappingError::BasicAuth("--basic-auth's value"));
+        return Err(MappingError::BasicAuth);
     }
     let hash = if password.starts_with("$argon2id$") {
         password.to_owned()

@@ -271,9 +271,10 @@ fn not_from_file(context: &Context, key: &str) -> Result<(), Failure> {
 
 fn failed(error: StoreError) -> Failure {
     match error {
-        StoreError::NoMapping(_) | StoreError::Ambiguous(_) | StoreError::Exists(_) => {
-            Failure::usage("mapping", error)
-        }
+        StoreError::NoMapping(_)
+        | StoreError::Ambiguous(_)
+        | StoreError::Exists(_)
+        | StoreError::SameAddress(_) => Failure::usage("mapping", error),
         StoreError::Full => Failure::failed("disk-full", error),
         other => Failure::failed("store", other),
     }

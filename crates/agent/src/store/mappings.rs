@@ -59,6 +59,9 @@ impl Store {
             if exists {
                 return Err(StoreError::Exists(mapping.spec.id));
             }
+            if mapping.enabled {
+                alone(&transaction, &mapping)?;
+            }
             write(&transaction, &mapping)?;
             Ok(transaction.commit()?)
         })
@@ -78,6 +81,9 @@ impl Store {
                 mapping.created_at = made;
             }
             mapping.updated_at = jiff::Timestamp::now().to_string();
+            if mapping.enabled {
+                alone(&transaction, &mapping)?;
+            }
             write(&transaction, &mapping)?;
             Ok(transaction.commit()?)
         })
@@ -113,6 +119,26 @@ fn find(connection: &Connection, key: &str) -> Result<StoredMapping, StoreError>
         (Some(_), _) => Err(StoreError::Ambiguous(crate::mapping::shown(key))),
         (None, _) => Err(StoreError::NoMapping(crate::mapping::shown(key))),
     }
+}
+
+/// Fails when another enabled mapping asks the same gateway for the same requests: only one of them
+/// could be served.
+fn alone(connection: &Connection, mapping: &StoredMapping) -> Result<(), StoreError> {
+    let mut query = connection.prepare(&format!("SELECT {COLUMNS} FROM mappings WHERE id <> ?1"))?;
+    for other in query.query_map([&mapping.spec.id], read)? {
+        let other = other?;
+        if !other.enabled {
+            continue;
+        }
+        let gateways_meet = match (&mapping.gateway, &other.gateway) {
+            (Some(one), Some(another)) => one == another,
+            _ => true,
+        };
+        if gateways_meet && mapping.spec.same_address(&other.spec) {
+            return Err(StoreError::SameAddress(other.spec.id));
+        }
+    }
+    Ok(())
 }
 
 fn write(connection: &Connection, mapping: &StoredMapping) -> Result<(), StoreError> {

@@ -36,6 +36,10 @@ pub enum StoreError {
     Ambiguous(String),
     #[error("a mapping with the id “{0}” exists already")]
     Exists(String),
+    #[error(
+        "the mapping {0} has this public address already: change it with `porthole mappings edit {0}`, or choose another name, host or path"
+    )]
+    SameAddress(String),
     #[error("the database cannot be used: {0}")]
     Other(String),
 }

@@ -86,8 +86,10 @@ async fn a_database_damaged_in_the_middle_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("porthole.db");
     let store = open(dir.path()).await;
-    for _ in 0..50 {
-        store.add_mapping(shop()).await.unwrap();
+    for number in 0..50 {
+        let mut mapping = shop();
+        mapping.spec.name = Some(format!("shop-{number}"));
+        store.add_mapping(mapping).await.unwrap();
     }
     store.settle().await.unwrap();
     drop(store);
