@@ -84,6 +84,24 @@ pub fn certificate_fault(error: &io::Error) -> Option<&CertificateError> {
     }
 }
 
+/// The fault in words that complete “the certificate was refused because …”.
+pub fn certificate_words(fault: &CertificateError) -> String {
+    match fault {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".into(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet".into()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it was made for another name".into()
+        }
+        CertificateError::UnknownIssuer => "this computer does not trust who made it".into(),
+        CertificateError::Revoked => "it was revoked".into(),
+        // Most often a certificate authority's own, which is what `openssl req -x509` makes.
+        CertificateError::Other(_) => "it is self-signed or not made for a server".into(),
+        other => other.to_string(),
+    }
+}
+
 /// True where the other end did not speak TLS at all (it answered in clear text, say).
 pub fn not_tls(error: &io::Error) -> bool {
     matches!(

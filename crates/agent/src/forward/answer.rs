@@ -29,6 +29,10 @@ pub const BULK_READ_BYTES: usize = 64 * 1024;
 /// Less room than this is not worth a system call.
 const LEAST_READ_BYTES: usize = 4 * 1024;
 
+/// A TLS record of the kind “alert”, version 3.
+const TLS_ALERT: &[u8] = &[21, 3];
+const SPEAKS_TLS: &str = "it speaks TLS: write its target with https://";
+
 /// How an answer ended.
 #[derive(Debug)]
 pub enum Answer {
@@ -133,7 +137,13 @@ impl Listener<'_> {
         let mut silent = true;
         self.timer.as_mut().reset(traffic.answer_due(timeout));
         loop {
-            match self.reader.read(self.input)? {
+            // Before the reader takes them away: what a TLS service says to a request in clear text.
+            let alert = self.input.starts_with(TLS_ALERT);
+            let event = match self.reader.read(self.input) {
+                Err(_) if alert => return Err(bad(SPEAKS_TLS)),
+                event => event?,
+            };
+            match event {
                 Some(Event::Head(mut head, _)) if head.is_interim() => {
                     interim += 1;
                     if interim > INTERIM_ANSWERS {
@@ -147,6 +157,7 @@ impl Listener<'_> {
                 Some(Event::Data(_) | Event::End(_)) => {}
                 None => match self.more(read, Some((traffic, timeout))).await? {
                     Ok(0) if silent => return Err(Trouble::Stale),
+                    Ok(0) if alert => return Err(bad(SPEAKS_TLS)),
                     Ok(0) => return Err(bad("it closed the connection in the middle of an answer's head")),
                     Ok(_) => silent = false,
                     Err(error) if silent && is_closed(&error) => return Err(Trouble::Stale),

@@ -172,6 +172,9 @@ async fn run(route: Arc<Route>, incoming: Incoming) {
         if let ForwardError::Certificate(fault) = error {
             record.route.warn_certificate(fault);
         }
+        if let ForwardError::BadAnswer(_) = error {
+            record.note.get_or_insert_with(|| error.to_string());
+        }
         send.reset(error.reset_code());
     }
     let unread = result.is_ok() && !record.traffic.has_request_ended();

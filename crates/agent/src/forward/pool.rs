@@ -21,7 +21,7 @@ use super::outcome::ForwardError;
 use super::service_tls::ServiceTls;
 use crate::dial;
 use crate::target::{Scheme, Target};
-use crate::tls::certificate_fault;
+use crate::tls::{certificate_fault, certificate_words, not_tls};
 
 /// From the first SYN to a connection that can carry a request, TLS included.
 pub const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -186,7 +186,10 @@ impl Pool {
             .map_err(|_| ForwardError::Certificate("its host is no name a certificate can hold".into()))?;
         TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
             match certificate_fault(&error) {
-                Some(fault) => ForwardError::Certificate(format!("{fault}")),
+                Some(fault) => ForwardError::Certificate(certificate_words(fault)),
+                None if not_tls(&error) => {
+                    ForwardError::BadAnswer("it does not speak TLS: write its target with http://".into())
+                }
                 None => ForwardError::BadAnswer(format!("TLS failed: {error}")),
             }
         })

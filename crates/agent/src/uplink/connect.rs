@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{self, handshake::client::Request};
 
 use super::UplinkConfig;
@@ -136,6 +137,10 @@ where
     match client_async_with_config(request, Counted::new(stream), Some(websocket_config())).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => Err(ConnectError::Answer(read_answer(&response))),
+        // What the simplest web servers answer with.
+        Err(tungstenite::Error::Protocol(ProtocolError::WrongHttpVersion)) => {
+            Err(ConnectError::WebSocket("it speaks HTTP/1.0".into()))
+        }
         Err(error) => Err(ConnectError::WebSocket(error.to_string())),
     }
 }

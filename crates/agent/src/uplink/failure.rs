@@ -10,7 +10,7 @@ use rustls::CertificateError;
 use super::proxy::ProxyError;
 use crate::dial::DialError;
 use crate::gateway_url::GatewayUrl;
-use crate::tls::{TlsSetupError, certificate_fault, not_tls};
+use crate::tls::{TlsSetupError, certificate_fault, certificate_words, not_tls};
 
 /// Seconds by which two clocks may differ before the difference is worth a word.
 const CLOCK_SECONDS: i64 = 5 * 60;
@@ -181,7 +181,10 @@ fn tls(error: &io::Error, gateway: &GatewayUrl) -> Failure {
         ),
         Some(fault) => (
             "gateway-certificate",
-            format!("The certificate of {host} is not valid ({fault}): it must be replaced at the gateway."),
+            format!(
+                "The certificate of {host} is not valid ({}): replace it at the gateway, or trust it with --ca-file.",
+                certificate_words(fault)
+            ),
         ),
         None if not_tls(error) => (
             "gateway-tls",
