@@ -40,7 +40,13 @@ pub(super) async fn reach(
     loop {
         let lock = EngineLock::try_take(&context.paths).map_err(|error| {
             let lock = context.paths.lock();
-            Failure::failed("data-folder", format!("cannot use {}: {error}", lock.display()))
+            Failure::failed(
+                "data-folder",
+                format!(
+                    "cannot use {}: {error}; make the folder writable or set PORTHOLE_HOME to another",
+                    lock.display()
+                ),
+            )
         })?;
         if let Some(lock) = lock {
             let engine = start(context, asked, lock, printer).await?;

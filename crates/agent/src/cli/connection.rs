@@ -106,6 +106,17 @@ impl Asked {
         Ok(Some(Connection { gateway, token, ca_file }))
     }
 
+    /// Where to connect, with an empty token.
+    pub(super) async fn without_token(
+        &self,
+        context: &Context,
+        store: &Store,
+    ) -> Result<Option<Connection>, Failure> {
+        let ca_file = self.ca_file.clone().or_else(|| context.config.ca_file.clone());
+        let gateway = self.gateway(context, Some(store)).await?;
+        Ok(gateway.map(|gateway| Connection { gateway, token: Secret::new(String::new()), ca_file }))
+    }
+
     async fn kept_token(&self, context: &Context, gateway: &GatewayUrl) -> Result<Secret, Failure> {
         // The file's token is for the file's gateway; it is not shown to another.
         let its_gateway = context.config.gateway.as_deref().and_then(|text| text.parse::<GatewayUrl>().ok());

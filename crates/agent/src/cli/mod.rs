@@ -128,6 +128,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     if let Some(error) = config_error {
         return Err(Failure::usage("config", error));
     }
+    context.paths.create_data().map_err(|error| Failure::failed("data-folder", error))?;
     match cli.command {
         Command::Login(args) => login::run(&context, args).await,
         Command::Http(args) => expose::http(&context, args).await,
@@ -163,7 +164,6 @@ impl Context {
         };
         crate::logging::start(log, config.log_format.as_deref(), service)
             .map_err(|error| Failure::usage("log-filter", error))?;
-        paths.create_data().map_err(|error| Failure::failed("data-folder", error))?;
         Ok((Self { paths, config }, error))
     }
 
