@@ -90,7 +90,6 @@ pub(crate) struct Printer {
     targets: HashMap<String, String>,
     /// Mappings told to be live, and where.
     live: HashMap<String, String>,
-    connected: bool,
     /// The last reason for being away, told once.
     away: Option<String>,
     lines: String,
@@ -107,7 +106,6 @@ impl Printer {
             colour,
             targets: HashMap::new(),
             live: HashMap::new(),
-            connected: false,
             away: None,
             lines: String::new(),
             notes: String::new(),
@@ -129,10 +127,20 @@ impl Printer {
         }
     }
 
-    /// The engine is a new one: everything is to be told again.
-    pub(crate) fn forget(&mut self) {
+    /// The engine, another process, has gone away: what was live is not, until the next one tells anew.
+    pub(crate) fn engine_gone(&mut self) {
+        let was_live = !self.live.is_empty();
         self.live.clear();
-        self.connected = false;
+        if was_live {
+            let message = "the Porthole process that held the connection has ended; taking over";
+            self.disconnected("engine-gone", message, Some(0));
+        }
+        self.flush();
+    }
+
+    /// True for a mapping that this command told about.
+    pub(crate) fn knows(&self, mapping_id: &str) -> bool {
+        self.targets.contains_key(mapping_id)
     }
 
     /// Something worth a line for people; programs get it as an event of its own.
@@ -164,7 +172,6 @@ impl Printer {
         match event {
             Event::Connecting { .. } | Event::Draining => {}
             Event::Connected { .. } => {
-                self.connected = true;
                 self.away = None;
             }
             Event::MappingLive { id, public_url } => self.live(id, public_url),
@@ -176,7 +183,6 @@ impl Printer {
                 // Each reason is told once, not at every try.
                 let again = self.away.as_deref() == Some(message);
                 self.away = Some(message.clone());
-                self.connected = false;
                 self.live.clear();
                 if !again {
                     self.disconnected(code, message, retry_in.map(|wait| wait.as_millis() as u64));

@@ -1,8 +1,10 @@
 //! A command that stays: it reaches the engine, says what it wants served, prints what happens, takes
 //! over when the engine goes away, and drains when asked to end.
 
+use std::convert::Infallible;
 use std::future::Future;
 
+use tokio::sync::broadcast;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::attach::{Reached, reach};
@@ -51,7 +53,7 @@ pub(super) async fn stay(
         printer.flush();
         let result = match end {
             Some(End::EngineGone) if !own => {
-                printer.forget();
+                printer.engine_gone();
                 continue;
             }
             Some(End::EngineGone) => {
@@ -61,11 +63,19 @@ pub(super) async fn stay(
             None => Ok(()),
         };
         if let Some(engine) = engine {
+            let mut events = engine.events();
             // A second signal leaves at once.
             tokio::select! {
                 () = engine.leave() => {}
                 () = signals.next() => {}
+                // Requests in flight end, and are told, while it leaves.
+                never = last_exchanges(&mut events, &mut printer) => match never {},
             }
+            // What ended with the very last of them.
+            while let Ok(event) = events.try_recv() {
+                tell_exchange(&event, &mut printer);
+            }
+            printer.flush();
         }
         return result;
     }
@@ -142,6 +152,26 @@ async fn talk<F: Future<Output = Option<(&'static str, String)>>>(
             FromEngine::Leaving => return End::EngineGone,
             FromEngine::Standing { .. } | FromEngine::Status(_) | FromEngine::Reloaded => {}
         }
+    }
+}
+
+/// Tells the exchanges that end while the engine leaves.
+async fn last_exchanges(events: &mut broadcast::Receiver<Event>, printer: &mut Printer) -> Infallible {
+    loop {
+        match events.recv().await {
+            Ok(event) => tell_exchange(&event, printer),
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
+        }
+    }
+}
+
+fn tell_exchange(event: &Event, printer: &mut Printer) {
+    if let Event::Exchange(exchange) = event
+        && printer.knows(&exchange.mapping_id)
+    {
+        printer.event(event);
+        printer.flush();
     }
 }
 

@@ -164,6 +164,11 @@ impl Engine {
         conversation
     }
 
+    /// What happens from here on, to everybody's mappings.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.shared.events.subscribe()
+    }
+
     /// Closes the door, lets requests in flight finish within the deadline, and gives the lock back.
     /// Drop of the future cuts it short.
     pub async fn leave(self) {
