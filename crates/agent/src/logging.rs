@@ -17,10 +17,10 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Default, Args)]
 pub struct LogOptions {
     /// How the log on standard error looks [default: human]
-    #[arg(long, global = true, value_name = "human|json", env = "PORTHOLE_LOG_FORMAT")]
+    #[arg(long, global = true, value_name = "human|json", env = "PORTHOLE_LOG_FORMAT", display_order = 900)]
     pub log_format: Option<LogFormat>,
     /// Log more; twice: everything
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901)]
     pub verbose: u8,
 }
 
