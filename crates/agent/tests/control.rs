@@ -174,7 +174,7 @@ fn bad_input_gets_one_sentence_and_exit_code_2() {
         (&["http", "3000", "--path", "/a/../b"], "path prefix"),
         (&["http", "3000", "--allow-ip", "10.0.0.0/33"], "not an address or network"),
         (&["http", "3000", "--timeout", "soon"], "not a duration"),
-        (&["http", "3000", "--basic-auth", "nobody"], "USER:PASSWORD"),
+        (&["http", "3000", "--basic-auth", "nobody"], "must be USER:PASSWORD, like alice:secret"),
         (&["http", "3000", "--host-header", "a b"], "Host header"),
         (&["http", "3000", "--name", "a", "--host", "b.test"], "not both"),
         (&["login", "nonsense"], "not a gateway URL"),
@@ -302,6 +302,55 @@ fn stored_mappings_can_be_listed_changed_and_removed() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap_or_default();
         assert!(!bytes.windows(7).any(|window| window == b"hunter2"));
     }
+}
+
+#[test]
+fn a_public_address_that_an_enabled_mapping_has_is_not_given_twice() {
+    let home = Home::new();
+    let add = ["mappings", "add", "3000", "--name", "shop", "--path", "/a"];
+    assert_eq!(home.run(&add).code, Some(0));
+    home.run(&add).fails(2, "has this public address already");
+    let elsewhere = ["mappings", "add", "3000", "--name", "shop", "--path", "/b"];
+    assert_eq!(home.run(&elsewhere).code, Some(0));
+    let other_requests = [&add[..], &["--match-header", "x-beta"]].concat();
+    assert_eq!(home.run(&other_requests).code, Some(0));
+    // Two versions may be kept, one of them switched off.
+    let later = home.run(&[&add[..], &["--disabled", "--json"]].concat());
+    let later: Value = serde_json::from_str(&later.stdout).unwrap();
+    home.run(&["mappings", "enable", later["id"].as_str().unwrap()])
+        .fails(2, "has this public address already");
+    for port in ["tcp://localhost:1", "tcp://localhost:2"] {
+        assert_eq!(home.run(&["mappings", "add", port]).code, Some(0), "any port is free");
+    }
+    let asks = |target| ["mappings", "add", target, "--remote-port", "20000"];
+    assert_eq!(home.run(&asks("tcp://localhost:1")).code, Some(0));
+    home.run(&asks("tcp://localhost:2")).fails(2, "has this public address already");
+}
+
+#[test]
+fn doctor_looks_at_the_way_to_the_gateway_without_a_token_too() {
+    let home = Home::new();
+    let outcome = home.run(&["doctor", "--gateway", "http://127.0.0.1:1", "--json"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let lines: Vec<Value> = outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let check = |name: &str| lines.iter().find(|line| line["check"] == name).cloned().unwrap_or_default();
+    assert_eq!(check("settings")["result"], "problem");
+    assert!(check("settings")["message"].as_str().unwrap().contains("porthole login"), "{outcome:?}");
+    assert_eq!(check("reach")["result"], "problem");
+    assert!(check("reach")["message"].as_str().unwrap().contains("is the gateway running"), "{outcome:?}");
+    assert_eq!(check("token")["result"], "skipped");
+}
+
+#[test]
+fn doctor_names_a_data_folder_that_cannot_be_made_and_goes_on() {
+    let home = Home::new();
+    let file = home.write("file", "", 0o600);
+    let mut command = home.command(&["doctor"]);
+    command.env("PORTHOLE_HOME", &file).args(NOWHERE);
+    let outcome = Outcome::of(command.output().unwrap());
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let problem = outcome.stdout.lines().find(|line| line.contains("data folder")).unwrap_or_default();
+    assert!(problem.starts_with("problem") && problem.contains("PORTHOLE_HOME"), "{outcome:?}");
 }
 
 #[test]
