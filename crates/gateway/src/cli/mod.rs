@@ -195,6 +195,7 @@ fn serve(flags: &Serve) -> Result<ExitCode, Failure> {
     if let Some(file) = &config.secrets.made {
         println!("made a new secret in {}", file.display());
     }
+    raise_descriptor_limit();
     // One thread: with more of them each request cost 40 % more CPU on two cores; links are sharded
     // before threads are added.
     let runtime =
@@ -206,5 +207,19 @@ fn serve(flags: &Serve) -> Result<ExitCode, Failure> {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) if error.is_usage() => Err(Failure::usage(error)),
         Err(error) => Err(Failure::running(error)),
+    }
+}
+
+/// A connection is a descriptor, and many systems give a program 1,024 of them while allowing it far
+/// more for the asking.
+fn raise_descriptor_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!(%error, "cannot raise the limit of open files");
+        }
     }
 }
