@@ -160,9 +160,9 @@ impl Tally {
 /// Reads `test result: ok. 3 passed; 0 failed; …` (cargo test) and
 /// `Summary [ 1.2s] 3 tests run: 3 passed, 1 failed, …` (nextest); anything else counts nothing.
 fn closing_line(line: &str) -> Tally {
-    let line = line.trim_start();
+    // Nextest shows a failed test's own closing line as well, indented.
     let cargo = line.starts_with("test result:");
-    let nextest = line.starts_with("Summary [") && line.contains(" run: ");
+    let nextest = line.trim_start().starts_with("Summary [") && line.contains(" run: ");
     if !cargo && !nextest {
         return Tally::default();
     }
@@ -186,5 +186,6 @@ mod tests {
             "     Summary [   4.123s] 15 tests run: 12 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
         assert_eq!(closing_line(nextest), Tally { passed: 12, failed: 3 });
         assert_eq!(closing_line("I passed 3 passed"), Tally::default());
+        assert_eq!(closing_line(&format!("    {cargo}")), Tally::default(), "one failed test inside nextest");
     }
 }
