@@ -11,10 +11,10 @@
 pub mod cli;
 pub mod config;
 pub mod credentials;
+pub mod dial;
 pub mod door;
 pub mod engine;
 pub mod events;
-pub mod dial;
 pub mod fields;
 pub mod forward;
 pub mod gateway_url;

@@ -10,10 +10,10 @@ use porthole_testkit::process::Process;
 async fn a_gateway_asks_for_all_the_open_files_it_may_have() {
     let home = tempfile::tempdir().expect("a folder");
     let mut command = Command::new("sh");
-    command.env("PORTHOLE_HOME", home.path()).arg("-c").arg(format!(
-        "ulimit -Sn 256; exec '{}' serve --listen 127.0.0.1:0",
-        binaries::gateway().display()
-    ));
+    command
+        .env("PORTHOLE_HOME", home.path())
+        .arg("-c")
+        .arg(format!("ulimit -Sn 256; exec '{}' serve --listen 127.0.0.1:0", binaries::gateway().display()));
     let mut gateway = Process::start("gateway", command);
     gateway.line("the gateway listens", |line| line.contains("listening on").then_some(())).await;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.pid())).expect("it runs");

@@ -68,13 +68,24 @@ pub struct Wanted {
 pub enum FromEngine {
     Welcome(Welcome),
     /// The engine cannot do what was asked; the command ends.
-    Refused { refusal: Refusal, message: String },
+    Refused {
+        refusal: Refusal,
+        message: String,
+    },
     /// A mapping of the command is in the set, under this name; what the gateway says to it comes as
     /// an event.
-    Serving { id: String, name: Option<String>, target: String },
+    Serving {
+        id: String,
+        name: Option<String>,
+        target: String,
+    },
     /// So many stored mappings are served.
-    Standing { mappings: usize },
-    Event { event: Event },
+    Standing {
+        mappings: usize,
+    },
+    Event {
+        event: Event,
+    },
     Status(StatusReport),
     Reloaded,
     /// The engine's own command is leaving; somebody else may become the engine.
