@@ -14,7 +14,7 @@ use porthole_link::{Item, ResetCode, StreamKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use world::{Exchange, Gateway, World, config, get, live, served, service, set, soon};
+use world::{Exchange, Gateway, PATIENCE, World, config, get, live, served, service, set, soon};
 
 /// Starts an uplink towards something that is perhaps no gateway and gives its first failure.
 async fn first_failure(serve: &'static str) -> (String, String, bool) {
