@@ -219,6 +219,19 @@ fn a_token_file_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_token_in_a_file_that_others_can_read_is_told_about() {
+    let text = "gateway = \"http://127.0.0.1:1\"\ntoken = \"some-token\"\n";
+    for (mode, told) in [(0o644, true), (0o600, false)] {
+        let home = Home::new();
+        home.write("config.toml", text, mode);
+        let outcome = home.run(&["http", "3000", "--no-wait"]);
+        assert_eq!(outcome.code, Some(4));
+        let says = outcome.stderr.contains("can be read by others: run `chmod 600");
+        assert_eq!(says, told, "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn flag_goes_before_variable_and_variable_before_file() {
     let home = Home::new();
     home.write("config.toml", "gateway = \"http://127.0.0.1:3\"\ntoken = \"t\"\n", 0o600);

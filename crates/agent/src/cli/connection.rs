@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::output::print_error;
 use super::{ConnectionArgs, Context, Failure};
 use crate::gateway_url::GatewayUrl;
 use crate::secrets::{Secret, resolve, token_subject};
@@ -123,6 +124,14 @@ impl Asked {
         if let Some(token) = &context.config.token
             && its_gateway.is_none_or(|own| own.same_gateway(gateway))
         {
+            let elsewhere = ["file:", "env:", "exec:"].iter().any(|place| token.expose().starts_with(place));
+            let file = context.paths.config_file();
+            if !elsewhere && crate::paths::others_can_read(&file).unwrap_or(false) {
+                let file = file.display();
+                print_error(&format!(
+                    "{file} holds a token and can be read by others: run `chmod 600 {file}`"
+                ));
+            }
             return resolve(token.expose()).map_err(|error| Failure::usage("token", error));
         }
         crate::credentials::find(&context.paths, &gateway.origin())
