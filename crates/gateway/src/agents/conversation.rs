@@ -252,15 +252,23 @@ impl Life<'_> {
                 }
                 () = self.gateway.draining.cancelled(), if !told => {
                     told = true;
-                    let deadline_ms = self.gateway.config.grace.as_millis() as u64;
-                    self.link.send_control(&ToAgent::Draining { deadline_ms });
+                    self.tell_draining();
                 }
                 () = self.gateway.links_end.cancelled() => {
+                    // A gateway with nothing in flight does both at once.
+                    if !told {
+                        self.tell_draining();
+                    }
                     self.link.close();
                     return self.link.closed().await.to_string();
                 }
             }
         }
+    }
+
+    fn tell_draining(&self) {
+        let deadline_ms = self.gateway.config.grace.as_millis() as u64;
+        self.link.send_control(&ToAgent::Draining { deadline_ms });
     }
 
     /// Resolves when the token's time is over, or a day from now.
