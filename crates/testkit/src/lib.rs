@@ -46,3 +46,9 @@ pub fn has_program(program: &str) -> bool {
     }
     found
 }
+
+/// Whether the long form was asked for (`cargo xtask test --long`): the same tests with larger numbers,
+/// and with times asserted that a noisy machine cannot be held to.
+pub fn long() -> bool {
+    std::env::var_os("PORTHOLE_TEST_LONG").is_some()
+}

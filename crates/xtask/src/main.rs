@@ -22,7 +22,7 @@ cargo xtask run [PORT] [options of `porthole http`…]
 cargo xtask test [FILTER…]
     Installs what the tests need, checks format and lints, runs every test.
       --no-desktop   leave out what needs a display
-      --long         also the tests that take minutes each
+      --long         the fault and flood tests in full size (minutes each)
       --tests-only   no format, lint and licence checks
 ";
 

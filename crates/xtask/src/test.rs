@@ -89,15 +89,9 @@ fn run_tests(wanted: &Wanted, absent: &[&str], tally: &mut Tally) -> Result<()> 
     let mut command = sh::cargo();
     if sh::works("cargo", &["nextest", "--version"]) {
         command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=warn"]);
-        if wanted.long {
-            command.args(["--run-ignored", "all"]);
-        }
         command.args(&wanted.filters);
     } else {
         command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast", "--"]);
-        if wanted.long {
-            command.arg("--include-ignored");
-        }
         command.args(&wanted.filters);
     }
     // The programs that whole-process tests start: built with the workspace's tests, since gateway and
@@ -106,6 +100,9 @@ fn run_tests(wanted: &Wanted, absent: &[&str], tally: &mut Tally) -> Result<()> 
     command.env("PORTHOLE_TEST_BINARIES", sh::target_dir().join("debug"));
     // A test that needs one of these says that it is skipped; without the variable it fails.
     command.env("PORTHOLE_TEST_WITHOUT", absent.join(","));
+    if wanted.long {
+        command.env("PORTHOLE_TEST_LONG", "1");
+    }
     if wanted.no_desktop {
         command.env("PORTHOLE_TEST_NO_DESKTOP", "1");
     }
