@@ -1,0 +1,1 @@
+//! A thousand agents at once.
