@@ -26,11 +26,17 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let written = options
         .open(&draft)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&draft, path));
+        .and_then(|()| std::fs::rename(&draft, path))
+        .and_then(|()| keep_name(folder));
     if written.is_err() {
         let _ = std::fs::remove_file(&draft);
     }
     written
+}
+
+/// Has the folder's own entries on disk, too: without that a power loss may bring the old file back.
+fn keep_name(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Reads a JSON file; one that does not exist gives the default.

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -28,8 +28,11 @@ pub const LAST_CALL: Duration = Duration::from_millis(500);
 const UPKEEP: Duration = Duration::from_secs(60 * 60);
 /// Pause after claims could not be written (a full disk, say); traffic goes on meanwhile.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
-/// Shortest time between two writings of claims: after a gateway's return thousands come at once.
+/// Between two writings of claims that only bring new dates.
 const WRITE_GAP: Duration = Duration::from_millis(250);
+/// When agents wait for theirs, the next writing waits for this many times as long as the last took:
+/// thousands that come at once share a few.
+const WRITE_SHARE: u32 = 4;
 
 /// What every part of the gateway shares.
 #[derive(Debug)]
@@ -207,14 +210,16 @@ async fn keep_claims(gateway: Arc<Gateway>) {
             () = gateway.registry.claims_changed() => false,
             () = gateway.links_end.cancelled() => true,
         };
-        let claims = gateway.registry.claims();
+        let (claims, made) = gateway.registry.claims();
         let data = gateway.config.data.clone();
+        let begun = Instant::now();
         let written = tokio::task::spawn_blocking(move || store::save(&data, &claims)).await;
         let error = match written {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
             Err(error) => Some(error.to_string()),
         };
+        gateway.registry.claims_kept(error.is_none().then_some(made));
         if let Some(error) = error {
             tracing::error!(%error, "cannot write claims.json; names are kept in memory meanwhile");
             if !last && !ended(&gateway, WRITE_AGAIN).await {
@@ -224,7 +229,15 @@ async fn keep_claims(gateway: Arc<Gateway>) {
         if last {
             return;
         }
-        ended(&gateway, WRITE_GAP).await;
+        let pause = (begun.elapsed() * WRITE_SHARE).min(WRITE_GAP);
+        let waited_for = async {
+            tokio::time::sleep(pause).await;
+            gateway.registry.claims_made().await;
+        };
+        tokio::select! {
+            _ = ended(&gateway, WRITE_GAP) => {}
+            () = waited_for => {}
+        }
     }
 }
 

@@ -144,7 +144,7 @@ async fn enter(
     pulses: &Pulses,
 ) -> (LinkId, Vec<MappingResult>) {
     let now = Timestamp::now();
-    let (id, installed, replaced, generation) = {
+    let (id, installed, replaced, generation, made) = {
         let mut state = gateway.registry.state();
         let id = state.next;
         state.next += 1;
@@ -171,7 +171,7 @@ async fn enter(
             }
             state.close_unserved_ports();
         }
-        (id, installed, replaced.map(|(_, held)| held), state.generation)
+        (id, installed, replaced.map(|(_, held)| held), state.generation, state.board.made())
     };
     gateway.registry.publish(generation).await;
     gateway.registry.changed.notify_one();
@@ -190,6 +190,7 @@ async fn enter(
     for link in installed.silent {
         link.close();
     }
+    gateway.registry.keep(made).await;
     (id, installed.results)
 }
 
@@ -338,20 +339,21 @@ impl Life<'_> {
     async fn install(&self, mappings: &[Mapping]) -> Vec<MappingResult> {
         let request = Request { identity: self.identity, agent: self.agent, mappings, base: self.base };
         let pulses = ping(holders(self.gateway, request)).await;
-        let (installed, generation) = {
+        let (installed, generation, made) = {
             let mut state = self.gateway.registry.state();
             if !state.links.contains_key(&self.id) {
                 // Replaced by a newer start while holders were pinged: this link is being closed.
                 return Vec::new();
             }
             let installed = install(self.gateway, &mut state, self.id, self.link, request, &pulses);
-            (installed, state.generation)
+            (installed, state.generation, state.board.made())
         };
         self.gateway.registry.publish(generation).await;
         self.gateway.registry.changed.notify_one();
         for link in installed.silent {
             link.close();
         }
+        self.gateway.registry.keep(made).await;
         installed.results
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use porthole_link::Link;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::claims::{Board, Key, LinkId, Slot, store};
 use crate::config::Config;
@@ -32,6 +32,10 @@ pub const MAX_MAPPINGS: usize = 1_000;
 /// Building the routes waits for this many times as long as the last building took.
 const REBUILD_SHARE: u32 = 4;
 
+/// How long an agent waits for its new names to be written before it is told that they are its own. A
+/// disk slower than that is treated like one that takes nothing; the agent's own patience is 10 s.
+const KEEP_WAIT: Duration = Duration::from_secs(5);
+
 /// Every live link, the claims, and the routes made of them.
 #[derive(Debug)]
 pub struct Registry {
@@ -39,6 +43,11 @@ pub struct Registry {
     state: Mutex<State>,
     /// Told when claims are to be written.
     changed: Notify,
+    /// Told when a claim was made that an agent waits for.
+    claimed: Notify,
+    /// Claims that are on disk, of those that [`Board::made`] counts. None while nothing can be written
+    /// (no folder, a full disk): names are kept in memory then, and nobody waits.
+    kept: watch::Sender<Option<u64>>,
     /// The gateway's own host.
     own: Option<String>,
 }
@@ -106,7 +115,8 @@ pub struct EndpointView {
 impl Registry {
     /// Begins with the claims in the data folder.
     pub fn load(config: &Config) -> io::Result<Self> {
-        let claims = if config.data.as_os_str().is_empty() { Vec::new() } else { store::load(&config.data)? };
+        let nowhere = config.data.as_os_str().is_empty();
+        let claims = if nowhere { Vec::new() } else { store::load(&config.data)? };
         let own = config.public.as_ref().map(|public| public.host.clone());
         let registry = Self {
             routes: ArcSwap::from_pointee(Router::build(own.as_deref(), [])),
@@ -122,6 +132,8 @@ impl Registry {
                 cost: Duration::ZERO,
             }),
             changed: Notify::new(),
+            claimed: Notify::new(),
+            kept: watch::Sender::new((!nowhere).then_some(0)),
             own,
         };
         registry.publish_now();
@@ -281,9 +293,33 @@ impl Registry {
         self.changed.notify_one();
     }
 
-    /// What `claims.json` is to hold now.
-    pub fn claims(&self) -> Vec<(Key, crate::claims::Claim)> {
-        self.state().board.snapshot(Timestamp::now())
+    /// Resolves when an agent waits for a claim to be written.
+    pub async fn claims_made(&self) {
+        self.claimed.notified().await;
+    }
+
+    /// What `claims.json` is to hold now, and what to tell [`Self::claims_kept`] once it does.
+    pub fn claims(&self) -> (Vec<(Key, crate::claims::Claim)>, u64) {
+        let state = self.state();
+        (state.board.snapshot(Timestamp::now()), state.board.made())
+    }
+
+    /// The claims counted are on disk; none: they cannot be written.
+    pub fn claims_kept(&self, made: Option<u64>) {
+        self.kept.send_replace(made);
+    }
+
+    /// Waits until the claims counted are on disk.
+    async fn keep(&self, made: u64) {
+        let is_kept = |kept: &Option<u64>| kept.is_none_or(|kept| kept >= made);
+        let mut kept = self.kept.subscribe();
+        if is_kept(&kept.borrow_and_update()) {
+            return;
+        }
+        self.claimed.notify_one();
+        if tokio::time::timeout(KEEP_WAIT, kept.wait_for(is_kept)).await.is_err() {
+            tracing::warn!("claims.json takes longer than {KEEP_WAIT:?} to write; agents go on without");
+        }
     }
 }
 

@@ -348,6 +348,39 @@ async fn claims_outlive_the_gateway() {
 }
 
 #[tokio::test]
+async fn what_an_agent_is_told_is_its_own_is_on_disk_by_then() {
+    let world = World::new();
+    let on_disk = || -> Vec<String> {
+        let claims = crate::claims::store::load(world.home.path()).expect("readable");
+        claims.into_iter().map(|(key, _)| key.to_string()).collect()
+    };
+    for round in 0..20 {
+        let name = format!("first-{round}");
+        let (link, _, mut messages) = world.joined("alice", "a", round, vec![named("m1", 1, &name)]).await;
+        assert!(on_disk().contains(&format!("host:{name}.t.example")), "{name} in {:?}", on_disk());
+        let name = format!("second-{round}");
+        link.send_control(&ToGateway::Mappings { revision: 2, mappings: vec![named("m1", 1, &name)] });
+        assert!(matches!(messages.recv().await, Some(ToAgent::Mapped { .. })));
+        assert!(on_disk().contains(&format!("host:{name}.t.example")), "{name} in {:?}", on_disk());
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_takes_nothing_holds_no_agent_up() {
+    let world = World::new();
+    // A folder in the file's place: it cannot be replaced.
+    std::fs::create_dir(world.home.path().join("claims.json")).expect("made");
+    let begun = std::time::Instant::now();
+    for round in 0..3 {
+        let name = format!("name-{round}");
+        let (_link, welcome, _messages) =
+            world.joined("alice", "a", round, vec![named("m1", 1, &name)]).await;
+        assert_eq!(code(&welcome.results[0]), "ok");
+    }
+    assert!(begun.elapsed() < KEEP_WAIT, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn a_draining_gateway_tells_its_agents_and_closes_links_when_nothing_is_in_flight() {
     let world = World::new();
     let (link, _, mut messages) = world.joined("alice", "a", 1, vec![named("m1", 1, "shop")]).await;

@@ -106,6 +106,8 @@ pub struct Board {
     /// Slots served per key: one host and path may have several, with different conditions.
     live_keys: HashMap<Key, usize>,
     lapse: Duration,
+    /// Claims made since the start; counted so that it can be told when all of them are on disk.
+    made: u64,
 }
 
 impl Board {
@@ -200,6 +202,7 @@ impl Board {
             }
             let claim = Claim { subject: holder.subject.clone(), label: label.into(), last_used: now };
             self.insert(slot.key.clone(), claim);
+            self.made += u64::from(!mine);
         }
         if self.live.insert(slot.clone(), holder).is_none() {
             *self.live_keys.entry(slot.key.clone()).or_default() += 1;
@@ -275,6 +278,11 @@ impl Board {
             (key.clone(), Claim { last_used, ..claim.clone() })
         };
         self.claims.iter().map(dated).collect()
+    }
+
+    /// How many claims were made since the start.
+    pub fn made(&self) -> u64 {
+        self.made
     }
 
     pub fn live(&self) -> impl Iterator<Item = (&Slot, &Holder)> {
