@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
@@ -131,9 +131,8 @@ impl<V: ServerCertVerifier> ServerCertVerifier for Named<V> {
         let verdict =
             self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verdict {
-            // Expired, made for another name, a bad signature: these have variants of their own.
-            Err(rustls::Error::InvalidCertificate(CertificateError::Other(_)))
-                if self.named.iter().any(|named| named == end_entity) =>
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(fault)))
+                if is_authority(&fault) && self.named.iter().any(|named| named == end_entity) =>
             {
                 let certificate = rustls::server::ParsedCertificate::try_from(end_entity)?;
                 rustls::client::verify_server_name(&certificate, server_name)?;
@@ -164,6 +163,11 @@ impl<V: ServerCertVerifier> ServerCertVerifier for Named<V> {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.verifier.supported_verify_schemes()
     }
+}
+
+/// Whether the fault is that an authority's certificate is shown as a server's, and no other.
+fn is_authority(fault: &OtherError) -> bool {
+    matches!(fault.0.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 #[derive(Debug)]
@@ -215,3 +219,72 @@ macro_rules! checks_signatures {
 
 checks_signatures!(AnyCertificate, Ok(ServerCertVerified::assertion()));
 checks_signatures!(NothingTrusted, Err(CertificateError::UnknownIssuer.into()));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Finds this fault with every certificate.
+    #[derive(Debug)]
+    struct Finds(webpki::Error);
+
+    impl ServerCertVerifier for Finds {
+        fn verify_server_cert(
+            &self,
+            _end_entity: &CertificateDer<'_>,
+            _intermediates: &[CertificateDer<'_>],
+            _server_name: &ServerName<'_>,
+            _ocsp_response: &[u8],
+            _now: UnixTime,
+        ) -> Result<ServerCertVerified, rustls::Error> {
+            Err(CertificateError::Other(OtherError(Arc::new(self.0.clone()))).into())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _message: &[u8],
+            _cert: &CertificateDer<'_>,
+            _dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Err(rustls::Error::DecryptError)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _message: &[u8],
+            _cert: &CertificateDer<'_>,
+            _dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Err(rustls::Error::DecryptError)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            Vec::new()
+        }
+    }
+
+    fn certificate(name: &str) -> CertificateDer<'static> {
+        rcgen::generate_simple_self_signed([name.to_owned()]).unwrap().cert.der().clone()
+    }
+
+    #[test]
+    fn a_named_certificate_is_forgiven_that_it_is_an_authoritys_and_nothing_else() {
+        let (named, other) = (certificate("gateway.example"), certificate("gateway.example"));
+        let passes = |fault: webpki::Error, shown: &CertificateDer<'_>, name: &'static str| {
+            let verifier = Named { verifier: Finds(fault), named: vec![named.clone()] };
+            let name = ServerName::try_from(name).unwrap();
+            verifier.verify_server_cert(shown, &[], &name, &[], UnixTime::now()).is_ok()
+        };
+        assert!(passes(webpki::Error::CaUsedAsEndEntity, &named, "gateway.example"));
+        assert!(!passes(webpki::Error::CaUsedAsEndEntity, &other, "gateway.example"), "not in the file");
+        assert!(!passes(webpki::Error::CaUsedAsEndEntity, &named, "other.example"), "another name");
+        for fault in [
+            webpki::Error::UnsupportedCriticalExtension,
+            webpki::Error::NameConstraintViolation,
+            webpki::Error::MaximumSignatureChecksExceeded,
+            webpki::Error::EndEntityUsedAsCa,
+        ] {
+            assert!(!passes(fault.clone(), &named, "gateway.example"), "{fault:?}");
+        }
+    }
+}
