@@ -2,6 +2,7 @@
 
 pub mod body;
 mod grpc;
+mod recorder;
 mod sample;
 mod websocket;
 
@@ -19,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 pub use body::Body;
+pub use recorder::Received;
 pub use websocket::echo as websocket_echo;
 
 /// One request as the service got it.
