@@ -2,7 +2,7 @@
 
 mod conversation;
 mod install;
-mod plan;
+pub mod plan;
 #[cfg(test)]
 mod tests;
 

@@ -21,7 +21,7 @@ const MAX_ID: usize = 64;
 
 /// How the gateway is reached, as far as public URLs depend on it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Site<'a> {
+pub struct Site<'a> {
     /// The configured public URL.
     pub public: Option<&'a PublicBase>,
     /// What URLs are made of: the configured one, or how the agent came.
@@ -31,7 +31,7 @@ pub(super) struct Site<'a> {
 
 /// A stable code and one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub struct Refusal {
     pub code: &'static str,
     pub message: String,
 }
@@ -45,7 +45,7 @@ impl Refusal {
 /// A mapping that may be served if nobody else holds its place.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, taken apart at once")]
-pub(super) enum Plan {
+pub enum Plan {
     Http {
         slot: Slot,
         place: Place,
@@ -61,12 +61,12 @@ pub(super) enum Plan {
 }
 
 /// What people call a mapping in sentences and logs.
-pub(super) fn label(mapping: &Mapping) -> &str {
+pub fn label(mapping: &Mapping) -> &str {
     mapping.name.as_deref().or(mapping.host.as_deref()).unwrap_or(&mapping.id)
 }
 
 /// Whether ids and numbers of a whole set are usable; `Err` is for the agent as a whole.
-pub(super) fn check_set(mappings: &[Mapping]) -> Result<(), Refusal> {
+pub fn check_set(mappings: &[Mapping]) -> Result<(), Refusal> {
     let mut ids = HashSet::new();
     let mut numbers = HashSet::new();
     for mapping in mappings {
@@ -90,7 +90,7 @@ pub(super) fn check_set(mappings: &[Mapping]) -> Result<(), Refusal> {
 }
 
 /// Decides what `mapping` asks for under `identity`.
-pub(super) fn plan(mapping: &Mapping, identity: &Identity, site: Site<'_>) -> Result<Plan, Refusal> {
+pub fn plan(mapping: &Mapping, identity: &Identity, site: Site<'_>) -> Result<Plan, Refusal> {
     let invalid = |message: String| Refusal::new(codes::MAPPING_INVALID, message);
     let policy = Compiled::new(&mapping.policy, label(mapping)).map_err(invalid)?;
     if mapping.protocol == MappingProtocol::Tcp {

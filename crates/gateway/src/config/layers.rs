@@ -110,8 +110,14 @@ impl Layers {
             return Err(failed(format!("it has {size} bytes, more than the {MAX_FILE_BYTES} allowed")));
         }
         let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+        self.add_text(&text, file)
+    }
+
+    /// Adds what the text of a file says; `file` is for messages.
+    pub fn add_text(&mut self, text: &str, file: &Path) -> Result<(), ConfigError> {
+        let failed = |problem: String| ConfigError::File { file: file.to_owned(), problem };
         let table: toml::Table =
-            toml::from_str(&text).map_err(|error| failed(one_line(&error.to_string())))?;
+            toml::from_str(text).map_err(|error| failed(one_line(&error.to_string())))?;
         for (key, value) in table {
             let option = OPTIONS.into_iter().find(|option| option.replace('-', "_") == key.replace('-', "_"));
             let Some(option) = option else {
