@@ -5,7 +5,9 @@
 //! conditions ([`wait`]), never for a time. Nothing here leaves the loopback interface, and nothing asks
 //! a name server: visitors connect to 127.0.0.1 and say the public name in their `Host`.
 //!
-//! What is absent: fakes of the gateway or the agent. Those live beside the code they stand in for.
+//! Hostile ends of a link are here too ([`FalseGateway`], [`BareLink`]), and agents light enough for a
+//! crowd ([`LightAgent`]). What is absent: fakes for tests of one side; those live beside the code they
+//! stand in for.
 
 pub mod wait;
 
@@ -17,12 +19,19 @@ pub mod process;
 pub mod agent;
 pub mod gateway;
 
+pub mod bare_link;
+pub mod false_gateway;
+pub mod light_agent;
+
 pub mod service;
 pub mod visitor;
 pub mod world;
 
 pub use agent::Agent;
+pub use bare_link::BareLink;
+pub use false_gateway::FalseGateway;
 pub use gateway::Gateway;
+pub use light_agent::LightAgent;
 pub use process::Process;
 pub use service::LocalService;
 pub use visitor::{Reply, Visitor};

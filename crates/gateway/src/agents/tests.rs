@@ -351,7 +351,7 @@ async fn claims_outlive_the_gateway() {
 async fn what_an_agent_is_told_is_its_own_is_on_disk_by_then() {
     let world = World::new();
     let on_disk = || -> Vec<String> {
-        let claims = crate::claims::store::load(world.home.path()).expect("readable");
+        let claims = store::load(world.home.path()).expect("readable");
         claims.into_iter().map(|(key, _)| key.to_string()).collect()
     };
     for round in 0..20 {
@@ -370,7 +370,7 @@ async fn a_disk_that_takes_nothing_holds_no_agent_up() {
     let world = World::new();
     // A folder in the file's place: it cannot be replaced.
     std::fs::create_dir(world.home.path().join("claims.json")).expect("made");
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     for round in 0..3 {
         let name = format!("name-{round}");
         let (_link, welcome, _messages) =
