@@ -184,7 +184,12 @@ pub fn parse_host(text: &str) -> Result<String, MappingError> {
         Ok(url::Host::Domain(domain)) if domain.contains('.') || domain == "localhost" => domain,
         _ => return Err(error()),
     };
-    if rest.contains(['*', '/', ':', '_']) || rest.len() > 250 {
+    // The URL parser lets more through than a name server or the gateway.
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    if !rest.split('.').all(label) || rest.len() > 250 {
         return Err(error());
     }
     Ok(if wild { format!("*.{rest}") } else { rest })
@@ -307,7 +312,9 @@ mod tests {
         assert_eq!(parse_host("Shop.Example.com.").as_deref(), Ok("shop.example.com"));
         assert_eq!(parse_host("*.example.com").as_deref(), Ok("*.example.com"));
         assert_eq!(parse_host("bücher.example").as_deref(), Ok("xn--bcher-kva.example"));
-        for bad in ["", "shop", "a b.c", "*.", "a.*.c", "http://x.y", "1.2.3.4", "x.y:80"] {
+        let odd = ["a!b.c", "a..b", ".a.b", "a'b.example", &format!("{}.example", "a".repeat(64))];
+        let plain = ["", "shop", "a b.c", "*.", "a.*.c", "http://x.y", "1.2.3.4", "x.y:80"];
+        for bad in plain.iter().chain(&odd) {
             assert!(parse_host(bad).is_err(), "{bad}");
         }
     }

@@ -143,7 +143,8 @@ fn decode(text: &str) -> Option<String> {
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
         let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
-        let value = escaped.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let value = escaped.and_then(|hex| Some((digit(hex[0])? * 16 + digit(hex[1])?) as u8));
         bytes.push(value.unwrap_or(*first));
         rest = if value.is_some() { &after[2..] } else { after };
     }
@@ -298,6 +299,13 @@ mod tests {
     fn lower_case_counts_first_and_a_missing_scheme_is_http() {
         let both = [("HTTPS_PROXY", "http://upper:1"), ("https_proxy", "lower:2")];
         assert_eq!(choice(GATEWAY, &both).as_deref(), Some("http://lower:2"));
+    }
+
+    #[test]
+    fn only_two_hexadecimal_digits_are_an_escape_in_a_proxys_password() {
+        assert_eq!(decode("a%3Ab%c3%A9").as_deref(), Some("a:bé"));
+        assert_eq!(decode("%+5%5%").as_deref(), Some("%+5%5%"));
+        assert_eq!(decode("%ff"), None);
     }
 
     #[test]
