@@ -18,6 +18,7 @@ pub mod head;
 pub mod limits;
 pub mod mux;
 pub mod stream;
+mod sync;
 
 pub use control::{Hello, Mapping, MappingResult, ToAgent, ToGateway, Welcome};
 pub use driver::{Counted, Link, Socket, agent_handshake, gateway_handshake, socket};

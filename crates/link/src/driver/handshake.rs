@@ -11,7 +11,7 @@ use super::{Link, LinkError, Shared, Socket, task};
 use crate::control::{Hello, Refused, ToAgent, ToGateway, Welcome, codes};
 use crate::limits::{CONTROL_INBOX, HANDSHAKE};
 use crate::mux::Role;
-use crate::{PROTOCOL, PROTOCOL_OLDEST};
+use crate::{PROTOCOL, PROTOCOL_OLDEST, sync};
 
 /// The agent's end: sends `hello`, waits for the answer (each [`HANDSHAKE`]), starts the link's task on
 /// the current runtime. Later control messages arrive on the receiver; pings are answered inside.
@@ -46,7 +46,7 @@ where
     }
     let (inbox, messages) = mpsc::channel(CONTROL_INBOX);
     let shared = Shared::new(Role::Agent);
-    tokio::spawn(task::run(socket, task::Tenure::new(shared.clone()), task::Inbox::Agent(inbox)));
+    sync::spawn(task::run(socket, task::Tenure::new(shared.clone()), task::Inbox::Agent(inbox)));
     Ok((Link { shared }, welcome, messages))
 }
 
@@ -105,7 +105,7 @@ where
     pub fn start(self) -> (Link, mpsc::Receiver<ToGateway>) {
         let (inbox, messages) = mpsc::channel(CONTROL_INBOX);
         let shared = Shared::new(Role::Gateway);
-        tokio::spawn(task::run(self.socket, task::Tenure::new(shared.clone()), task::Inbox::Gateway(inbox)));
+        sync::spawn(task::run(self.socket, task::Tenure::new(shared.clone()), task::Inbox::Gateway(inbox)));
         (Link { shared }, messages)
     }
 

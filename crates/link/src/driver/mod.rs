@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use crate::frame::Open;
 use crate::limits::{CONTROL_QUEUE, MESSAGE_BYTES};
 use crate::mux::{Mux, Role};
 use crate::stream::{Incoming, LinkStream, OpenError};
+use crate::sync::{Mutex, MutexGuard};
 
 mod counted;
 mod handshake;
