@@ -14,6 +14,9 @@ use crate::tokens::{Identity, is_label};
 /// Bytes of a mapping's path, and conditions on one mapping.
 const MAX_PATH_BYTES: usize = 256;
 const MAX_MATCHES: usize = 16;
+/// What a path may hold beside letters and digits: the marks that browsers send as they are (RFC 3986
+/// §3.3), without the semicolon, after which some servers read parameters.
+const PATH_MARKS: &[u8] = b"-._~!$&'()*+,=:@";
 /// Bytes of a condition's name or value.
 const MAX_CONDITION_BYTES: usize = 1024;
 /// Characters of a mapping's id.
@@ -258,9 +261,7 @@ fn prefix(path: Option<&str>) -> Result<String, Refusal> {
     let plain = |segment: &str| {
         !segment.is_empty()
             && !matches!(segment, "." | "..")
-            && segment
-                .bytes()
-                .all(|b| b.is_ascii_graphic() && !matches!(b, b'%' | b'\\' | b'?' | b'#' | b';' | b'"'))
+            && segment.bytes().all(|b| b.is_ascii_alphanumeric() || PATH_MARKS.contains(&b))
     };
     if !path[1..].split('/').all(plain) {
         return wrong("must be of plain segments, without empty ones, dots alone, escapes or a query");

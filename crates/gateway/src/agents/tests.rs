@@ -266,6 +266,8 @@ async fn a_mapping_that_cannot_be_is_refused_with_a_code_and_the_others_live() {
         named("m8", 8, "good"),
         named("m9", 9, "good"),
         path("m10", 10, "/node/"),
+        // A browser would ask for `/a%60b`, which is another prefix.
+        path("m11", 11, "/a`b"),
     ];
     let (_link, welcome, _messages) = world.joined("alice", "a", 1, set).await;
     let got: Vec<&str> = welcome.results.iter().map(code).collect();
@@ -282,6 +284,7 @@ async fn a_mapping_that_cannot_be_is_refused_with_a_code_and_the_others_live() {
             "ok",
             codes::NAME_IN_USE,
             "ok",
+            codes::MAPPING_INVALID,
         ]
     );
     assert!(welcome.results.iter().filter(|r| r.code.is_some()).all(|r| r.message.is_some()));
