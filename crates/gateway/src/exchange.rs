@@ -34,7 +34,14 @@ pub enum Plan {
     /// To an agent.
     Forward(Forward),
     /// Refused; answered by [`crate::rescue`].
-    Refuse { problem: Problem, request_id: String, visitor: IpAddr },
+    Refuse {
+        problem: Problem,
+        request_id: String,
+        visitor: IpAddr,
+        /// It asked to go on with another protocol (an upgrade, CONNECT): bytes that follow may be meant
+        /// as that, so they are no request and the connection ends (RFC 9931).
+        transition: bool,
+    },
 }
 
 /// A request to the gateway itself.
@@ -85,6 +92,7 @@ pub async fn plan(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) 
                     problem: Problem::Policy(refusal),
                     request_id: forward.request_id,
                     visitor: forward.visitor.ip(),
+                    transition: forward.kind == StreamKind::Upgrade,
                 };
             }
             forward
@@ -115,8 +123,10 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
     let visitor = forwarded::apply(&mut head.fields, arrival.peer, arrival.scheme, named, trusted);
     let request_id = forwarded::request_id(&head.fields, &visitor).unwrap_or_else(new_request_id);
 
-    let refuse =
-        |problem, request_id| Step::Plan(Plan::Refuse { problem, request_id, visitor: visitor.addr.ip() });
+    let transition = protocols.is_some() || head.method == "CONNECT";
+    let refuse = |problem, request_id| {
+        Step::Plan(Plan::Refuse { problem, request_id, visitor: visitor.addr.ip(), transition })
+    };
     if head.method == "CONNECT" {
         return refuse(Problem::ConnectNotSupported, request_id);
     }

@@ -24,19 +24,22 @@ pub(super) fn prefixes(path: &str, deepest: usize) -> impl Iterator<Item = &str>
 /// are in play.
 pub(super) fn is_suspicious(path: &str) -> bool {
     let bytes = path.as_bytes();
-    bytes.iter().any(|&b| b == b'%' || b == b'\\')
+    bytes.iter().any(|&b| matches!(b, b'%' | b'\\' | b';'))
         || bytes.windows(2).any(|pair| pair == b"//" || pair == b"/.")
 }
 
-/// The path as the most eager of parsers reads it: percent-decoded, backslashes as slashes, empty and
-/// dot segments resolved.
+/// The path as the most eager of parsers reads it: percent-decoded, backslashes as slashes, parameters
+/// (`;v=1`, RFC 3986 §3.3) taken off each segment, empty and dot segments resolved.
+///
+/// The parameters matter because of servers that take them off before they resolve dots: to those,
+/// `/app/..;/x` is `/x`.
 pub(super) fn normalised(path: &str) -> String {
     let decoded = decode(path);
     let mut out: Vec<&str> = Vec::new();
     let text = String::from_utf8_lossy(&decoded);
     let text: Cow<'_, str> = if text.contains('\\') { Cow::Owned(text.replace('\\', "/")) } else { text };
     for segment in text.split('/') {
-        match segment {
+        match segment.split(';').next().unwrap_or_default() {
             "" | "." => {}
             ".." => {
                 out.pop();
@@ -101,6 +104,9 @@ mod tests {
             ("/a\\b", "/a/b"),
             ("/%61", "/a"),
             ("/a/./b/", "/a/b/"),
+            ("/a/..;/b", "/b"),
+            ("/a;v=1/b;w", "/a/b"),
+            ("/a/%2e%2e%3bx/b", "/b"),
             ("/../..", "/"),
             ("/a%", "/a%"),
             ("/a%zz", "/a%zz"),

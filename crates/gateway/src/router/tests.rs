@@ -125,11 +125,14 @@ fn a_path_that_would_match_differently_once_normalised_is_refused_where_prefixes
         "/x\\..\\admin",
         "/admin/../x",
         "/admin%2fx",
+        "/admin;v=1/x",
+        "/admin/..;/x",
+        "/x/..;v=1/admin",
     ] {
         assert_eq!(ask(&table, host, path), "ambiguous", "{path}");
         assert_eq!(ask(&table, plain, path), "plain", "{path}");
     }
-    for path in ["/admin/a//b", "/admin/a/../b", "/admin/%2f", "/admin/%20"] {
+    for path in ["/admin/a//b", "/admin/a/../b", "/admin/%2f", "/admin/%20", "/admin/x;v=1"] {
         assert_eq!(ask(&table, host, path), "admin", "{path}");
     }
     assert_eq!(ask(&table, host, "/a%20b/../c"), "root");

@@ -153,10 +153,12 @@ impl<IO: VisitorIo> Visit<IO> {
                 let record = Record::forward(&forward, &head.method, host, &original);
                 Ok(self.forward(head, asked, forward, keep_alive, record).await?)
             }
-            Plan::Refuse { problem, request_id, visitor } => {
+            Plan::Refuse { problem, request_id, visitor, transition } => {
                 let host = head.fields.get_str("host").unwrap_or_default();
                 let record = Record::own(&request_id, &head.method, host, &original, visitor);
                 let answer = rescue::answer(&problem, Form::of(&head), &request_id);
+                // Where one request makes no sense, those behind it may make another sense than it seems.
+                let keep_alive = keep_alive && !transition && problem.status() != 400;
                 Ok(self.answer(answer, asked, keep_alive, record).await?)
             }
             Plan::Own(own) => {
@@ -172,6 +174,7 @@ impl<IO: VisitorIo> Visit<IO> {
                         Err(answer) => return Ok(self.answer(answer, asked, keep_alive, record).await?),
                     }
                 }
+                let keep_alive = keep_alive && own.protocols.is_none();
                 // Boxed, as all that is rare: the largest of these futures is what an idle connection costs.
                 let answer = Box::pin(own::answer(&service, &head, &own)).await;
                 Ok(self.answer(answer, asked, keep_alive, record).await?)
@@ -201,7 +204,7 @@ impl<IO: VisitorIo> Visit<IO> {
             Ok(stream) => stream,
             Err(error) => {
                 let answer = rescue::answer(&error.into(), form, &forward.request_id);
-                return self.answer(answer, asked, keep_alive, record).await;
+                return self.answer(answer, asked, keep_alive && !upgrade, record).await;
             }
         };
         let shape = Shape { asked, prefix: forward.prefix.as_ref(), keep_alive, upgrade };
@@ -220,7 +223,7 @@ impl<IO: VisitorIo> Visit<IO> {
             Outcome::Done(Done { status, bytes, body_read, keep_alive }) => {
                 gateway.counters.answered(status);
                 record.finish(status, bytes, "done");
-                if upgrade && !self.conn.input.is_empty() {
+                if upgrade {
                     return Ok(After::Linger);
                 }
                 Ok(match (keep_alive, body_read) {
@@ -283,7 +286,7 @@ impl<IO: VisitorIo> Visit<IO> {
         self.service.gateway.counters.answered(answer.head.status);
         record.finish(answer.head.status, answer.body.len() as u64, "done");
         self.conn.flush().await?;
-        Ok(match (keep_alive, body_read) {
+        Ok(match (keep_alive, body_read && self.conn.input.is_empty()) {
             (true, _) => After::Next,
             (false, true) => After::Close,
             (false, false) => After::Linger,

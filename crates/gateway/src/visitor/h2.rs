@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,8 +25,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::Service;
 use super::body::AnswerBody;
+use super::meter::Metered;
+use super::{IDLE, Service};
 use crate::access::{self, Record};
 use crate::exchange::{self, Arrival, Asked, Forward, Plan, new_request_id};
 use crate::own;
@@ -58,9 +60,15 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let gateway = Arc::clone(&service.gateway);
+    let activity = Activity::default();
+    let begins = activity.clone();
     let requests = service_fn(move |request: Request<Incoming>| {
         let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(handle(&service, request, peer, scheme).await) }
+        let open = begins.begin();
+        async move {
+            let answer = handle(&service, request, peer, scheme).await;
+            Ok::<_, Infallible>(answer.map(|body| body.during(open)))
+        }
     });
     let connection = Builder::new(Tracked(gateway.tasks.clone()))
         .timer(TokioTimer::new())
@@ -75,7 +83,7 @@ where
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
         .auto_date_header(false)
-        .serve_connection(TokioIo::new(io), requests);
+        .serve_connection(TokioIo::new(Metered::new(io)), requests);
     let mut connection = pin!(connection);
     // One that has just begun would be dropped before its first request.
     let begun = Instant::now();
@@ -85,13 +93,64 @@ where
     };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = goaway => {
+        () = until_over(goaway, activity.idle()) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "an HTTP/2 connection ended");
+    }
+}
+
+/// Ends with the first of both.
+async fn until_over(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::select! {
+        () = one => {}
+        () = other => {}
+    }
+}
+
+/// What a connection is busy with.
+#[derive(Debug, Clone, Default)]
+struct Activity(Arc<Streams>);
+
+#[derive(Debug, Default)]
+struct Streams {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// A request that is not answered to its end.
+#[derive(Debug)]
+pub(super) struct OpenStream(Arc<Streams>);
+
+impl Activity {
+    fn begin(&self) -> OpenStream {
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
+        OpenStream(Arc::clone(&self.0))
+    }
+
+    /// Resolves when there was nothing to do for [`IDLE`] at least, and for twice as long at most. The
+    /// pings of HTTP/2 keep a connection alive, and without this a visitor that answers them could have
+    /// it for ever.
+    async fn idle(&self) {
+        let mut before = None;
+        loop {
+            let begun = self.0.begun.load(Ordering::Relaxed);
+            let is_idle = begun == self.0.ended.load(Ordering::Relaxed);
+            if is_idle && before == Some(begun) {
+                return;
+            }
+            before = is_idle.then_some(begun);
+            tokio::time::sleep(IDLE).await;
+        }
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -131,7 +190,7 @@ async fn handle(
             let record = Record::forward(&planned, &head.method, host, &original);
             forward(service, head, body, asked, &planned, record).await
         }
-        Plan::Refuse { problem, request_id, visitor } => {
+        Plan::Refuse { problem, request_id, visitor, .. } => {
             let host = head.fields.get_str("host").unwrap_or_default();
             let record = Record::own(&request_id, &head.method, host, &original, visitor);
             whole(service, rescue::answer(&problem, Form::of(&head), &request_id), Some(record))
@@ -307,6 +366,19 @@ fn head_of(parts: &Parts) -> Result<RequestHead, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_after_a_while_without_requests_and_not_before() {
+        let activity = Activity::default();
+        let begun = Instant::now();
+        let open = activity.begin();
+        let late = tokio::time::timeout(10 * IDLE, activity.idle()).await;
+        assert!(late.is_err(), "busy");
+        drop(open);
+        activity.idle().await;
+        let waited = begun.elapsed() - 10 * IDLE;
+        assert!(waited >= IDLE && waited <= 2 * IDLE, "{waited:?}");
+    }
 
     fn head(uri: &str, pairs: &[(&str, &str)]) -> Result<RequestHead, Problem> {
         let mut request = Request::builder().method("GET").uri(uri);

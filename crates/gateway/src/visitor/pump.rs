@@ -308,9 +308,9 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
         let framing = answer_head(&mut head, self.shape.asked, self.shape.prefix).ok()?;
         set_framing(&mut head.fields, framing);
         // A service cannot have seen an end that did not pass through here: where the body is not read
-        // yet, it is not waited for, and what is left of it ends the connection. So do bytes after an
-        // upgrade that was not granted, because they belong to no request that can be trusted.
-        let unclear = !self.requests.body_read() || (self.shape.upgrade && !self.conn.input.is_empty());
+        // yet, it is not waited for, and what is left of it ends the connection. So does an upgrade that was
+        // not granted: bytes meant for the other protocol may be on their way (RFC 9931).
+        let unclear = !self.requests.body_read() || self.shape.upgrade;
         self.down.until_close = framing == Framing::UntilClose;
         self.down.keep_alive &=
             !unclear && !self.down.until_close && !self.up.half_closed && (self.keeps_on)();
