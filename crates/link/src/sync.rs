@@ -4,3 +4,4 @@
 pub use std::sync::{Mutex, MutexGuard};
 
 pub use tokio::spawn;
+pub use tokio::sync::Notify;

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{self, WebSocketConfig};
 
@@ -19,7 +18,7 @@ use crate::frame::Open;
 use crate::limits::{CONTROL_QUEUE, MESSAGE_BYTES};
 use crate::mux::{Mux, Role};
 use crate::stream::{Incoming, LinkStream, OpenError};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 mod counted;
 mod handshake;
