@@ -84,16 +84,23 @@ impl io::Write for Escaped {
     }
 }
 
-/// Control characters as `\u{..}`, everything else as it is.
+/// What steers a terminal instead of being shown on it, as `\u{..}`, everything else as it is.
 pub fn escape(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(steers) {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if steers(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
+}
+
+/// Control characters, line and paragraph separators, and what turns the direction of writing around, so
+/// that an address reads like another (UAX #9 §2).
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Query parameters whose values are hidden in what is printed or logged.
@@ -165,5 +172,6 @@ mod tests {
     fn control_characters_cannot_start_a_new_line() {
         assert_eq!(escape("a\nb\u{1b}[2J"), "a\\nb\\u{1b}[2J");
         assert_eq!(escape("ä"), "ä");
+        assert_eq!(escape("http://a\u{202e}moc.b"), "http://a\\u{202e}moc.b");
     }
 }
