@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use porthole_link::Hello;
-use porthole_link::control::{MappingResult, ToAgent, Welcome};
+use porthole_link::control::{MappingResult, ToAgent, ToGateway, Welcome};
+use porthole_link::{Hello, Mapping};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -73,26 +73,42 @@ impl FalseGateway {
         }
     }
 
-    /// The next agent, told that all of its mappings are live.
-    pub async fn welcomed(&self) -> (BareLink, Hello) {
+    /// The next agent with all of its mappings, told that they are live.
+    ///
+    /// # Panics
+    /// When something else comes.
+    pub async fn welcomed(&self) -> (BareLink, Vec<Mapping>) {
         let (mut link, hello) = self.hello().await;
         link.say(&welcome(&hello)).await;
-        (link, hello)
+        if !hello.mappings.is_empty() {
+            return (link, hello.mappings);
+        }
+        // A command tells its mapping when it has one; the agent may be connected before.
+        let message = link.control("mappings").await;
+        let told: ToGateway = serde_json::from_value(message).expect("a set of mappings");
+        let ToGateway::Mappings { revision, mappings } = told else { unreachable!("that was its type") };
+        link.say(&ToAgent::Mapped { revision, results: live(&mappings) }).await;
+        (link, mappings)
     }
 }
 
 /// What an honest gateway answers to `hello`.
 pub fn welcome(hello: &Hello) -> ToAgent {
-    let live = |id: &String| MappingResult {
-        id: id.clone(),
-        public_url: Some(format!("http://{id}.example")),
-        ..MappingResult::default()
-    };
     ToAgent::Welcome(Welcome {
         protocol: hello.protocol,
         gateway_version: "0.0.0-false".into(),
         session_id: "session".into(),
         revision: hello.revision,
-        results: hello.mappings.iter().map(|mapping| live(&mapping.id)).collect(),
+        results: live(&hello.mappings),
     })
+}
+
+/// All of them are served.
+pub fn live(mappings: &[Mapping]) -> Vec<MappingResult> {
+    let live = |mapping: &Mapping| MappingResult {
+        id: mapping.id.clone(),
+        public_url: Some(format!("http://{}.example", mapping.id)),
+        ..MappingResult::default()
+    };
+    mappings.iter().map(live).collect()
 }
