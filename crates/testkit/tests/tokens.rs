@@ -308,3 +308,123 @@ fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     }
     files
 }
+
+#[tokio::test]
+async fn a_token_in_a_url_opens_nothing_and_is_logged_nowhere() {
+    let world = World::new().await;
+    let token = &world.token.token;
+    let own = world.gateway.own();
+    for path in ["/tunnel?token=", "/tunnel?access_token=", "/tunnel?jwt=", "/api/v1/status?token="] {
+        let request = own
+            .request("GET", &format!("{path}{token}"))
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .body(http_body_util::Empty::<bytes::Bytes>::new());
+        let reply = own.fetch(request.expect("a request")).await;
+        if path.starts_with("/tunnel") {
+            assert_eq!((reply.status, reply.error_code()), (401, Some("token-missing")), "{path}");
+        }
+        assert!(!reply.text().contains(token), "{path}");
+    }
+    // A visitor's own secret passes through and stays out of both logs as well.
+    world.get(&format!("/hello?token={token}")).await;
+    assert!(world.service.last().target.contains(token));
+    let printed = [world.gateway.process.printed(), world.agent.process.printed()];
+    assert!(printed.iter().all(|text| !text.contains(token)), "{printed:?}");
+}
+
+/// Where servers of this kind have been found to tell too much, or to do what anybody asks.
+const USUAL_PLACES: &[&str] = &[
+    "/debug",
+    "/debug/pprof/",
+    "/debug/pprof/heap",
+    "/debug/vars",
+    "/actuator/env",
+    "/actuator/heapdump",
+    "/admin",
+    "/api",
+    "/api/v1",
+    "/api/v1/",
+    "/api/v1/agents",
+    "/api/v1/links",
+    "/api/v1/mappings",
+    "/api/v1/tokens",
+    "/api/v1/claims",
+    "/api/v1/config",
+    "/api/v1/reload",
+    "/api/v1/shutdown",
+    "/api/serverinfo",
+    "/api/proxy/http",
+    "/api/config",
+    "/api/reload",
+    "/api/stop",
+    "/config",
+    "/console",
+    "/env",
+    "/healthz",
+    "/info",
+    "/load",
+    "/logs",
+    "/metrics/",
+    "/openapi.json",
+    "/ping",
+    "/private",
+    "/ready",
+    "/server-status",
+    "/stats",
+    "/status",
+    "/swagger",
+    "/trace",
+    "/tunnels",
+    "/version",
+    "/.env",
+    "/.git/config",
+    "/gateway/secret",
+    "/../gateway/secret",
+    "/%2e%2e/gateway/secret",
+    "/static/../secret",
+    "/tokens.json",
+    "/claims.json",
+    "/pub/",
+    "/pub/app",
+    "/",
+];
+
+#[tokio::test]
+async fn no_address_of_either_listener_tells_secrets_or_takes_orders() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let admin_listen = free.expect("a port").to_string();
+    let world =
+        World::builder().gateway(|gateway| gateway.args(["--admin-listen", &admin_listen])).start().await;
+    let admin = porthole_testkit::Visitor::new(admin_listen.parse().expect("an address"), &admin_listen);
+    let own = world.gateway.own();
+    let secret = std::fs::read_to_string(world.gateway.home().join("gateway/secret")).expect("a secret");
+    let body = || http_body_util::Full::new(bytes::Bytes::from_static(b"{}"));
+    for place in USUAL_PLACES.iter().chain(&["/metrics", "/health", "/api/v1/status", "/tunnel"]) {
+        for visitor in [&own, &admin] {
+            for method in ["GET", "POST", "PUT", "DELETE", "OPTIONS"] {
+                let request = visitor.request(method, place).header("content-type", "application/json");
+                let reply = visitor.fetch(request.body(body()).expect("a request")).await;
+                let on_admin = visitor.address == admin.address;
+                let meant =
+                    matches!(*place, "/health" | "/api/v1/status") || (*place == "/metrics" && on_admin);
+                let fine = meant && method == "GET";
+                let refused = matches!(reply.status, 400 | 401 | 404 | 405 | 426);
+                assert!(if fine { reply.status == 200 } else { refused }, "{method} {place}: {reply:?}");
+                let text = format!("{:?}{}", reply.fields, reply.text());
+                for hidden in [secret.trim(), &world.token.token, &world.token.id] {
+                    assert!(!text.contains(hidden), "{method} {place}: {text}");
+                }
+                if !on_admin {
+                    assert!(
+                        !text.contains("tester"),
+                        "names are nobody's business, {method} {place}: {text}"
+                    );
+                }
+            }
+        }
+    }
+    assert_eq!(world.get("/hello").await.status, 200, "nobody's order was taken");
+}
