@@ -37,6 +37,11 @@ const ORDERS: usize = 16;
 /// which accepts and drops is not hammered.
 const WORKED: Duration = Duration::from_secs(5);
 
+/// Links kept for their streams at once though their gateway wants to be rid of them. One is usual, a
+/// few where several gateways restart one after the other; a gateway that sends away whoever comes gets
+/// no more.
+const RETIRED_LINKS: usize = 8;
+
 /// Everything the uplink must know before its first try.
 #[derive(Debug, Clone)]
 pub struct UplinkConfig {
@@ -189,9 +194,9 @@ impl Keeper {
                         End::Lost(failure) => failure,
                         End::Draining(retired) => {
                             self.tell(Event::Draining);
-                            self.retired.spawn(retired.finish(self.leaving.clone()));
-                            backoff.reset();
-                            wait = backoff.next(Duration::ZERO, 0.0);
+                            self.retire(retired);
+                            // At once where the link worked.
+                            wait = backoff.next(Duration::ZERO, rand::rng().random());
                             self.state.send_replace(LinkState::Connecting);
                             continue;
                         }
@@ -239,6 +244,16 @@ impl Keeper {
             },
             () = tokio::time::sleep(wait) => Next::Try,
             _ = watcher.changed() => Next::Afresh,
+        }
+    }
+
+    fn retire(&mut self, retired: Retired) {
+        while self.retired.try_join_next().is_some() {}
+        if self.retired.len() < RETIRED_LINKS {
+            self.retired.spawn(retired.finish(self.leaving.clone()));
+        } else {
+            tracing::info!("the gateway drains one link after the other; closing this one at once");
+            retired.link.close();
         }
     }
 
