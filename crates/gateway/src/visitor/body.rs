@@ -12,6 +12,7 @@ use porthole_http1::{Fields, Framing};
 use porthole_link::{Item, RecvHalf, SendHalf, Stopped};
 use tokio::sync::oneshot;
 
+use super::h2::OpenStream;
 use crate::access::Record;
 use crate::server::Gateway;
 
@@ -22,7 +23,11 @@ pub(super) struct BrokenOff;
 
 /// The body, whoever makes it.
 #[derive(Debug, Default)]
-pub(super) struct AnswerBody(Source);
+pub(super) struct AnswerBody {
+    source: Source,
+    /// Dropped with this body: the connection is busy until then.
+    _open: Option<OpenStream>,
+}
 
 #[derive(Debug, Default)]
 enum Source {
@@ -51,7 +56,16 @@ struct FromLink {
 
 impl AnswerBody {
     pub(super) fn whole(body: Bytes) -> Self {
-        Self(if body.is_empty() { Source::Empty } else { Source::Whole(body) })
+        Self::of(if body.is_empty() { Source::Empty } else { Source::Whole(body) })
+    }
+
+    fn of(source: Source) -> Self {
+        Self { source, _open: None }
+    }
+
+    /// The same, as what keeps a connection busy.
+    pub(super) fn during(self, open: OpenStream) -> Self {
+        Self { _open: Some(open), ..self }
     }
 
     pub(super) fn link(
@@ -85,12 +99,12 @@ impl AnswerBody {
         match link.recv.poll_recv(&mut nobody) {
             Poll::Ready(Ok(Item::End(None))) if matches!(link.left, None | Some(0)) => {
                 link.finish("done");
-                return Self(Source::Empty);
+                return Self::of(Source::Empty);
             }
             Poll::Ready(next) => link.next = Some(next),
             Poll::Pending => {}
         }
-        Self(Source::Link(Box::new(link)))
+        Self::of(Source::Link(Box::new(link)))
     }
 }
 
@@ -161,18 +175,18 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        let frame = match &mut self.0 {
+        let frame = match &mut self.source {
             Source::Empty => return Poll::Ready(None),
             Source::Whole(body) => Some(Ok(Frame::data(std::mem::take(body)))),
             Source::Link(link) => ready!(link.poll_frame(cx)),
         };
-        if !matches!((&self.0, &frame), (Source::Link(_), Some(Ok(frame))) if frame.is_data()) {
-            self.0 = Source::Empty;
+        if !matches!((&self.source, &frame), (Source::Link(_), Some(Ok(frame))) if frame.is_data()) {
+            self.source = Source::Empty;
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Source::Empty)
+        matches!(self.source, Source::Empty)
     }
 }

@@ -4,6 +4,7 @@ mod body;
 mod h1;
 mod h2;
 mod io;
+mod meter;
 mod pump;
 mod requests;
 mod upgrade;
