@@ -89,6 +89,14 @@ impl FromStr for GatewayUrl {
         }
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(malformed)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_owned();
+        // The parser turns some names of other scripts into what it would refuse itself.
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        if !host.contains(':') && !(host.split('.').all(label) && url::Host::parse(&host).is_ok()) {
+            return Err(malformed());
+        }
         let port = url.port_or_known_default().ok_or_else(malformed)?;
         if port == 0 || host.is_empty() {
             return Err(if port == 0 { GatewayUrlError::Port(text.to_owned()) } else { malformed() });
@@ -145,6 +153,9 @@ mod tests {
         for text in
             ["", "tunnel.example.com", "https://", "https:///x", "http://a b", "http://x:70000", "http://x:0"]
         {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        for text in ["https://a)b.example", "https://a..b", "https://nenul\u{520})1l233.example"] {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(matches!(parse("ftp://x"), Err(GatewayUrlError::Scheme(_))));
