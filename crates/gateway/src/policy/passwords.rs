@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::{Compiled, Credentials, PolicyRefusal};
 use crate::secret::keyed_hash;
-use crate::throttle::Throttle;
+use crate::throttle::{NameMark, Throttle};
 
 /// Verified credentials remembered, 32 bytes each: beyond it all are forgotten and asked anew.
 const MAX_VERIFIED: usize = 10_000;
@@ -25,6 +25,8 @@ pub struct Passwords {
     key: [u8; 32],
     verified: Mutex<HashSet<[u8; 32]>>,
     throttle: Throttle,
+    /// By mapping and user name: guesses that come from many addresses.
+    names: Throttle<NameMark>,
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
 }
@@ -45,6 +47,7 @@ impl Default for Passwords {
             key,
             verified: Mutex::default(),
             throttle: Throttle::default(),
+            names: Throttle::default(),
             running: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
             places: Arc::new(Semaphore::new(CHECKS_WAITING)),
         }
@@ -53,8 +56,8 @@ impl Default for Passwords {
 
 impl Passwords {
     /// Ok: one of the policy's users with its password. Answers at once for what it has seen before;
-    /// an address that keeps failing waits longer and longer (429), which does not touch those whose
-    /// credentials are known to be right.
+    /// an address that keeps failing waits longer and longer (429), and so do all who try for a name at
+    /// which many fail, which does not touch those whose credentials are known to be right.
     pub async fn check(
         &self,
         policy: &Compiled,
@@ -78,6 +81,13 @@ impl Passwords {
         }
         self.throttle.admit(visitor, Instant::now()).map_err(|seconds| {
             too_many(seconds, "Too many wrong passwords came from this address; wait before the next try.")
+        })?;
+        // Any name counts, known or not, so that the wait does not tell which there are. The salt in the
+        // hash tells mappings apart.
+        let mapping = policy.users.first().map_or(&b""[..], |user| user.hash.as_bytes());
+        let name = keyed_hash(&self.key, &[b"name", mapping, credentials.user.as_bytes()]);
+        self.names.admit(name, Instant::now()).map_err(|seconds| {
+            too_many(seconds, "Too many wrong passwords were tried for this name; wait before the next try.")
         })?;
         let Ok(_place) = self.places.clone().try_acquire_owned() else {
             return Err(too_many(1, "Too many passwords are being checked; try again in a moment."));
@@ -104,9 +114,11 @@ impl Passwords {
         .filter(|_| known);
         let Some(mark) = right.and_then(|at| marks.get(at)) else {
             self.throttle.failed(visitor, Instant::now());
+            self.names.failed(name, Instant::now());
             return Err(policy.challenge());
         };
         self.throttle.succeeded(visitor);
+        self.names.succeeded(name);
         let mut verified = self.verified();
         if verified.len() >= MAX_VERIFIED {
             verified.clear();

@@ -107,6 +107,27 @@ async fn the_right_password_enters_and_the_wrong_one_is_asked_again() {
     assert!(ask("ann:s3cret: with colon").await.is_ok(), "known credentials are not slowed");
 }
 
+#[tokio::test]
+async fn guesses_from_many_addresses_slow_down_a_name_and_not_its_neighbours() {
+    let (policy, other) = (with_user("ann", "right"), with_user("ann", "right"));
+    let passwords = Passwords::default();
+    let ask = async |policy: &Compiled, user: &str, password: &str, visitor: u32| {
+        let credentials = Credentials { user: user.into(), password: password.into() };
+        let answer = passwords.check(policy, credentials, IpAddr::from(visitor.to_be_bytes())).await;
+        answer.map_err(|refusal| refusal.status)
+    };
+    assert_eq!(ask(&policy, "ann", "right", 0).await, Ok(()));
+    for user in ["ann", "nobody"] {
+        for visitor in 1..=100 {
+            assert_eq!(ask(&policy, user, "wrong", visitor).await, Err(401), "{user} {visitor}");
+        }
+        assert_eq!(ask(&policy, user, "wrong", 200).await, Err(429), "an address that never failed");
+    }
+    assert_eq!(ask(&policy, "ann", "right", 201).await, Ok(()), "known credentials are not slowed");
+    assert_eq!(ask(&policy, "bob", "wrong", 202).await, Err(401), "nor is another name");
+    assert_eq!(ask(&other, "ann", "right", 203).await, Ok(()), "nor the same name of another mapping");
+}
+
 #[test]
 fn what_is_no_basic_authorization_is_asked_for_one() {
     let policy = with_user("ann", "x");
