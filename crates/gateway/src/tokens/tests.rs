@@ -1,7 +1,13 @@
 //! Who is believed.
 
-use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
+use serde_json::json;
+use sha2::Sha256;
+
+use super::*;
 
 struct World {
     home: tempfile::TempDir,
@@ -103,6 +109,86 @@ fn only_hs256_is_believed() {
     let other =
         serde_json::json!({"aud": "something-else", "sub": "eve", "jti": "x", "iat": now().as_second()});
     assert!(tokens.verify(&sign(jsonwebtoken::Algorithm::HS256, &other), now()).is_err());
+}
+
+/// A token of any header and claims, signed with HMAC-SHA-256 under `key` whatever its header says.
+fn forged(header: &serde_json::Value, claims: &serde_json::Value, key: &[u8]) -> String {
+    let part = |json: &serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let message = format!("{}.{}", part(header), part(claims));
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key");
+    mac.update(message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+#[test]
+fn a_token_of_another_algorithm_key_audience_or_shape_is_refused() {
+    let world = World::new();
+    let secret = &world.config.secrets.all().expect("one")[0];
+    let (key, kid) = (secret.derive("porthole-gateway token signing v1"), secret.key_id());
+    let tokens = world.tokens();
+    let header = json!({"alg": "HS256", "typ": "JWT", "kid": kid});
+    let claims = json!({"aud": AUDIENCE, "sub": "eve", "jti": "x", "iat": now().as_second()});
+    let with = |object: &serde_json::Value, name: &str, value: serde_json::Value| {
+        let mut object = object.clone();
+        object[name] = value;
+        object
+    };
+    let good = forged(&header, &claims, &key);
+    assert!(tokens.verify(&good, now()).is_ok(), "what is varied below is right as it is");
+
+    // Algorithms by name, signed as if they were ours.
+    for algorithm in ["none", "None", "", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA", "hs256"] {
+        let token = forged(&with(&header, "alg", json!(algorithm)), &claims, &key);
+        assert!(tokens.verify(&token, now()).is_err(), "{algorithm}");
+        let (unsigned, _) = token.rsplit_once('.').expect("three parts");
+        for bare in [format!("{unsigned}."), unsigned.to_owned()] {
+            assert!(tokens.verify(&bare, now()).is_err(), "{algorithm}, no signature");
+        }
+    }
+    // Truly signed with a longer hash under the right key.
+    for algorithm in [jsonwebtoken::Algorithm::HS384, jsonwebtoken::Algorithm::HS512] {
+        let header = jsonwebtoken::Header { kid: Some(kid.clone()), ..jsonwebtoken::Header::new(algorithm) };
+        let key = jsonwebtoken::EncodingKey::from_secret(&key);
+        let token = jsonwebtoken::encode(&header, &claims, &key).expect("signed");
+        assert!(tokens.verify(&token, now()).is_err(), "{algorithm:?}");
+    }
+    // Other keys: named by the token, brought along in it, empty, or the secret itself.
+    let headers = [
+        with(&header, "kid", json!("../../../dev/null")),
+        with(&header, "kid", json!("")),
+        with(&header, "kid", json!(null)),
+        with(&header, "jwk", json!({"kty": "oct", "k": URL_SAFE_NO_PAD.encode("mine")})),
+        with(&header, "jku", json!("http://127.0.0.1/keys")),
+        header.clone(),
+    ];
+    for header in &headers {
+        for key in [&b"mine"[..], b"", secret.bytes(), kid.as_bytes()] {
+            assert!(tokens.verify(&forged(header, &claims, key), now()).is_err(), "{header}");
+        }
+    }
+    // The right key, wrong contents.
+    let contents = [
+        with(&claims, "aud", json!("something-else")),
+        with(&claims, "aud", json!(["something-else", "porthole-gateway"])),
+        with(&claims, "aud", json!(null)),
+        with(&claims, "sub", json!(null)),
+        with(&claims, "sub", json!(7)),
+        with(&claims, "jti", json!(null)),
+        with(&claims, "iat", json!(null)),
+        with(&claims, "iat", json!("today")),
+        with(&claims, "iat", json!(i64::MAX)),
+        with(&claims, "exp", json!("never")),
+        with(&claims, "exp", json!(i64::MAX)),
+        with(&claims, "exp", json!(-1)),
+        with(&claims, "exp", json!(now().as_second() - 1)),
+        with(&claims, "hosts", json!("*")),
+        with(&claims, "hosts", json!(["a b"])),
+        with(&claims, "tcp", json!("1-99999")),
+        json!([]),
+    ];
+    for claims in &contents {
+        assert!(tokens.verify(&forged(&header, claims, &key), now()).is_err(), "{claims}");
+    }
 }
 
 #[test]
