@@ -20,6 +20,9 @@ use crate::limits::CLOSE;
 
 /// Messages read before others get a turn.
 const READS_PER_TURN: usize = 16;
+/// The same in bytes. Some four honest batches; a hostile peer's message of [`crate::limits::MESSAGE_BYTES`]
+/// full of the smallest frames is a turn of its own.
+const BYTES_PER_TURN: usize = 256 * 1024;
 
 /// Where control messages for the link's owner go.
 #[derive(Debug)]
@@ -124,6 +127,7 @@ where
 
     /// Takes in what has arrived.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        let mut bytes = 0;
         for _ in 0..READS_PER_TURN {
             let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { return Ok(()) };
             let message = match next {
@@ -137,6 +141,7 @@ where
                 Some(Err(error)) => return Err(LinkError::Protocol(error.to_string())),
                 Some(Ok(message)) => message,
             };
+            bytes += message.len();
             match message {
                 Message::Binary(batch) => {
                     let taken = self.shared.with(|mux| mux.receive(batch));
@@ -144,6 +149,9 @@ where
                 }
                 Message::Text(text) => self.control(text.as_str())?,
                 _ => {}
+            }
+            if bytes >= BYTES_PER_TURN {
+                break;
             }
         }
         // More may be there: have another turn after everybody else had one.
