@@ -1,13 +1,16 @@
 //! Starts, ends, deaths and returns of gateway and agent.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use porthole_testkit::agent::Home;
 use porthole_testkit::wait::{eventually, until, within};
-use porthole_testkit::{LocalService, Visitor, World};
+use porthole_testkit::{Gateway, LocalService, Visitor, World, long};
 use rustix::process::Signal;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// Waits until the visitor gets that status; returns how long it took.
 async fn answers(visitor: &Visitor, path: &str, status: u16) -> Duration {
@@ -150,6 +153,61 @@ async fn a_frozen_gateway_is_noticed_by_the_agent_and_found_again() {
     assert!(began.elapsed() < Duration::from_secs(15));
     world.gateway.process.signal(Signal::CONT);
     answers(&world.visitor(), "/hello", 200).await;
+}
+
+/// A way to the gateway. Connections that exist when its number is changed become black holes: both ends
+/// stay open and nothing passes any more. Later ones are as good as new.
+async fn black_hole(gateway: SocketAddr) -> (SocketAddr, watch::Sender<u32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound listener has an address");
+    let (hole, seen) = watch::channel(0);
+    tokio::spawn(async move {
+        while let Ok((mut here, _)) = listener.accept().await {
+            let mut seen = seen.clone();
+            let since = *seen.borrow_and_update();
+            tokio::spawn(async move {
+                let mut there = TcpStream::connect(gateway).await.expect("the gateway listens");
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut here, &mut there) => {}
+                    Ok(_) = seen.wait_for(|now| *now != since) => std::future::pending::<()>().await,
+                }
+            });
+        }
+    });
+    (address, hole)
+}
+
+#[tokio::test]
+async fn after_a_black_hole_there_is_one_link_and_one_endpoint_and_the_tunnel_answers() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token("alice", &[]).await;
+    let service = LocalService::sample().await;
+    let (address, hole) = black_hole(gateway.address).await;
+    let (target, url) = (service.port().to_string(), format!("http://{address}"));
+    let words = ["http", &target, "--gateway", &url, "--token", &token.token, "--name", "app", "--json"];
+    let mut agent = porthole_testkit::Agent::start(&Home::new(), words);
+    agent.ready().await;
+    let visitor = gateway.visitor("app");
+    assert_eq!(visitor.get("/hello").await.status, 200);
+    for round in 1..=if long() { 3 } else { 1 } {
+        let from = agent.process.line_count();
+        let began = Instant::now();
+        hole.send_replace(round);
+        // Somebody is waiting when it happens, too.
+        let waiting = tokio::spawn({
+            let visitor = visitor.clone();
+            async move { visitor.get("/hello").await.status }
+        });
+        agent.event_after(from, |event| event["event"] == "disconnected", "that the link is dead").await;
+        let noticed = began.elapsed();
+        answers(&visitor, "/hello", 200).await;
+        let took = began.elapsed();
+        println!("a black hole: noticed after {noticed:?}, answering after {took:?}");
+        assert!(!long() || took < Duration::from_secs(11), "{took:?}");
+        assert!(matches!(within("the visitor's answer", waiting).await, Ok(200 | 503)), "ended, one way");
+        let status = gateway.own().get("/api/v1/status").await.json();
+        assert_eq!((&status["links"], &status["endpoints"]), (&1.into(), &1.into()), "{status}");
+    }
 }
 
 #[tokio::test]
