@@ -118,10 +118,35 @@ async fn a_kept_connection_closed_on_the_next_request_is_tried_once_more() {
     .await;
     let mut world = World::to(target).await;
     for _ in 0..2 {
-        let post = head("POST", "/", &[("Host", "a"), ("Content-Length", "2")]);
-        assert_eq!(world.request(post, b"hi", true).answer().await.unwrap().body, b"hello");
+        let put = head("PUT", "/", &[("Host", "a"), ("Content-Length", "2")]);
+        assert_eq!(world.request(put, b"hi", true).answer().await.unwrap().body, b"hello");
         assert_eq!(world.summary().await.bytes_in, 2);
     }
+}
+
+#[tokio::test]
+async fn a_post_that_a_service_took_and_did_not_answer_is_not_sent_a_second_time() {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counting = taken.clone();
+    let target = service(move |mut peer, _| {
+        let taken = counting.clone();
+        async move {
+            peer.request().await;
+            taken.fetch_add(1, Ordering::SeqCst);
+            peer.write(OK).await;
+            // The second request is acted on, and then the service dies.
+            if peer.request().await.is_some() {
+                taken.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    })
+    .await;
+    let mut world = World::to(target).await;
+    let post = || head("POST", "/", &[("Host", "a"), ("Content-Length", "2")]);
+    assert_eq!(world.request(post(), b"hi", true).answer().await.unwrap().body, b"hello");
+    world.summary().await;
+    assert_eq!(world.request(post(), b"hi", true).answer().await.unwrap_err(), ResetCode::BadAnswer);
+    assert_eq!(taken.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]

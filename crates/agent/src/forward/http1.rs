@@ -46,7 +46,8 @@ enum Finish {
 pub async fn exchange(record: &mut Record, mut visitor: Visitor<'_>) -> Result<(), ForwardError> {
     let pool = record.route.pool.clone();
     let framing = request_framing(&mut record.head, &visitor)?;
-    let mut kept = pool.take();
+    let repeatable = is_idempotent(&record.head.method);
+    let mut kept = if repeatable { pool.take() } else { pool.take_fresh() };
     loop {
         let reused = kept.is_some();
         let mut connection = match kept.take() {
@@ -65,14 +66,20 @@ pub async fn exchange(record: &mut Record, mut visitor: Visitor<'_>) -> Result<(
             Ok(Finish::Spent) => return Ok(()),
             Ok(Finish::Switched(head)) => return Box::pin(switch(record, connection, visitor, head)).await,
             // The service closed a kept connection just as it was used again (RFC 9112 §9.3.1): once
-            // more on a fresh one, if all of the request is still here.
-            Err(Trouble::Stale) if reused && !record.traffic.is_consumed() => {}
+            // more on a fresh one, if all of the request is still here. Not where the service may have
+            // acted on it before it closed, and a second time would do more than the first.
+            Err(Trouble::Stale) if reused && repeatable && !record.traffic.is_consumed() => {}
             Err(Trouble::Stale) => {
                 return Err(ForwardError::BadAnswer("it closed the connection without an answer".into()));
             }
             Err(Trouble::Failed(error)) => return Err(error),
         }
     }
+}
+
+/// Methods whose repetition does no more than the first time (RFC 9110 §9.2.2).
+fn is_idempotent(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
 }
 
 async fn connect(pool: &Pool, visitor: &mut Visitor<'_>) -> Result<Connection, ForwardError> {

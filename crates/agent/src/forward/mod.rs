@@ -108,7 +108,8 @@ impl Forwarder {
                 let pool = pools
                     .entry(key)
                     .or_insert_with_key(|(target, allow)| {
-                        Arc::new(Pool::new(target.clone(), *allow, self.tls.clone()))
+                        let beside = Arc::downgrade(&self.pools);
+                        Arc::new(Pool::new(target.clone(), *allow, self.tls.clone(), beside))
                     })
                     .clone();
                 let route = Route::new(served.clone(), pool, self.events.clone());

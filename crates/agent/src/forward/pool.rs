@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::Pools;
 use super::h2::Shared;
 use super::outcome::ForwardError;
 use super::service_tls::ServiceTls;
@@ -30,6 +31,10 @@ pub const CONNECT_TIME: Duration = Duration::from_secs(5);
 pub const IDLE_CONNECTIONS: usize = 64;
 /// A connection unused for longer is closed. Services close theirs after 5 s (Node) to 75 s (nginx).
 pub const IDLE_TIME: Duration = Duration::from_secs(60);
+/// A request that must not be sent twice uses only a connection that worked this recently. Services
+/// close idle connections after 5 s (Node) or later: one of them doing so just then is the one failure
+/// that could not be told from a request that was lost half-way.
+pub const SURELY_KEPT: Duration = Duration::from_secs(3);
 /// Bytes of room for one read to begin with; also what an idle connection may keep.
 pub const READ_BYTES: usize = 16 * 1024;
 
@@ -94,6 +99,8 @@ pub struct Pool {
     target: Target,
     allow_invalid_certs: bool,
     tls: Arc<ServiceTls>,
+    /// All pools of the agent, this one among them.
+    beside: Weak<Pools>,
     /// The freshest last: it is the least likely to be closed by the service.
     idle: Mutex<Vec<Connection>>,
     /// The address that worked last, tried first.
@@ -103,25 +110,38 @@ pub struct Pool {
 }
 
 impl Pool {
-    pub fn new(target: Target, allow_invalid_certs: bool, tls: Arc<ServiceTls>) -> Self {
+    pub fn new(target: Target, allow_invalid_certs: bool, tls: Arc<ServiceTls>, beside: Weak<Pools>) -> Self {
         Self {
             target,
             allow_invalid_certs,
             tls,
+            beside,
             idle: Mutex::default(),
             preferred: Mutex::default(),
             h2: Shared::default(),
         }
     }
 
-    /// A kept connection that looks alive.
+    /// A kept connection that looks alive; for a request that may be sent again if it was not.
     pub fn take(&self) -> Option<Connection> {
-        loop {
-            let mut connection = lock(&self.idle).pop()?;
-            if connection.idle_since.elapsed() < IDLE_TIME && connection.is_quiet() {
+        self.take_used_within(IDLE_TIME)
+    }
+
+    /// The same for a request that must not be sent twice. See [`SURELY_KEPT`].
+    pub fn take_fresh(&self) -> Option<Connection> {
+        self.take_used_within(SURELY_KEPT)
+    }
+
+    fn take_used_within(&self, time: Duration) -> Option<Connection> {
+        let mut idle = lock(&self.idle);
+        // The last is the freshest: where that one is too old, all are.
+        while idle.last()?.idle_since.elapsed() < time {
+            let mut connection = idle.pop()?;
+            if connection.is_quiet() {
                 return Some(connection);
             }
         }
+        None
     }
 
     /// Keeps a connection that both sides are done with.
@@ -162,7 +182,28 @@ impl Pool {
     }
 
     /// A new TCP connection, within [`CONNECT_TIME`], to the address that worked last or any other.
+    /// Where this computer has no room for one, a kept connection of another target makes it.
     pub async fn connect_tcp(&self) -> Result<TcpStream, ForwardError> {
+        match self.try_connect_tcp().await {
+            Err(ForwardError::Busy) if self.make_room() => self.try_connect_tcp().await,
+            other => other,
+        }
+    }
+
+    /// Closes an idle connection of any target; false when there is none.
+    fn make_room(&self) -> bool {
+        let Some(pools) = self.beside.upgrade() else { return false };
+        let pools: Vec<_> = lock(&pools).values().cloned().collect();
+        pools.iter().any(|pool| {
+            let mut idle = lock(&pool.idle);
+            // The oldest, which is the least likely to be used again.
+            let found = !idle.is_empty();
+            idle.drain(..usize::from(found));
+            found
+        })
+    }
+
+    async fn try_connect_tcp(&self) -> Result<TcpStream, ForwardError> {
         let preferred = *lock(&self.preferred);
         if let Some(address) = preferred {
             match dial::connect(&[address], CONNECT_TIME).await {
