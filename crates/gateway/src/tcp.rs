@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use bytes::{Bytes, BytesMut};
@@ -23,6 +23,8 @@ pub const CONNECTIONS_PER_PORT: usize = 1_000;
 const READ_BYTES: usize = 16 * 1024;
 /// Pause after an accept that failed for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// A shortage that lasts is logged this often, not at each pause.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
 
 /// One port that is listened on, for whichever endpoint has it now.
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl Port {
 
     async fn accept_all(self: Arc<Self>, gateway: Arc<Gateway>) {
         let places = Arc::new(Semaphore::new(CONNECTIONS_PER_PORT));
+        let mut said: Option<Instant> = None;
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { return };
             let accepted = tokio::select! {
@@ -98,7 +101,10 @@ impl Port {
                     return;
                 }
                 Some(Err(error)) => {
-                    tracing::warn!(port = self.port, %error, "cannot accept a TCP connection");
+                    if said.is_none_or(|said| said.elapsed() > SAY_AGAIN) {
+                        said = Some(Instant::now());
+                        tracing::warn!(port = self.port, %error, "cannot accept TCP connections just now; raise the limit of open files if this lasts");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
                 Some(Ok((stream, visitor))) => {

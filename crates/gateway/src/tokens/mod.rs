@@ -26,6 +26,9 @@ use sign::Keys;
 /// How often a running gateway looks at its secrets and revocations. Half the promised 2 s.
 pub const REREAD: Duration = Duration::from_secs(1);
 
+/// Files that cannot be read are complained of this often, not at each look.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
+
 /// Shortest time between two readings for tokens of an unknown key: four small files a second are
 /// nothing, and a fresh rotation is found at once.
 pub const STRANGER_GAP: Duration = Duration::from_millis(250);
@@ -68,6 +71,8 @@ pub struct Tokens {
     state: Mutex<State>,
     /// When the files were last read for a token of an unknown key.
     stranger: Mutex<Option<Instant>>,
+    /// When it was last said that they cannot be read.
+    complained: Mutex<Option<Instant>>,
     /// Grows with each change; links check themselves again.
     changes: watch::Sender<u64>,
 }
@@ -90,6 +95,7 @@ impl Tokens {
             book,
             state: Mutex::new(state),
             stranger: Mutex::new(None),
+            complained: Mutex::new(None),
             changes: watch::Sender::new(0),
         })
     }
@@ -189,7 +195,13 @@ impl Tokens {
                     self.changes.send_modify(|generation| *generation += 1);
                 }
             }
-            Err(error) => tracing::warn!(%error, "secrets and revocations stay as they were"),
+            Err(error) => {
+                let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+                if complained.is_none_or(|then| then.elapsed() > SAY_AGAIN) {
+                    *complained = Some(Instant::now());
+                    tracing::warn!(%error, "secrets and revocations stay as they were");
+                }
+            }
         }
     }
 }
