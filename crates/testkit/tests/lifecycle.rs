@@ -167,9 +167,10 @@ async fn black_hole(gateway: SocketAddr) -> (SocketAddr, watch::Sender<u32>) {
             let since = *seen.borrow_and_update();
             tokio::spawn(async move {
                 let mut there = TcpStream::connect(gateway).await.expect("the gateway listens");
+                let swallowed = async { seen.wait_for(|now| *now != since).await.is_ok() };
                 tokio::select! {
                     _ = tokio::io::copy_bidirectional(&mut here, &mut there) => {}
-                    Ok(_) = seen.wait_for(|now| *now != since) => std::future::pending::<()>().await,
+                    _ = swallowed => std::future::pending::<()>().await,
                 }
             });
         }
