@@ -207,6 +207,34 @@ impl Process {
         self.status_kib("VmHWM:")
     }
 
+    /// Processor time so far, its own and the kernel's for it.
+    pub fn cpu(&self) -> Duration {
+        /// Clock ticks in /proc are 10 ms on every Linux.
+        const TICK: Duration = Duration::from_millis(10);
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        // The name may hold anything; the 14th and 15th of all fields are the times.
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks =
+            after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok());
+        TICK * ticks.sum::<u32>()
+    }
+
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
+    }
+
+    /// Lets it open no file numbered `count` or higher from now on; what is open stays open.
+    ///
+    /// # Panics
+    /// When the system does not let the test do that.
+    pub fn limit_open_files(&self, count: usize) {
+        use rustix::process::{Resource, Rlimit};
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let limit = Rlimit { current: Some(count as u64), maximum: Some(count as u64) };
+        rustix::process::prlimit(pid, Resource::Nofile, limit).expect("a limit of one's own process");
+    }
+
     fn status_kib(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix(field));
