@@ -26,6 +26,11 @@ use super::route::Route;
 pub const INTERIM_ANSWERS: usize = 64;
 /// Bytes of room for one read once a body proved to be large.
 pub const BULK_READ_BYTES: usize = 64 * 1024;
+/// Pieces of a body below this are joined with those behind them.
+const SMALL_PIECE_BYTES: usize = 1024;
+/// Pieces joined at once; then other exchanges have their turn. A megabyte of credit in chunks of one byte
+/// would keep the thread for tens of milliseconds.
+const PIECES_JOINED: usize = 1024;
 /// Less room than this is not worth a system call.
 const LEAST_READ_BYTES: usize = 4 * 1024;
 
@@ -199,8 +204,12 @@ impl Listener<'_> {
         traffic: &Traffic,
         mut sniff: Option<&mut Sniff<'_>>,
     ) -> Result<(), Trouble> {
+        let mut next = None;
         loop {
-            let event = match self.reader.read(self.input)? {
+            let event = match next
+                .take()
+                .map_or_else(|| self.reader.read(self.input), |event| Ok(Some(event)))?
+            {
                 Some(event) => event,
                 None => match self.more(read, None).await? {
                     Ok(0) => self.reader.eof()?.ok_or_else(|| bad("it closed the connection too early"))?,
@@ -209,18 +218,48 @@ impl Listener<'_> {
                 },
             };
             match event {
-                Event::Data(data) => {
+                Event::Data(mut data) => {
+                    if data.len() < SMALL_PIECE_BYTES {
+                        (data, next) = self.joined(data);
+                    }
                     if let Some(sniff) = sniff.as_deref_mut() {
                         sniff.look(&data);
                     }
                     traffic.response_data(&data);
                     self.send.send(data).await.map_err(gone)?;
+                    if next.is_some() {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 Event::End(trailers) => {
                     self.send.end(trailers.as_ref()).map_err(gone)?;
                     return Ok(());
                 }
                 Event::Head(..) => return Err(bad("it sent a second head inside a body")),
+            }
+        }
+    }
+
+    /// A small piece with those behind it that are there already, and what comes next: a service may send
+    /// chunks of one byte, and each piece on the link has its price. An error shows at the next read.
+    fn joined(&mut self, first: Bytes) -> (Bytes, Option<Event<ResponseHead>>) {
+        let mut joined = BytesMut::new();
+        let mut pieces = 1;
+        loop {
+            match self.reader.read(self.input) {
+                Ok(Some(Event::Data(data)))
+                    if pieces < PIECES_JOINED && joined.len() + data.len() <= INLINE_BYTES =>
+                {
+                    if joined.is_empty() {
+                        joined.extend_from_slice(&first);
+                    }
+                    joined.extend_from_slice(&data);
+                    pieces += 1;
+                }
+                Ok(next) if joined.is_empty() => return (first, next),
+                Ok(next) => return (joined.freeze(), next),
+                Err(_) if joined.is_empty() => return (first, None),
+                Err(_) => return (joined.freeze(), None),
             }
         }
     }
