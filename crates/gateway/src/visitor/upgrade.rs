@@ -4,17 +4,30 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use porthole_link::{Item, RecvHalf, ResetCode, SendHalf};
 
-use super::io::{Conn, VisitorIo};
+use super::io::{Conn, Timer, VisitorIo};
+
+/// How long a visitor that has closed its sending half is kept while nothing comes for it: as long as
+/// an answer may take by default. From here it cannot be told from one that is gone.
+const HALF_CLOSED: Duration = Duration::from_secs(120);
 
 /// Passes bytes until both halves are closed or one end is gone. What was read after the head goes
 /// first. Returns how many bytes went to the visitor.
 pub(super) async fn run<IO: VisitorIo>(conn: &mut Conn<IO>, send: SendHalf, recv: RecvHalf) -> u64 {
-    let mut tunnel =
-        Tunnel { conn, send, recv, pending: Bytes::new(), up_done: false, down: Down::Open, bytes: 0 };
+    let mut tunnel = Tunnel {
+        conn,
+        send,
+        recv,
+        pending: Bytes::new(),
+        up_done: false,
+        down: Down::Open,
+        bytes: 0,
+        timer: Timer::default(),
+    };
     if poll_fn(|cx| tunnel.poll(cx)).await.is_err() {
         tunnel.send.reset(ResetCode::Cancelled);
     }
@@ -29,6 +42,8 @@ struct Tunnel<'a, IO> {
     up_done: bool,
     down: Down,
     bytes: u64,
+    /// Set once `up_done`, anew with all that comes from the service.
+    timer: Timer,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,8 +61,12 @@ impl<IO: VisitorIo> Tunnel<'_, IO> {
         }
         if !self.up_done && self.poll_up(cx)?.is_ready() {
             self.up_done = true;
+            self.timer.set(HALF_CLOSED);
         }
-        if self.up_done && self.down == Down::Done { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if self.up_done && self.down == Down::Done {
+            return Poll::Ready(Ok(()));
+        }
+        self.timer.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn poll_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -63,6 +82,9 @@ impl<IO: VisitorIo> Tunnel<'_, IO> {
                 Poll::Ready(Ok(Item::Data(data))) => {
                     self.bytes += data.len() as u64;
                     self.conn.output.raw(data);
+                    if self.up_done {
+                        self.timer.set(HALF_CLOSED);
+                    }
                 }
                 Poll::Ready(Ok(Item::End(_))) => self.down = Down::Ending,
                 // Heads after a 101 are nonsense; a reset is the service gone.

@@ -59,7 +59,8 @@ async fn a_gateway_whose_clock_jumps_drops_nobody_and_gives_no_name_away() {
     let stranger = gateway.token("stranger", &[]).await;
 
     // Back, far ahead (past every claim's week), and back again.
-    for jump in ["-1d", "+0", "+30m", "-30d", "+8d", "+400d", "+0"] {
+    let (some, all) = (["-1d", "+8d", "+0"], ["-1d", "+0", "+30m", "-30d", "+8d", "+400d", "+0"]);
+    for jump in sized(&some[..], &all[..]) {
         set(&offset, jump);
         // Long enough for the once-a-second look at tokens and for a heartbeat in the long form.
         sleep(sized(Duration::from_millis(1300), Duration::from_secs(12))).await;
@@ -70,7 +71,7 @@ async fn a_gateway_whose_clock_jumps_drops_nobody_and_gives_no_name_away() {
         if let Ok(link) = link {
             assert!(link.welcome.results[0].public_url.is_none(), "the name went to a stranger at {jump}");
         }
-        if jump == "+8d" {
+        if *jump == "+8d" {
             let late = LightAgent::connect(gateway.address, &expiring.token, hello("late", 1, vec![])).await;
             assert!(late.is_err(), "whoever comes now is judged by the clock as it is");
         }

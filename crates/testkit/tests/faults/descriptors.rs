@@ -19,7 +19,8 @@ async fn idle_cpu(process: &Process, what: &str) -> f64 {
     let window = sized(Duration::from_millis(500), Duration::from_secs(5));
     let (cpu, began) = (process.cpu(), Instant::now());
     tokio::time::sleep(window).await;
-    let share = (process.cpu() - cpu).as_secs_f64() / began.elapsed().as_secs_f64();
+    let used = process.cpu().saturating_sub(cpu);
+    let share = used.as_secs_f64() / began.elapsed().as_secs_f64();
     println!("{what}: {:.1} % of a processor", share * 100.0);
     if long() {
         assert!(share < BUSY, "{what} spins: {share:.2} of a processor");

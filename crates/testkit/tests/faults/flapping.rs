@@ -152,7 +152,7 @@ async fn a_flapping_service_costs_502s_and_never_a_wrong_answer_a_hang_or_a_seco
 
     let mut calling = JoinSet::new();
     for number in 0..VISITORS {
-        calling.spawn(call(visitor.clone(), number, sized(100, 5000)));
+        calling.spawn(call(visitor.clone(), number, sized(60, 5000)));
     }
     let mut total = Tally::default();
     while let Some(tally) = calling.join_next().await {

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use porthole_testkit::process::command;
+use porthole_testkit::service::read_head;
 use porthole_testkit::visitor::Raw;
 use porthole_testkit::wait::{until, within};
-use porthole_testkit::{Process, World};
+use porthole_testkit::{Process, World, long};
 use rustix::process::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::sized;
 
@@ -105,7 +107,7 @@ async fn a_service_frozen_in_mid_answer_goes_on_where_it_stood_and_a_killed_one_
     let mut raw = begin().await;
     service.signal(Signal::STOP);
     // Frozen for longer than it would have needed; another service's visitors notice nothing.
-    tokio::time::sleep(sized(Duration::from_millis(1500), Duration::from_secs(12))).await;
+    tokio::time::sleep(sized(Duration::from_millis(1200), Duration::from_secs(12))).await;
     for _ in 0..10 {
         assert_eq!(world.get("/hello").await.status, 200);
     }
@@ -119,4 +121,40 @@ async fn a_service_frozen_in_mid_answer_goes_on_where_it_stood_and_a_killed_one_
     assert!(rest.len() < 18, "an answer came whole although its service died");
     let reply = within("an answer", visitor.get("/")).await;
     assert_eq!((reply.status, reply.error_code()), (502, Some("service-down")));
+}
+
+#[tokio::test]
+async fn after_a_101_a_half_closed_visitor_gets_what_still_comes_and_is_let_go_when_nothing_does() {
+    let (tell, mut told) = tokio::sync::mpsc::channel(4);
+    let service = porthole_testkit::LocalService::raw(move |mut socket| {
+        let tell = tell.clone();
+        async move {
+            if read_head(&mut socket).await.is_none() {
+                return;
+            }
+            let agreed = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n";
+            socket.write_all(agreed).await.expect("the agent reads");
+            let mut heard = Vec::new();
+            let _ = socket.read_to_end(&mut heard).await;
+            socket.write_all(b"late").await.expect("the agent reads");
+            let _ = tell.send(heard).await;
+            // And keeps its half open for ever.
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    let world = World::of(service).await;
+    let mut raw = world.visitor().raw().await;
+    let host = world.visitor().host;
+    raw.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\nhello"))
+        .await;
+    assert!(raw.head().await.starts_with("HTTP/1.1 101"));
+    raw.socket.shutdown().await.expect("a socket");
+    assert_eq!(within("the service heard it", told.recv()).await.as_deref(), Some(&b"hello"[..]));
+    assert_eq!(raw.bytes(4).await, b"late");
+    if long() {
+        // 120 s, and some patience.
+        let end = tokio::time::timeout(Duration::from_secs(150), raw.socket.read(&mut [0; 1])).await;
+        assert!(matches!(end, Ok(Ok(0) | Err(_))), "the visitor is still held: {end:?}");
+    }
 }

@@ -50,6 +50,9 @@ async fn a_gateway_with_a_torn_file_says_which_one_and_starts_once_it_is_mended(
     assert!(listed.stdout.contains(&token.id), "{listed:?}");
 }
 
+/// Damages the database at a path.
+type Tear<'a> = &'a dyn Fn(&Path);
+
 /// Moves what is in the log beside the database into it.
 fn settle(database: &Path) {
     let database = rusqlite::Connection::open(database).expect("a database");
@@ -62,7 +65,7 @@ async fn an_agent_with_a_torn_database_begins_a_new_one_says_so_and_serves() {
     let world = World::new().await;
     let port = world.service.port().to_string();
     let garbage: Vec<u8> = (0..40_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let cases: [(&str, &dyn Fn(&Path)); 5] = [
+    let cases: [(&str, Tear<'_>); 5] = [
         ("empty", &|path| std::fs::write(path, b"").expect("a file")),
         // The log beside it may hold all of it whole: then nothing is lost, and nothing need be said.
         ("garbage", &|path| {
