@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{setup, sh};
+use crate::{fuzz, setup, sh};
 
 /// What the caller asked for.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub fn test(arguments: Vec<String>) -> Result<()> {
             _ => wanted.filters.push(word),
         }
     }
-    let absent = setup::system_packages();
+    let absent = setup::absent();
     setup::node_fixtures()?;
 
     // Checks that fail do not stop the others: one run tells everything that is wrong.
@@ -52,6 +52,9 @@ pub fn test(arguments: Vec<String>) -> Result<()> {
     note(&mut problems, run_tests(&wanted, &absent, &mut tally));
     if wanted.filters.is_empty() {
         note(&mut problems, doc_tests(&mut tally));
+    }
+    if !wanted.tests_only && wanted.filters.is_empty() {
+        note(&mut problems, fuzz::all());
     }
 
     for problem in &problems {

@@ -1,0 +1,65 @@
+#![no_main]
+//! What an agent asks for: whatever mapping comes over the link is refused in a sentence, or gets a
+//! public URL that a browser reads as the very place it was given, and a claim that survives its file.
+
+use libfuzzer_sys::fuzz_target;
+use porthole_gateway::agents::plan::{Plan, Site, check_set, plan};
+use porthole_gateway::claims::Key;
+use porthole_gateway::config::{PortRange, PublicBase};
+use porthole_gateway::router::{Place, is_reserved, normalise_host};
+use porthole_gateway::tokens::Identity;
+use porthole_link::Mapping;
+
+fuzz_target!(|text: &str| {
+    let Ok(mapping) = serde_json::from_str::<Mapping>(text) else { return };
+    if check_set(std::slice::from_ref(&mapping)).is_err() {
+        return;
+    }
+    let identity = Identity::shared(Some(PortRange { first: 20000, last: 20009 }));
+    let public = PublicBase::parse("https://tunnel.example.com").expect("a constant");
+    for single_host in [false, true] {
+        let site = Site { public: Some(&public), base: Some(&public), single_host };
+        match plan(&mapping, &identity, site) {
+            Err(refusal) => {
+                assert!(!refusal.code.is_empty());
+                assert!(!refusal.message.chars().any(char::is_control), "{:?}", refusal.message);
+            }
+            Ok(Plan::Tcp { wanted, .. }) => {
+                assert!(wanted.is_none_or(|port| (20000..=20009).contains(&port)));
+            }
+            Ok(Plan::Http { slot, place, public_url, extra, .. }) => {
+                agree(&place, &public_url, single_host);
+                assert_eq!(slot.key, Key::Place(place.clone()));
+                for key in [Some(&slot.key), extra.as_ref().map(|slot| &slot.key)].into_iter().flatten() {
+                    assert_eq!(key.to_string().parse().as_ref(), Ok(key));
+                }
+            }
+        }
+    }
+});
+
+fn agree(place: &Place, public_url: &str, single_host: bool) {
+    let url = url::Url::parse(public_url).expect("a public URL is one");
+    assert!(url.query().is_none() && url.fragment().is_none() && url.username().is_empty(), "{public_url}");
+    let host = url.host_str().expect("it has a host");
+    match place {
+        Place::Host { host: placed, path } => {
+            assert!(!single_host && placed != "tunnel.example.com");
+            let bare = placed.strip_prefix("*.").unwrap_or(placed);
+            assert_eq!(normalise_host(bare).as_deref(), Ok(bare));
+            assert!(path.is_empty() || path.starts_with('/'));
+            // A wildcard's URL has a star where visitors write a name, an address may read otherwise.
+            if bare == placed && placed.bytes().any(|b| b.is_ascii_alphabetic()) && !placed.contains("xn--") {
+                assert_eq!(host, placed, "{public_url}");
+                assert_eq!(url.path(), if path.is_empty() { "/" } else { path }, "{public_url}");
+            }
+        }
+        Place::Own { path } => {
+            assert_eq!((host, url.path()), ("tunnel.example.com", path.as_str()));
+            assert!(!is_reserved(path), "{path}");
+        }
+        Place::Pub { id } => {
+            assert_eq!((host, url.path()), ("tunnel.example.com", format!("/pub/{id}/").as_str()));
+        }
+    }
+}
