@@ -27,8 +27,10 @@ struct Victim {
 }
 
 impl Victim {
-    /// One change through the command line; one in four commands is killed as well.
-    async fn change(&mut self) {
+    /// One change through the command line; one in four commands is killed as well. False when the
+    /// change was not acknowledged: then it is open, until the engine is dead too, whether it was made. A
+    /// running engine may not see it in the database's log where the next start finds it.
+    async fn change(&mut self) -> bool {
         let mut after = self.kept.clone();
         let some = self.dice.below(self.kept.len().max(1) as u64) as usize;
         let existing = self.kept.keys().nth(some).cloned();
@@ -77,8 +79,8 @@ impl Victim {
             self.kept = after;
         } else {
             self.perhaps = Some(after);
-            self.settle().await;
         }
+        code == Some(0)
     }
 
     /// Compares what is stored with what was acknowledged.
@@ -151,7 +153,9 @@ async fn acknowledged_mappings_survive_kill_9_of_the_agent_at_any_moment() {
             let strikes = Duration::from_millis(victim.dice.below(300));
             let changes = async {
                 for _ in 0..3 {
-                    victim.change().await;
+                    if !victim.change().await {
+                        break;
+                    }
                 }
             };
             let strike = async {
