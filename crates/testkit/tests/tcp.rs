@@ -32,9 +32,19 @@ async fn echo() -> LocalService {
 
 /// A few ports that are free now; another program may still take them, so the gateway picks.
 fn free_range() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("an address").port().min(65_000);
-    format!("{port}-{}", port + 200)
+    // Below the ports that the system gives to outgoing connections: any of a busy machine's could hold
+    // the one that a test asks for by number.
+    const LOWEST: u16 = 10_000;
+    const RANGES: u16 = 90;
+    const PORTS: u16 = 100;
+    let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let random = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let begin = random.local_addr().expect("an address").port();
+    let range = (0..RANGES)
+        .map(|step| LOWEST + begin.wrapping_add(step) % RANGES * PORTS)
+        .find(|&first| (first..first + PORTS).all(is_free))
+        .expect("a range of free ports");
+    format!("{range}-{}", range + PORTS - 1)
 }
 
 async fn tunnel(service: LocalService, more: &[&str]) -> Tunnel {
