@@ -293,3 +293,28 @@ async fn a_gateway_that_closes_at_once_is_not_hammered() {
     // 0, 50, 100, 200, 400 ms at the least, halved by jitter where it is.
     assert!(started.elapsed() > Duration::from_millis(300), "{:?}", started.elapsed());
 }
+
+#[tokio::test]
+async fn a_proxy_that_says_when_to_come_back_is_left_alone_until_then() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_mappings, seen) = watch::channel(set(1, vec![]));
+    let sender = events();
+    let mut events = sender.subscribe();
+    let _uplink = uplink::start(config(listener.local_addr().unwrap()), seen, sender);
+    let (mut stream, _) = soon("the agent", listener.accept()).await.unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        soon("its request", stream.read_buf(&mut request)).await.unwrap();
+    }
+    let answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let wait = soon("a failure", async {
+        loop {
+            if let Event::Disconnected { retry_in, .. } = events.recv().await.unwrap() {
+                return retry_in.unwrap();
+            }
+        }
+    })
+    .await;
+    assert!((Duration::from_secs(30)..=Duration::from_secs(33)).contains(&wait), "{wait:?}");
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use http::header::{AUTHORIZATION, DATE, LOCATION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
+use http::header::{AUTHORIZATION, DATE, LOCATION, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use porthole_link::control::{Hello, ToAgent, Welcome};
 use porthole_link::driver::websocket_config;
 use porthole_link::{Counted, Link, SUBPROTOCOL, agent_handshake};
@@ -136,7 +136,9 @@ where
 {
     match client_async_with_config(request, Counted::new(stream), Some(websocket_config())).await {
         Ok((socket, _)) => Ok(socket),
-        Err(tungstenite::Error::Http(response)) => Err(ConnectError::Answer(read_answer(&response))),
+        Err(tungstenite::Error::Http(response)) => {
+            Err(ConnectError::Answer(Box::new(read_answer(&response))))
+        }
         // What the simplest web servers answer with.
         Err(tungstenite::Error::Protocol(ProtocolError::WrongHttpVersion)) => {
             Err(ConnectError::WebSocket("it speaks HTTP/1.0".into()))
@@ -161,6 +163,7 @@ fn read_answer(response: &http::Response<Option<Vec<u8>>>) -> Answer {
         status: response.status().as_u16(),
         location: field(LOCATION.as_str()),
         date: field(DATE.as_str()),
+        retry_after: field(RETRY_AFTER.as_str()),
         message: problem.message.filter(|_| code.is_some()),
         code,
     }

@@ -1,6 +1,7 @@
 //! Every way to have no link, as a code, a sentence that says what to do, and whether to try again.
 
 use std::io;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use porthole_link::control::codes;
@@ -14,6 +15,10 @@ use crate::tls::{TlsSetupError, certificate_fault, certificate_words, not_tls};
 
 /// Seconds by which two clocks may differ before the difference is worth a word.
 const CLOCK_SECONDS: i64 = 5 * 60;
+
+/// The longest wait that a `Retry-After` can ask for: whoever mends the gateway should not wait for its
+/// agents longer than that.
+pub const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
 /// Why there is no link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +46,7 @@ pub enum ConnectError {
     TokenText,
     /// Another answer than the 101 of a gateway.
     #[error("the answer was {}", .0.status)]
-    Answer(Answer),
+    Answer(Box<Answer>),
     #[error("{0}")]
     WebSocket(String),
     #[error("nothing in time")]
@@ -60,6 +65,25 @@ pub struct Answer {
     pub code: Option<String>,
     /// `message` in a JSON body.
     pub message: Option<String>,
+    pub retry_after: Option<String>,
+}
+
+impl ConnectError {
+    /// For how long whoever answered asks to be left alone: at most [`LONGEST_ASKED`]. A gateway that
+    /// only drains is followed by the next one, which is looked for as usual.
+    pub fn asked_to_wait(&self, now: Timestamp) -> Option<Duration> {
+        let Self::Answer(answer) = self else { return None };
+        if !matches!(answer.status, 429 | 503) || (answer.status == 503 && answer.code.is_some()) {
+            return None;
+        }
+        let text = answer.retry_after.as_deref()?.trim();
+        let seconds = text.parse().ok().or_else(|| {
+            // A date, by the clock of whoever wrote it (RFC 9110 §10.2.3).
+            let there = answer.date.as_deref().and_then(http_date).unwrap_or(now);
+            u64::try_from(http_date(text)?.as_second() - there.as_second()).ok()
+        })?;
+        Some(Duration::from_secs(seconds).min(LONGEST_ASKED))
+    }
 }
 
 /// Says what `error` means to whoever gave `gateway`; `now` is this computer's clock.
@@ -266,9 +290,13 @@ fn by_code(
 
 /// Seconds between a Date field and `now`, when they are worth a word.
 fn clock_difference(date: &str, now: Timestamp) -> Option<i64> {
-    let there = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
+    let there = http_date(date)?;
     let difference = (now.as_second() - there.as_second()).abs();
     (difference > CLOCK_SECONDS).then_some(difference)
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 fn rough(seconds: i64) -> String {

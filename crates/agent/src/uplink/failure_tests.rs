@@ -18,7 +18,7 @@ fn answer(status: u16) -> Answer {
 }
 
 fn explained(answer: Answer) -> Failure {
-    explain(&ConnectError::Answer(answer), &gateway(), now(0))
+    explain(&ConnectError::Answer(Box::new(answer)), &gateway(), now(0))
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_gateway_that_is_busy_is_tried_again() {
 #[test]
 fn a_clock_off_by_a_day_is_named_with_an_expired_token_and_one_off_by_five_minutes_is_not() {
     let expired = Answer { code: Some("token-expired".into()), ..answer(401) };
-    let error = ConnectError::Answer(expired);
+    let error = ConnectError::Answer(Box::new(expired));
     for (shift, named) in
         [(0, None), (300, None), (-300, None), (301, Some("5 minutes")), (-90_000, Some("25 hours"))]
     {
@@ -83,7 +83,8 @@ fn a_clock_off_by_a_day_is_named_with_an_expired_token_and_one_off_by_five_minut
             None => assert!(!failure.message.contains("clock"), "{}", failure.message),
         }
     }
-    let revoked = ConnectError::Answer(Answer { code: Some("token-revoked".into()), ..answer(401) });
+    let revoked =
+        ConnectError::Answer(Box::new(Answer { code: Some("token-revoked".into()), ..answer(401) }));
     assert!(!explain(&revoked, &gateway(), now(90_000)).message.contains("clock"));
 }
 
@@ -117,4 +118,27 @@ fn a_links_refusal_says_whether_to_try_again() {
     assert!(!refused(false).retry);
     assert!(refused(true).retry);
     assert!(link_lost(&LinkError::Closed).retry);
+}
+
+#[test]
+fn a_wait_that_is_asked_for_is_kept_within_a_minute() {
+    let asked = |status, retry_after: &str, code: Option<&str>| {
+        let answer =
+            Answer { retry_after: Some(retry_after.into()), code: code.map(str::to_owned), ..answer(status) };
+        ConnectError::Answer(Box::new(answer)).asked_to_wait(now(0)).map(|wait| wait.as_secs())
+    };
+    assert_eq!(asked(503, "7", None), Some(7));
+    assert_eq!(asked(429, "60", None), Some(60));
+    assert_eq!(asked(503, "61", None), Some(60));
+    assert_eq!(asked(503, "99999999999999", None), Some(60));
+    // A date counts from the answer's own, whatever this computer's clock says.
+    assert_eq!(asked(503, "Sat, 21 Nov 2026 02:00:20 GMT", None), Some(20));
+    for past_or_odd in ["Sat, 21 Nov 2026 01:59:00 GMT", "-1", "soon", ""] {
+        assert_eq!(asked(503, past_or_odd, None), None, "{past_or_odd}");
+    }
+    // Our own gateway means its visitors, except where it throttles.
+    assert_eq!(asked(503, "5", Some("gateway-draining")), None);
+    assert_eq!(asked(429, "5", Some("too-many-attempts")), Some(5));
+    assert_eq!(asked(502, "5", None), None);
+    assert_eq!(ConnectError::Timeout.asked_to_wait(now(0)), None);
 }

@@ -33,6 +33,8 @@ use session::{End, Shared};
 
 /// Orders waiting for the uplink: a person does not press faster.
 const ORDERS: usize = 16;
+/// The part of a wait that was asked for (`Retry-After`) over which agents are spread beyond it.
+const ASKED_SPREAD: f64 = 0.1;
 /// A link that lived shorter did not really work: the next try waits its turn, so that a gateway
 /// which accepts and drops is not hammered.
 const WORKED: Duration = Duration::from_secs(5);
@@ -172,6 +174,7 @@ impl Keeper {
                     None => return,
                 },
             };
+            let mut asked = Duration::ZERO;
             let failure = match established {
                 Ok(established) => {
                     tries = 0;
@@ -209,12 +212,19 @@ impl Keeper {
                         End::Leave(deadline) => return self.leave(deadline).await,
                     }
                 }
-                Err(error) => failure::explain(&error, &self.config.gateway, jiff::Timestamp::now()),
+                Err(error) => {
+                    let now = jiff::Timestamp::now();
+                    asked = error.asked_to_wait(now).unwrap_or_default();
+                    failure::explain(&error, &self.config.gateway, now)
+                }
             };
             if !failure.retry {
                 return self.refused(failure);
             }
-            wait = backoff.next(away_since.elapsed(), rand::rng().random());
+            let random: f64 = rand::rng().random();
+            // Asked for the same wait, agents still do not come all at once.
+            let asked = asked.mul_f64(1.0 + ASKED_SPREAD * random).min(failure::LONGEST_ASKED);
+            wait = backoff.next(away_since.elapsed(), random).max(asked);
             self.disconnected(&failure, wait);
         }
     }
