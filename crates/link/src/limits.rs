@@ -5,9 +5,9 @@ use std::time::Duration;
 /// How often a ping is sent.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Silence after which a link is dead; any byte received counts. Two heartbeats: one lost answer
-/// alone does not end a link.
-pub const DEAD_AFTER: Duration = Duration::from_secs(10);
+/// Silence after which a link is dead; any byte received counts. A dead link is to be found and replaced
+/// in ten seconds: half a second is left for the new one.
+pub const DEAD_AFTER: Duration = Duration::from_millis(9500);
 
 /// Time for the hello and for its answer.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 mod common;
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +13,9 @@ use porthole_link::driver::LinkError;
 use porthole_link::frame::{self, Kind};
 use porthole_link::limits::{CLOSE, DEAD_AFTER, HEARTBEAT, MESSAGE_BYTES};
 use porthole_link::mux::Role;
-use porthole_link::{Item, Link, Socket, ToAgent, ToGateway, agent_handshake, gateway_handshake, socket};
+use porthole_link::{
+    Counted, Item, Link, Socket, ToAgent, ToGateway, agent_handshake, gateway_handshake, socket, socket_over,
+};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -176,6 +179,26 @@ async fn a_silent_peer_is_pinged_and_given_up_at_the_bound() {
     assert_eq!(start.elapsed().as_secs(), HEARTBEAT.as_secs());
     assert!(matches!(link.closed().await, LinkError::Silent(_)));
     assert_eq!(start.elapsed().as_secs(), DEAD_AFTER.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connection_of_a_silent_peer_is_abandoned_and_that_of_one_who_leaves_is_not() {
+    static ABANDONED: AtomicUsize = AtomicUsize::new(0);
+    for (silent, abandoned) in [(false, 0), (true, 1)] {
+        let (one, two) = tokio::io::duplex(64 * 1024);
+        let mut raw = WebSocketStream::from_raw_socket(one, protocol::Role::Client, None).await;
+        let io = Counted::new(two).abandoned_by(|_| {
+            ABANDONED.fetch_add(1, Ordering::SeqCst);
+        });
+        raw.send(text(&ToGateway::Hello(hello()))).await.unwrap();
+        let socket = socket_over(io, Vec::new(), Role::Gateway).await;
+        let (link, _inbox) = gateway_handshake(socket).await.unwrap().start();
+        if !silent {
+            raw.close(None).await.unwrap();
+        }
+        link.closed().await;
+        assert_eq!(ABANDONED.load(Ordering::SeqCst), abandoned);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,11 +12,27 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct Counted<IO> {
     io: IO,
     received: u64,
+    abandon: Option<fn(&IO)>,
 }
 
 impl<IO> Counted<IO> {
     pub fn new(io: IO) -> Self {
-        Self { io, received: 0 }
+        Self { io, received: 0, abandon: None }
+    }
+
+    /// What is done to `IO` before it is dropped because its peer is silent. A TCP connection is to be
+    /// reset then: its ordinary end waits behind bytes that the peer has not acknowledged, and a peer that
+    /// still hears us (only one way is dead) would wait for us in vain.
+    #[must_use]
+    pub fn abandoned_by(mut self, abandon: fn(&IO)) -> Self {
+        self.abandon = Some(abandon);
+        self
+    }
+
+    pub(super) fn abandon(&self) {
+        if let Some(abandon) = self.abandon {
+            abandon(&self.io);
+        }
     }
 
     /// Bytes read so far.

@@ -39,11 +39,19 @@ pub async fn socket<IO>(io: IO, leftover: Vec<u8>, role: Role) -> Socket<IO>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
+    socket_over(Counted::new(io), leftover, role).await
+}
+
+/// The same over a stream that is already counted.
+pub async fn socket_over<IO>(io: Counted<IO>, leftover: Vec<u8>, role: Role) -> Socket<IO>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
     let end = match role {
         Role::Gateway => protocol::Role::Server,
         Role::Agent => protocol::Role::Client,
     };
-    WebSocketStream::from_partially_read(Counted::new(io), leftover, end, Some(websocket_config())).await
+    WebSocketStream::from_partially_read(io, leftover, end, Some(websocket_config())).await
 }
 
 /// Bytes read from the socket at once, and most of what a link costs before its first bulk: tungstenite

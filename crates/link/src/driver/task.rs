@@ -16,13 +16,13 @@ use tracing::debug;
 use super::heartbeat::{Due, Heartbeat};
 use super::{LinkError, Shared, Socket, State};
 use crate::control::{ToAgent, ToGateway};
-use crate::limits::CLOSE;
+use crate::limits::{BATCH_BYTES, CLOSE};
 
 /// Messages read before others get a turn.
 const READS_PER_TURN: usize = 16;
-/// The same in bytes. Some four honest batches; a hostile peer's message of [`crate::limits::MESSAGE_BYTES`]
-/// full of the smallest frames is a turn of its own.
-const BYTES_PER_TURN: usize = 256 * 1024;
+/// The same in bytes: an honest batch. A hostile peer's message full of the smallest frames is a turn of
+/// its own: with four times as much others waited four times as long under floods.
+const BYTES_PER_TURN: usize = BATCH_BYTES;
 
 /// Where control messages for the link's owner go.
 #[derive(Debug)]
@@ -85,6 +85,9 @@ where
     let reason = std::future::poll_fn(|cx| driver.poll(cx)).await;
     debug!(%reason, "link over");
     let Driver { mut socket, shared, .. } = driver;
+    if matches!(reason, LinkError::Silent(_)) {
+        socket.get_ref().abandon();
+    }
     let farewell = shared.lock().closing || matches!(reason, LinkError::Protocol(_) | LinkError::Closed);
     tenure.end(reason);
     if farewell {
