@@ -31,6 +31,7 @@ pub struct GatewayBuilder {
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
     public_url: Option<String>,
+    listen: String,
     home: TempDir,
 }
 
@@ -42,6 +43,7 @@ impl Default for GatewayBuilder {
             arguments: Vec::new(),
             environment: Vec::new(),
             public_url: Some("http://localhost:0".to_owned()),
+            listen: "127.0.0.1:0".to_owned(),
             home,
         }
     }
@@ -65,6 +67,12 @@ impl GatewayBuilder {
         self
     }
 
+    /// Another address to listen on than the loopback interface's.
+    pub fn listen(mut self, address: &str) -> Self {
+        self.listen = address.to_owned();
+        self
+    }
+
     /// Its data folder, to put files in before it starts.
     pub fn home(&self) -> &Path {
         self.home.path()
@@ -77,7 +85,7 @@ impl GatewayBuilder {
             arguments.push("--public-url".into());
             arguments.push(url.into());
         }
-        let process = spawn(self.home.path(), "127.0.0.1:0", &arguments, &self.environment);
+        let process = spawn(self.home.path(), &self.listen, &arguments, &self.environment);
         let mut gateway = Gateway {
             process,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -106,10 +114,14 @@ impl Gateway {
         self.address.port()
     }
 
-    /// What an agent on this computer connects to.
+    /// What an agent connects to: on this computer, or by address where it listens for others.
     pub fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://localhost:{}", self.port())
+        if self.address.ip().is_loopback() {
+            format!("{scheme}://localhost:{}", self.port())
+        } else {
+            format!("{scheme}://{}", self.address)
+        }
     }
 
     /// Its data folder.

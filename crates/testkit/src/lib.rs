@@ -23,6 +23,11 @@ pub mod bare_link;
 pub mod false_gateway;
 pub mod light_agent;
 
+pub mod cgroup;
+pub mod h2_frames;
+#[cfg(target_os = "linux")]
+pub mod lab;
+
 pub mod service;
 pub mod visitor;
 pub mod world;

@@ -1,5 +1,6 @@
 //! Bodies of answers: whole, streamed, endless, broken.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use futures_util::{Stream, StreamExt, stream};
 use http::HeaderMap;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
+use sha2::{Digest, Sha256};
 
 /// Why a body breaks off.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -75,6 +77,18 @@ fn generated_stream(count: u64) -> impl Stream<Item = Result<Bytes, Error>> + Se
 pub fn with_trailers(data: impl Into<Bytes>, trailers: HeaderMap) -> Body {
     let parts = [Ok(Frame::data(data.into())), Ok(Frame::trailers(trailers))];
     frames(stream::iter(parts))
+}
+
+/// SHA-256 in hexadecimal, as the sample service's `/digest` answers with it.
+pub fn digest(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Bytes that repeat with a prime period, so that a shifted or lost piece shows.

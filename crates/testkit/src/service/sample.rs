@@ -1,8 +1,8 @@
 //! The service of an ordinary world.
 //!
-//! `/hello` · `/echo` (the body back) · `/head` (the head as JSON) · `/bytes?N` · `/sink` (counts) ·
-//! `/status/N` · `/slow?MILLISECONDS` · `/hang` (never answers) · `/drip` (endless, until cancelled) ·
-//! `/broken?N` (N bytes, then dies) · `/early` (answers before reading) · `/events` (server-sent) ·
+//! `/hello` · `/echo` (the body back) · `/head` (the head as JSON) · `/bytes?N` · `/sink` (counts) · `/digest`
+//! (SHA-256) · `/status/N` · `/slow?MILLISECONDS` · `/hang` (never answers) · `/drip` (endless, until
+//! cancelled) · `/broken?N` (N bytes, then dies) · `/early` (answers before reading) · `/events` (server-sent) ·
 //! `/trailers` · `/ws` (echo).
 
 use std::time::Duration;
@@ -12,6 +12,7 @@ use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use sha2::{Digest, Sha256};
 
 use super::body::{self, Body};
 use super::{Record, websocket};
@@ -41,6 +42,7 @@ pub(super) async fn answer(request: Request<Incoming>, record: Record) -> Respon
         }
         "/chunked" => Response::new(body::generated(query)),
         "/sink" => sink(request.into_body(), &record).await,
+        "/digest" => digest(request.into_body(), &record).await,
         "/slow" => {
             let unfinished = record.unfinished();
             tokio::time::sleep(Duration::from_millis(query)).await;
@@ -133,6 +135,20 @@ async fn sink(mut incoming: Incoming, record: &Record) -> Response<Body> {
     }
     unfinished.done();
     Response::new(body::full(count.to_string()))
+}
+
+/// Reads the body and answers with its SHA-256.
+async fn digest(mut incoming: Incoming, record: &Record) -> Response<Body> {
+    let unfinished = record.unfinished();
+    let mut digest = Sha256::new();
+    while let Some(frame) = incoming.frame().await {
+        match frame {
+            Ok(frame) => digest.update(frame.data_ref().map_or(&[][..], |data| data)),
+            Err(_) => return text("broken"),
+        }
+    }
+    unfinished.done();
+    Response::new(body::full(body::hexadecimal(&digest.finalize())))
 }
 
 /// Endless; counted as cancelled when nobody wants it any more.
