@@ -12,6 +12,10 @@ use tokio::net::TcpStream;
 pub const ADDRESSES: usize = 8;
 /// Head start of one address before the next is tried beside it (RFC 8305 §5).
 pub const STAGGER: Duration = Duration::from_millis(250);
+/// How long an address may be silent before it is tried once more beside the tries that wait. A kernel
+/// repeats a lost first packet after 1, 3 and 7 s, and a network that is back should not be missed so
+/// long; the tries that wait go on, since some networks need more than a second.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Why no connection came to be.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +83,26 @@ fn interleave(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
 /// # Errors
 /// The first address's error, or [`DialError::Timeout`] after `within`.
 pub async fn connect(addresses: &[SocketAddr], within: Duration) -> Result<TcpStream, DialError> {
-    match tokio::time::timeout(within, race(addresses)).await {
+    finish(within, race(addresses, None)).await
+}
+
+/// The same for addresses behind a network that may come back at any moment: silent ones are tried anew
+/// each [`AGAIN`].
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_persistently(
+    addresses: &[SocketAddr],
+    within: Duration,
+) -> Result<TcpStream, DialError> {
+    finish(within, race(addresses, Some(AGAIN))).await
+}
+
+async fn finish(
+    within: Duration,
+    connecting: impl Future<Output = io::Result<TcpStream>>,
+) -> Result<TcpStream, DialError> {
+    match tokio::time::timeout(within, connecting).await {
         Ok(Ok(stream)) => {
             let _ = stream.set_nodelay(true);
             Ok(stream)
@@ -89,10 +112,8 @@ pub async fn connect(addresses: &[SocketAddr], within: Duration) -> Result<TcpSt
     }
 }
 
-async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    if let [only] = addresses {
-        return TcpStream::connect(only).await;
-    }
+/// At most one try for each address and [`STAGGER`], or round and [`AGAIN`], waits at once.
+async fn race(addresses: &[SocketAddr], again: Option<Duration>) -> io::Result<TcpStream> {
     let mut waiting = addresses.iter();
     let mut tries = FuturesUnordered::new();
     let mut first_error = None;
@@ -104,10 +125,10 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
             return Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()));
         }
         let head_start = async {
-            if more.is_some() {
-                tokio::time::sleep(STAGGER).await;
-            } else {
-                std::future::pending::<()>().await;
+            match (more, again) {
+                (Some(_), _) => tokio::time::sleep(STAGGER).await,
+                (None, Some(again)) => tokio::time::sleep(again).await,
+                (None, None) => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -115,7 +136,9 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
                 Ok(stream) => return Ok(stream),
                 Err(error) => { first_error.get_or_insert(error); }
             },
-            () = head_start => {}
+            () = head_start => if more.is_none() {
+                waiting = addresses.iter();
+            },
         }
     }
 }

@@ -188,7 +188,7 @@ impl Proxy {
     pub async fn connect(&self, gateway: &GatewayUrl, within: Duration) -> Result<TcpStream, ProxyError> {
         let unreachable = |source| ProxyError::Unreachable { proxy: self.to_string(), source };
         let addresses = dial::resolve(&self.host, self.port).await.map_err(unreachable)?;
-        let stream = dial::connect(&addresses, within).await.map_err(unreachable)?;
+        let stream = dial::connect_persistently(&addresses, within).await.map_err(unreachable)?;
         match self.kind {
             Kind::Http => self.connect_http(stream, gateway).await,
             Kind::Socks5 | Kind::Socks5Names => self.connect_socks(stream, gateway).await,
