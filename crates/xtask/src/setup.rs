@@ -36,11 +36,33 @@ const TOOLS: &[Tool] = &[
         packages: &["faketime"],
         why: "tests set one program's clock wrong with it",
     },
+    Tool {
+        program: "ip",
+        probe: &["-Version"],
+        packages: &["iproute2"],
+        why: "tests make networks of their own with it",
+    },
+    Tool {
+        program: "ethtool",
+        probe: &["--version"],
+        packages: &["ethtool"],
+        why: "tests make networks of their own with it",
+    },
 ];
+
+/// What tests have to do without, after saying how each is brought: programs, and `root`.
+pub fn absent() -> Vec<&'static str> {
+    let mut absent = system_packages();
+    if !is_root() {
+        eprintln!("Not root: tests that make networks of their own are left out.");
+        absent.push("root");
+    }
+    absent
+}
 
 /// Brings the system packages in; returns the programs that are still missing, after naming the command
 /// that brings each.
-pub fn system_packages() -> Vec<&'static str> {
+fn system_packages() -> Vec<&'static str> {
     let missing = missing();
     if missing.is_empty() {
         return Vec::new();
@@ -91,13 +113,16 @@ fn apt_prefix() -> Option<Vec<String>> {
     if !sh::works("apt-get", &["--version"]) {
         return None;
     }
-    let uid = Command::new("id").arg("-u").output().ok()?;
-    if uid.stdout.trim_ascii() == b"0" {
+    if is_root() {
         // `env` keeps the shape of the command the same as with sudo.
         return Some(vec!["env".to_owned()]);
     }
     sh::works("sudo", &["-n", "true"])
         .then(|| ["sudo", "-n", "--preserve-env=DEBIAN_FRONTEND"].map(str::to_owned).to_vec())
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|uid| uid.stdout.trim_ascii() == b"0")
 }
 
 /// The formatter and the linter, through rustup where it is there.
