@@ -2,6 +2,7 @@
 //! itself (WebSocket pings apart).
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
@@ -15,6 +16,9 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::wait::within;
+
+/// How often [`BareLink::alive_while`] pings: well within the 10 s after which a silent end is dead.
+const PING: Duration = Duration::from_secs(1);
 
 /// What the other end sent.
 #[derive(Debug)]
@@ -126,6 +130,19 @@ impl BareLink {
                 }
                 Heard::Over(why) => panic!("the frame did not come: {why}"),
                 Heard::Control(_) => {}
+            }
+        }
+    }
+
+    /// Does `work` and reads nothing meanwhile; pings keep the other end from taking this one for dead.
+    pub async fn alive_while<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(PING) => {
+                    self.say_text(r#"{"type":"ping","at":1}"#).await;
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use porthole_link::driver::{LinkError, websocket_config};
 use porthole_link::{
     Counted, Hello, Link, Mapping, PROTOCOL, PROTOCOL_OLDEST, SUBPROTOCOL, ToAgent, Welcome, agent_handshake,
 };
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::client_async_with_config;
@@ -85,6 +86,16 @@ impl LightAgent {
             }
         });
     }
+}
+
+/// Lets this process have as many open files as it may: a crowd takes two for each.
+///
+/// # Panics
+/// When the system does not let it go up to its hard limit.
+pub fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).expect("up to the hard limit");
 }
 
 /// The head of an answer with that many bytes.

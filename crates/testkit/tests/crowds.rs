@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use porthole_link::backoff::Backoff;
-use porthole_testkit::light_agent::{LightAgent, hello, named};
+use porthole_testkit::light_agent::{LightAgent, hello, named, raise_open_files};
 use porthole_testkit::wait::{eventually, within};
 use porthole_testkit::{Gateway, long};
-use rustix::process::{Resource, Signal, getrlimit, setrlimit};
+use rustix::process::Signal;
 use tokio::task::JoinSet;
 
 /// How long the crowd may take to be back in the long form.
@@ -21,13 +21,6 @@ const AGENT_KIB: u64 = 128;
 
 fn agents() -> usize {
     if long() { 1_000 } else { 200 }
-}
-
-/// Lets this process have as many open files as it may.
-fn raise_open_files() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).expect("up to the hard limit");
 }
 
 /// Agents that connect, serve, and connect again when they lose their link, as the real one does.

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Empty;
 
+use porthole_testkit::light_agent::raise_open_files;
 use porthole_testkit::service::body;
 use porthole_testkit::wait::{eventually, until, within};
 use porthole_testkit::{Agent, LocalService, World, long};
-use rustix::process::{Resource, Signal, getrlimit, setrlimit};
+use rustix::process::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -83,9 +84,7 @@ async fn a_connection_made_just_before_sigterm_may_still_send_its_request() {
 #[tokio::test]
 async fn none_of_a_thousand_requests_in_flight_is_lost_to_sigterm() {
     let count = if long() { 1_000 } else { 200 };
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).expect("up to the hard limit");
+    raise_open_files();
     let (service, gate) = gated().await;
     let mut world = World::of(service).await;
     let visitor = world.visitor();

@@ -9,7 +9,7 @@ use porthole_link::limits::{MESSAGE_BYTES, WINDOW_INITIAL};
 use porthole_link::{Mapping, ResetCode};
 use porthole_testkit::bare_link::Heard;
 use porthole_testkit::gateway::Token;
-use porthole_testkit::light_agent::{hello, named};
+use porthole_testkit::light_agent::{hello, named, raise_open_files};
 use porthole_testkit::wait::{until, within};
 use porthole_testkit::{BareLink, Gateway, World, long};
 use serde_json::{Value, json};
@@ -198,6 +198,7 @@ async fn links(world: &World) -> u64 {
 
 #[tokio::test]
 async fn agents_that_never_say_hello_are_sent_away_and_cost_little() {
+    raise_open_files();
     let count = if long() { 2_000 } else { 200 };
     let (world, mallory) = world_with_mallory().await;
     let before = world.gateway.process.memory_kib();
@@ -311,7 +312,7 @@ const FLOODS: &[Flood] = &[
 
 #[tokio::test]
 async fn floods_of_an_agent_leave_the_other_tenants_alone() {
-    let messages = if long() { 20_000 } else { 300 };
+    let messages = if long() { 3_000 } else { 300 };
     let (world, mallory) = world_with_mallory().await;
     for (epoch, (name, flood)) in FLOODS.iter().enumerate() {
         let (mut link, _) = join(&world.gateway, &mallory, epoch as u64).await;
@@ -355,33 +356,31 @@ async fn floods_of_an_agent_leave_the_other_tenants_alone() {
 
 #[tokio::test]
 async fn an_agent_that_does_not_read_costs_its_own_visitors_and_bounded_memory() {
-    let visitors = if long() { 1_000 } else { 100 };
+    raise_open_files();
+    let visitors = if long() { 400 } else { 100 };
     let (world, mallory) = world_with_mallory().await;
     let before = world.gateway.process.memory_kib();
     // Grants credit for all that its visitors will send, and reads none of it.
     let (mut link, _) = join(&world.gateway, &mallory, 1).await;
     let mut uploads = JoinSet::new();
+    let body = Bytes::from(vec![7; 4 << 20]);
     for _ in 0..visitors {
-        let visitor = world.gateway.visitor("mallory");
+        let (visitor, body) = (world.gateway.visitor("mallory"), body.clone());
         uploads.spawn(async move {
-            visitor
-                .try_fetch(
-                    visitor
-                        .request("POST", "/")
-                        .body(http_body_util::Full::new(Bytes::from(vec![7; 4 << 20])))
-                        .expect("a request"),
-                )
-                .await
-                .map(|reply| reply.status)
+            let request = visitor.request("POST", "/").body(http_body_util::Full::new(body));
+            visitor.try_fetch(request.expect("a request")).await.map(|reply| reply.status)
         });
     }
     // The first opens are read to give the credit, then nothing more.
     let first = link.frame(|frame| frame.kind == Kind::Open).await.stream;
     link.frames(|out| frame::put_window(out, first, 15 << 20)).await;
-    for _ in 0..10 {
-        tenant_is_well(&world).await;
-    }
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    link.alive_while(async {
+        for _ in 0..10 {
+            tenant_is_well(&world).await;
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    })
+    .await;
     let grown = world.gateway.process.peak_memory_kib().saturating_sub(before);
     println!("{visitors} uploads to an agent that does not read: {grown} KiB");
     assert!(grown < MEMORY_KIB, "{grown} KiB");
@@ -414,9 +413,12 @@ async fn answers_that_their_visitor_does_not_read_cost_an_agent_no_more_than_its
         })
         .await;
     }
-    for _ in 0..10 {
-        tenant_is_well(&world).await;
-    }
+    link.alive_while(async {
+        for _ in 0..10 {
+            tenant_is_well(&world).await;
+        }
+    })
+    .await;
     let grown = world.gateway.process.peak_memory_kib().saturating_sub(before);
     println!("{visitors} stalled answers: {grown} KiB");
     assert!(grown < visitors * 512, "{grown} KiB");

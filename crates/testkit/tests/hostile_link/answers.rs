@@ -293,7 +293,8 @@ async fn the_same_over_http2_ends_its_stream_and_not_the_visitors_connection() {
 #[tokio::test]
 async fn a_protocol_switch_needs_the_visitors_question_and_an_honest_head() {
     let (world, mallory) = world_with_mallory().await;
-    let rows: [(&str, &[(&str, &str)], bool); 4] = [
+    type Row = (&'static str, &'static [(&'static str, &'static str)], bool);
+    let rows: [Row; 4] = [
         ("no Upgrade", &[], false),
         ("an Upgrade that splits the head", &[("Upgrade", "a\r\nEvil: 1")], false),
         ("a field that splits the head", &[("Upgrade", "websocket"), ("X", "a\r\nEvil: 1")], false),

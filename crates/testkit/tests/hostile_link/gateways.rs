@@ -474,7 +474,9 @@ async fn a_gateway_that_never_welcomes_is_given_up() {
             event = agent.event("disconnected") => event,
             () = dribble => agent.event("disconnected").await,
         };
-        assert_eq!(event["code"], "gateway-timeout", "{event}");
+        // A head in single bytes is taken for an attack before its time is over.
+        let code = event["code"].as_str().expect("a code");
+        assert!(code == "gateway-timeout" || (dribbles && code == "not-a-gateway"), "{event}");
     }
 }
 
