@@ -5,6 +5,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::io::Read;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// How often is looked. A second, because names are to be back two seconds after the network is.
@@ -82,6 +83,14 @@ fn always() -> Duration {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
+/// Whether this computer has that address. A connection from one that it no longer has is dead, though
+/// nobody says so.
+pub fn has_address(ip: IpAddr) -> bool {
+    let bound = std::net::UdpSocket::bind((ip, 0));
+    // Anything else that is wrong (no more files) says nothing about the address.
+    !bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrNotAvailable)
+}
+
 /// A number that changes with the computer's addresses and routes.
 fn network() -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -108,7 +117,7 @@ fn head_of(path: &str) -> Vec<u8> {
 
 /// The address this computer would speak from; nothing is sent (the destinations are examples'
 /// addresses, RFC 5737 and 3849).
-fn source_address(from: &str, to: &str) -> Option<std::net::IpAddr> {
+fn source_address(from: &str, to: &str) -> Option<IpAddr> {
     let socket = std::net::UdpSocket::bind(from).ok()?;
     socket.connect(to).ok()?;
     Some(socket.local_addr().ok()?.ip())
@@ -134,6 +143,13 @@ mod tests {
     fn a_network_left_alone_looks_the_same() {
         assert_eq!(network(), network());
         assert!(source_address("0.0.0.0:0", "127.0.0.1:9").is_some_and(|ip| ip.is_loopback()));
+    }
+
+    #[test]
+    fn own_addresses_are_told_from_others() {
+        assert!(has_address([127, 0, 0, 1].into()));
+        // An example's (RFC 5737): nobody has it.
+        assert!(!has_address([192, 0, 2, 1].into()));
     }
 
     #[tokio::test]

@@ -160,6 +160,15 @@ pub fn link_lost(error: &LinkError) -> Failure {
     }
 }
 
+/// The network that the link went through is gone.
+pub fn network_left() -> Failure {
+    Failure {
+        code: "network-changed".into(),
+        message: "This computer has left the network it was connected through; connecting anew.".into(),
+        retry: true,
+    }
+}
+
 fn unreachable(error: &io::Error, gateway: &GatewayUrl) -> Failure {
     let (code, message) = match error.kind() {
         io::ErrorKind::ConnectionRefused => (

@@ -162,6 +162,7 @@ impl Keeper {
             self.tell(Event::Connecting { r#try: tries });
             let set = self.mappings.borrow_and_update().clone();
             let hello = self.hello(&set);
+            let began = Instant::now();
             let established = tokio::select! {
                 biased;
                 established = connect::connect(&self.config, &mut trust, hello) => established,
@@ -173,7 +174,15 @@ impl Keeper {
                     Some(Order::Leave(deadline)) => return self.leave(deadline).await,
                     None => return,
                 },
+                // What was begun on another network, or before a long sleep, leads nowhere.
+                change = watcher.changed() => {
+                    tracing::debug!(?change, "trying anew");
+                    wait = Duration::ZERO;
+                    continue;
+                }
             };
+            // Counted from the try's beginning: one that waited in vain has waited enough.
+            let mut waited = Duration::ZERO;
             let mut asked = Duration::ZERO;
             let failure = match established {
                 Ok(established) => {
@@ -214,6 +223,7 @@ impl Keeper {
                 }
                 Err(error) => {
                     let now = jiff::Timestamp::now();
+                    waited = began.elapsed();
                     asked = error.asked_to_wait(now).unwrap_or_default();
                     failure::explain(&error, &self.config.gateway, now)
                 }
@@ -224,7 +234,7 @@ impl Keeper {
             let random: f64 = rand::rng().random();
             // Asked for the same wait, agents still do not come all at once.
             let asked = asked.mul_f64(1.0 + ASKED_SPREAD * random).min(failure::LONGEST_ASKED);
-            wait = backoff.next(away_since.elapsed(), random).max(asked);
+            wait = backoff.next(away_since.elapsed(), random).saturating_sub(waited).max(asked);
             self.disconnected(&failure, wait);
         }
     }

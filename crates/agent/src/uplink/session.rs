@@ -12,14 +12,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Established;
-use super::failure::{Failure, link_lost};
+use super::failure::{Failure, link_lost, network_left};
 use super::{Order, Retired};
 use crate::events::{Event, Events, LinkState, MappingSet};
 use crate::forward::{Forwarder, Routes};
-use crate::wake::{Change, Watcher};
+use crate::wake::{self, Change, Watcher};
 
-/// How long a link may take to show a sign of life after sleep or a network change.
+/// How long a link may take to show a sign of life after a network change: longer than an answer takes
+/// behind bulk on a slow line.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// The same after sleep, when nothing is under way that could hold an answer up.
+const SIGN_OF_WAKING: Duration = Duration::from_secs(1);
 /// Between two looks at how far the gateway is: as often as heartbeats measure it.
 const LATENCY_LOOK: Duration = Duration::from_secs(5);
 /// The same for the first time, soon after connecting.
@@ -51,7 +54,7 @@ pub struct Shared<'a> {
 
 /// Serves a link's streams until something ends it. `set` is what the hello announced.
 pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared<'_>) -> End {
-    let Established { link, welcome, mut control } = established;
+    let Established { link, welcome, mut control, local } = established;
     let Shared { forwarder, mappings, orders, events, state, watcher } = shared;
     let (routes, current) = watch::channel(Arc::new(forwarder.routes(&set)));
     let accepting = AbortOnDropHandle::new(tokio::spawn(accept(link.clone(), current, forwarder.clone())));
@@ -59,7 +62,7 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
     let mut revision = set.revision;
     let mut newest = routes.borrow().clone();
     // Dropping it ends the check: the link is then over anyway.
-    let mut _checking = None;
+    let mut checking: Option<AbortOnDropHandle<bool>> = None;
     // The first measurement is asked for: nobody should wait for a heartbeat to see it.
     let mut measured = false;
     let mut first = std::pin::pin!(first_latency(link.clone()));
@@ -119,12 +122,34 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
                 refresh(state, &link);
             }
             _ = look.tick() => refresh(state, &link),
+            alive = async {
+                match &mut checking {
+                    Some(check) => check.await.unwrap_or(true),
+                    None => std::future::pending().await,
+                }
+            } => {
+                checking = None;
+                if !alive {
+                    link.close();
+                    return End::Lost(link_lost(&LinkError::Silent(SIGN_OF_LIFE)));
+                }
+            }
             change = watcher.changed() => {
                 tracing::debug!(?change, "looking whether the link is alive");
-                if change == Change::Woke {
-                    tracing::info!("the computer woke up: checking the link");
-                }
-                _checking = Some(AbortOnDropHandle::new(tokio::spawn(check(link.clone()))));
+                let within = match change {
+                    Change::Woke => {
+                        tracing::info!("the computer woke up: checking the link");
+                        SIGN_OF_WAKING
+                    }
+                    Change::Network if local.is_some_and(|ip| !wake::has_address(ip)) => {
+                        link.close();
+                        return End::Lost(network_left());
+                    }
+                    Change::Network => SIGN_OF_LIFE,
+                };
+                let link = link.clone();
+                let check = tokio::spawn(async move { link.alive(within).await });
+                checking = Some(AbortOnDropHandle::new(check));
             }
         }
     }
@@ -158,13 +183,6 @@ fn reason(error: LinkError, control: &mut mpsc::Receiver<ToAgent>) -> Failure {
         }
     }
     link_lost(&error)
-}
-
-/// Closes a link that shows no sign of life.
-async fn check(link: Link) {
-    if !link.alive(SIGN_OF_LIFE).await {
-        link.close();
-    }
 }
 
 fn announcement(set: &MappingSet) -> ToGateway {
