@@ -36,15 +36,18 @@ pub(super) async fn serve<IO: VisitorIo>(
     peer: std::net::SocketAddr,
     scheme: &'static str,
 ) {
-    let visit = Visit {
-        conn: Conn::new(io, input),
-        requests: Requests::new(Limits::default()),
-        timer: Timer::default(),
-        service,
-        peer,
-        scheme,
-    };
-    visit.run().await;
+    Visit::new(service, io, input, peer, scheme).run().await;
+}
+
+/// Tells a visitor whose head did not come in time.
+pub(super) async fn too_late<IO: VisitorIo>(
+    service: Arc<Service>,
+    io: IO,
+    input: BytesMut,
+    peer: std::net::SocketAddr,
+    scheme: &'static str,
+) {
+    Visit::new(service, io, input, peer, scheme).refuse_bytes(Problem::HeadTimeout).await;
 }
 
 struct Visit<IO> {
@@ -76,6 +79,23 @@ enum NoHead {
 }
 
 impl<IO: VisitorIo> Visit<IO> {
+    fn new(
+        service: Arc<Service>,
+        io: IO,
+        input: BytesMut,
+        peer: std::net::SocketAddr,
+        scheme: &'static str,
+    ) -> Self {
+        Self {
+            conn: Conn::new(io, input),
+            requests: Requests::new(Limits::default()),
+            timer: Timer::default(),
+            service,
+            peer,
+            scheme,
+        }
+    }
+
     async fn run(mut self) {
         loop {
             let (head, framing) = match self.next_head().await {

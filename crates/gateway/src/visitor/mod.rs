@@ -86,8 +86,8 @@ pub async fn serve<IO: VisitorIo>(
                     Box::pin(h2::serve(service, io, peer, scheme)).await;
                 }
                 Ok(Ok(false)) => h1::serve(service, conn.io, conn.input, peer, scheme).await,
-                // A beginning that is neither: HTTP/1 says what is missing.
-                Err(_) => h1::serve(service, conn.io, conn.input, peer, scheme).await,
+                // No slower than a head that shows at once that it is HTTP/1's.
+                Err(_) => h1::too_late(service, conn.io, conn.input, peer, scheme).await,
                 Ok(Err(_)) => {}
             }
         }
