@@ -204,6 +204,11 @@ impl Keeper {
                     }
                     match end {
                         End::Lost(failure) => failure,
+                        End::Left => {
+                            // However short the link lived: the gateway had no part in its end.
+                            backoff.reset();
+                            failure::network_left()
+                        }
                         End::Draining(retired) => {
                             self.tell(Event::Draining);
                             self.retire(retired);

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Established;
-use super::failure::{Failure, link_lost, network_left};
+use super::failure::{Failure, link_lost};
 use super::{Order, Retired};
 use crate::events::{Event, Events, LinkState, MappingSet};
 use crate::forward::{Forwarder, Routes};
@@ -33,6 +33,8 @@ const RETIREMENT: Duration = Duration::from_secs(60);
 /// Why a session is over.
 pub enum End {
     Lost(Failure),
+    /// The computer left the network that the link went through.
+    Left,
     /// The gateway leaves; its link goes on until its streams are done.
     Draining(Retired),
     /// Somebody asked for a new connection.
@@ -143,7 +145,7 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
                     }
                     Change::Network if local.is_some_and(|ip| !wake::has_address(ip)) => {
                         link.close();
-                        return End::Lost(network_left());
+                        return End::Left;
                     }
                     Change::Network => SIGN_OF_LIFE,
                 };
