@@ -1,8 +1,9 @@
-//! The developer's own commands: `cargo xtask run`, `cargo xtask test`, `cargo xtask fuzz`.
+//! The developer's own commands: `cargo xtask run`, `test`, `fuzz` and `bench`.
 //!
 //! Kept to the standard library and `anyhow`, so that the first `cargo xtask` of a clone starts within
 //! seconds. It never asks questions: what it is about to install it says first.
 
+mod bench;
 mod fuzz;
 mod run;
 mod sample;
@@ -30,6 +31,17 @@ cargo xtask fuzz [TARGET]
     Fuzzes one target (`link/frames`), or all, beginning with what is in its corpus.
       --seconds N    for so long each (15)
       --keep         put what was found, shrunk, into the corpus
+
+cargo xtask bench
+    Installs the tunnels to compare with, measures Porthole beside them in turns on a local service,
+    and writes crates/testkit/benches/RESULTS.md. A quarter of an hour on a quiet machine.
+      --quick            one short round; nothing is written
+      --rounds N         5 unless said otherwise
+      --only A,B,…       some of: direct nginx haproxy caddy rathole bore ssh localtunnel porthole
+                         small fresh latency download upload beside websocket memory first-url;
+                         nothing is written
+      --against FOLDER   measures the porthole and porthole-gateway there beside these
+      --micro [FILTER]   the parts with criterion instead: codec, link, router, policy
 ";
 
 fn main() -> ExitCode {
@@ -40,9 +52,10 @@ fn main() -> ExitCode {
         Some("run") if !wants_help(&rest) => run::run(rest),
         Some("test") if !wants_help(&rest) => test::test(rest),
         Some("fuzz") if !wants_help(&rest) => fuzz::fuzz(rest),
+        Some("bench") if !wants_help(&rest) => bench::bench(rest),
         // Not in the usage: `run` starts it for itself.
         Some("sample-page") => sample::serve_until_orphaned(&rest),
-        Some("help" | "--help" | "-h" | "run" | "test" | "fuzz") => {
+        Some("help" | "--help" | "-h" | "run" | "test" | "fuzz" | "bench") => {
             print!("{USAGE}");
             Ok(())
         }

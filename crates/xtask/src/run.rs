@@ -1,7 +1,6 @@
 //! `cargo xtask run`: from a clone to a public URL that answers.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -34,7 +33,7 @@ pub fn run(arguments: Vec<String>) -> Result<()> {
         porthole.env("PORTHOLE_HOME", sh::target_dir().join("porthole-home"));
     }
     sh::announce(&porthole);
-    become_program(porthole)
+    sh::become_program(porthole)
 }
 
 /// Starts the sample page as a process of its own, because this one is about to become `porthole`.
@@ -51,20 +50,4 @@ fn start_sample() -> Result<String> {
     let mut address = String::new();
     BufReader::new(output).read_line(&mut address).context("the sample page did not say its address")?;
     Ok(address.trim().to_owned())
-}
-
-/// Turns this process into `porthole`, so that Ctrl-C and every other signal reach it and nothing
-/// else stands between.
-#[cfg(unix)]
-fn become_program(mut program: Command) -> Result<()> {
-    use std::os::unix::process::CommandExt;
-    let name = Path::new(program.get_program()).display().to_string();
-    Err(program.exec()).with_context(|| format!("cannot start {name}"))
-}
-
-#[cfg(not(unix))]
-fn become_program(mut program: Command) -> Result<()> {
-    let name = Path::new(program.get_program()).display().to_string();
-    let status = program.status().with_context(|| format!("cannot start {name}"))?;
-    std::process::exit(status.code().unwrap_or(1));
 }

@@ -50,6 +50,20 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
+/// What only `cargo xtask bench` needs: programs to compare with.
+const BENCH_TOOLS: &[Tool] = &[
+    Tool {
+        program: "nginx",
+        probe: &["-v"],
+        packages: &["nginx-light"],
+        why: "it is the local service, and compared with",
+    },
+    Tool { program: "haproxy", probe: &["-v"], packages: &["haproxy"], why: "compared with" },
+    Tool { program: "caddy", probe: &["version"], packages: &["caddy"], why: "compared with" },
+    Tool { program: "sshd", probe: &["-V"], packages: &["openssh-server"], why: "compared with" },
+    Tool { program: "ssh", probe: &["-V"], packages: &["openssh-client"], why: "compared with" },
+];
+
 /// What tests have to do without, after saying how each is brought: programs, and `root`.
 pub fn absent() -> Vec<&'static str> {
     let mut absent = system_packages();
@@ -63,7 +77,18 @@ pub fn absent() -> Vec<&'static str> {
 /// Brings the system packages in; returns the programs that are still missing, after naming the command
 /// that brings each.
 fn system_packages() -> Vec<&'static str> {
-    let missing = missing();
+    bring_in(&TOOLS.iter().collect::<Vec<_>>())
+}
+
+/// The same for those of [`BENCH_TOOLS`] that are named.
+pub fn bench_packages(programs: &[&str]) -> Vec<&'static str> {
+    // nginx is the local service, whatever is compared.
+    let wanted = |tool: &&Tool| tool.program == "nginx" || programs.contains(&tool.program);
+    bring_in(&BENCH_TOOLS.iter().filter(wanted).collect::<Vec<_>>())
+}
+
+fn bring_in(tools: &[&'static Tool]) -> Vec<&'static str> {
+    let missing = missing(tools);
     if missing.is_empty() {
         return Vec::new();
     }
@@ -77,10 +102,10 @@ fn system_packages() -> Vec<&'static str> {
             eprintln!("xtask: {error:#}");
         }
     }
-    let absent: Vec<&str> = self::missing().iter().map(|tool| tool.program).collect();
+    let absent: Vec<&str> = self::missing(tools).iter().map(|tool| tool.program).collect();
     if !absent.is_empty() {
         eprintln!(
-            "Going on without {}; as root, `apt-get install -y {}` brings the tests that need it.",
+            "Going on without {}; as root, `apt-get install -y {}` brings what needs it.",
             absent.join(", "),
             packages.join(" ")
         );
@@ -88,8 +113,8 @@ fn system_packages() -> Vec<&'static str> {
     absent
 }
 
-fn missing() -> Vec<&'static Tool> {
-    TOOLS.iter().filter(|tool| !sh::works(tool.program, tool.probe)).collect()
+fn missing(tools: &[&'static Tool]) -> Vec<&'static Tool> {
+    tools.iter().copied().filter(|tool| !sh::works(tool.program, tool.probe)).collect()
 }
 
 fn install(prefix: &[String], packages: &[&str]) -> Result<()> {

@@ -58,3 +58,19 @@ pub fn works(program: &str, args: &[&str]) -> bool {
         .status()
         .is_ok_and(|status| status.success())
 }
+
+/// Turns this process into `program`, so that Ctrl-C and every other signal reach it and nothing
+/// else stands between.
+#[cfg(unix)]
+pub fn become_program(mut program: Command) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    let name = Path::new(program.get_program()).display().to_string();
+    Err(program.exec()).with_context(|| format!("cannot start {name}"))
+}
+
+#[cfg(not(unix))]
+pub fn become_program(mut program: Command) -> Result<()> {
+    let name = Path::new(program.get_program()).display().to_string();
+    let status = program.status().with_context(|| format!("cannot start {name}"))?;
+    std::process::exit(status.code().unwrap_or(1));
+}
