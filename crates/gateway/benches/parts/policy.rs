@@ -1,0 +1,33 @@
+//! Whether a visitor is let in, short of the password's own check, which costs 20 ms by design.
+
+use std::hint::black_box;
+
+use criterion::Criterion;
+use porthole_gateway::policy::{Compiled, Decision, PolicyRequest, decide};
+use porthole_link::control::{BasicAuth, Policy};
+
+/// A hash of agents' own cost; nothing here checks a password against it.
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
+                    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+pub fn all(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("policy");
+    let visitor = "192.0.2.77".parse().expect("an address");
+    let stranger = PolicyRequest { visitor, authorization: None };
+    let known = PolicyRequest { visitor, authorization: Some(b"Basic YWRhOmxvdmVsYWNl") };
+    let networks = |count: u32| (0..count).map(|n| format!("10.{}.{}.0/24", n / 256, n % 256)).collect();
+    let password = vec![BasicAuth { user: "ada".into(), hash: HASH.into() }];
+    let cases: [(&str, Policy, PolicyRequest<'_>); 4] = [
+        ("no policy", Policy::default(), stranger),
+        ("1,000 networks denied", Policy { deny_ip: networks(1000), ..Policy::default() }, stranger),
+        ("a password asked for", Policy { basic_auth: password.clone(), ..Policy::default() }, stranger),
+        ("a password given", Policy { basic_auth: password, ..Policy::default() }, known),
+    ];
+    for (name, policy, request) in cases {
+        let compiled = Compiled::new(&policy, "shop").expect("the policy is valid");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| matches!(decide(black_box(&compiled), black_box(&request)), Decision::Allow));
+        });
+    }
+    group.finish();
+}
