@@ -63,6 +63,39 @@ impl Fields {
         self.spans.iter().map(|&span| self.pair(span))
     }
 
+    /// The fields' text in order, names and values alternating without anything between them, in as few
+    /// pieces as it lies in: one, unless fields were removed or set.
+    pub fn text(&self) -> impl Iterator<Item = &[u8]> + '_ {
+        let mut spans = self.spans.iter().peekable();
+        std::iter::from_fn(move || {
+            let first = spans.next()?;
+            let mut end = first.start + first.name + first.value;
+            while let Some(next) = spans.next_if(|next| next.start == end) {
+                end += next.name + next.value;
+            }
+            Some(&self.text[first.start as usize..end as usize])
+        })
+    }
+
+    /// The lengths in bytes of each name and value, in order.
+    pub fn lengths(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.spans.iter().map(|span| (span.name as usize, span.value as usize))
+    }
+
+    /// Fields out of their [`Self::text`] and [`Self::lengths`]; what is missing from either is left out.
+    pub fn from_text(text: &[u8], lengths: impl ExactSizeIterator<Item = (usize, usize)>) -> Self {
+        let mut spans = Vec::with_capacity(lengths.len());
+        let mut start = 0;
+        for (name, value) in lengths {
+            if start + name + value > text.len() {
+                break;
+            }
+            spans.push(Span { start: start as u32, name: name as u32, value: value as u32 });
+            start += name + value;
+        }
+        Self { text: text.to_vec(), spans }
+    }
+
     /// The first value under `name`; names compare without case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.get_all(name).next()
@@ -186,6 +219,24 @@ mod tests {
         assert_eq!(fields.get("empty"), Some(&b""[..]));
         assert!(fields.contains("Empty") && !fields.contains("hos") && !fields.contains(""));
         assert_eq!(Fields::from_iter([("a", b"\xff")]).get_str("a"), None);
+    }
+
+    #[test]
+    fn text_and_lengths_make_the_same_fields_again() {
+        let mut fields = sample();
+        for change in 0..4 {
+            match change {
+                1 => fields.set("host", "another"),
+                2 => fields.push("Last", "z"),
+                3 => fields.retain(|name, _| name != b"Set-Cookie"),
+                _ => {}
+            }
+            let text = fields.text().collect::<Vec<_>>().concat();
+            let lengths: Vec<_> = fields.lengths().collect();
+            assert_eq!(Fields::from_text(&text, lengths.into_iter()), fields);
+        }
+        assert_eq!(sample().text().count(), 1);
+        assert_eq!(shown(&Fields::from_text(b"ab", [(1, 1), (1, 0)].into_iter())), ["a=b"]);
     }
 
     #[test]

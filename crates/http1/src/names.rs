@@ -56,8 +56,8 @@ pub(crate) enum Known {
     Other,
 }
 
-/// Sorts a name by its length first, so that one pass over a head costs at most one comparison a
-/// field.
+/// Sorts a name by its length and first letter, so that one pass over a head compares almost nothing but
+/// what it finds.
 pub(crate) fn known(name: &[u8]) -> Known {
     let (text, known): (&[u8], _) = match name.len() {
         2 => (b"te", Known::Te),
@@ -72,7 +72,7 @@ pub(crate) fn known(name: &[u8]) -> Known {
         19 => (b"proxy-authorization", Known::ProxyAuthorization),
         _ => return Known::Other,
     };
-    if name.eq_ignore_ascii_case(text) { known } else { Known::Other }
+    if name[0] | 0x20 == text[0] && name.eq_ignore_ascii_case(text) { known } else { Known::Other }
 }
 
 /// Names that may not stand in a trailer section: framing, routing, request modifiers,

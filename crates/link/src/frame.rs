@@ -10,6 +10,8 @@ use crate::limits::FRAME_BYTES;
 
 /// Bytes before a frame's payload: length (3), kind (1), flags (1), stream (6); big-endian.
 pub const HEADER_BYTES: usize = 11;
+/// Longest request id, in bytes.
+const REQUEST_ID_BYTES: usize = 64;
 /// Stream ids have 48 bits: no link lives long enough to use them up.
 pub const STREAM_ID_MAX: u64 = (1 << 48) - 1;
 
@@ -193,10 +195,7 @@ pub fn put_open(out: &mut BytesMut, stream: u64, open: &Open, data: &[u8], end: 
             StreamKind::Tcp => 3,
         });
         out.put_u32(open.mapping);
-        // The peer ends the link over any other byte, and an id is not worth that.
-        let id: Vec<u8> = open.request_id.bytes().filter(u8::is_ascii_graphic).take(64).collect();
-        out.put_u8(id.len() as u8);
-        out.put_slice(&id);
+        put_request_id(out, open.request_id.as_bytes());
         match open.visitor.ip() {
             IpAddr::V4(ip) => {
                 out.put_u8(4);
@@ -219,6 +218,19 @@ pub fn put_open(out: &mut BytesMut, stream: u64, open: &Open, data: &[u8], end: 
     });
 }
 
+/// The peer ends the link over a byte that is not visible ASCII, and an id is not worth that: such bytes
+/// are left out.
+fn put_request_id(out: &mut BytesMut, id: &[u8]) {
+    if id.len() <= REQUEST_ID_BYTES && id.iter().all(u8::is_ascii_graphic) {
+        out.put_u8(id.len() as u8);
+        out.put_slice(id);
+        return;
+    }
+    let id: Vec<u8> = id.iter().copied().filter(u8::is_ascii_graphic).take(REQUEST_ID_BYTES).collect();
+    out.put_u8(id.len() as u8);
+    out.put_slice(&id);
+}
+
 /// Reads the payload of an `Open` frame: the open and the first body bytes.
 pub fn read_open(payload: Bytes) -> Result<(Open, Bytes), Malformed> {
     let mut reader = head::Reader::new(payload);
@@ -231,7 +243,7 @@ pub fn read_open(payload: Bytes) -> Result<(Open, Bytes), Malformed> {
     let mapping = reader.u32()?;
     let id_length = usize::from(reader.u8()?);
     let id = reader.take(id_length)?;
-    if id_length > 64 || !id.iter().all(u8::is_ascii_graphic) {
+    if id_length > REQUEST_ID_BYTES || !id.iter().all(u8::is_ascii_graphic) {
         return Err(Malformed("a request id that is not visible ASCII"));
     }
     let request_id = String::from_utf8_lossy(&id).into_owned();

@@ -10,6 +10,26 @@ use crate::limits::{HEAD_BYTES, HEAD_FIELDS};
 #[error("{0}")]
 pub struct Malformed(pub &'static str);
 
+const SHORT: Malformed = Malformed("a frame's payload is too short");
+
+/// Takes a length off the front of `rest`.
+fn length(rest: &mut &[u8]) -> Result<usize, Malformed> {
+    let (mut value, mut shift) = (0usize, 0);
+    loop {
+        let Some((&byte, after)) = rest.split_first() else { return Err(SHORT) };
+        *rest = after;
+        value |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            break;
+        }
+        shift += 7;
+        if shift > 21 {
+            return Err(Malformed("a length is too large"));
+        }
+    }
+    if value > HEAD_BYTES { Err(Malformed("a length is too large")) } else { Ok(value) }
+}
+
 /// Appends `n` in 7-bit groups, low first (LEB128).
 fn put_length(out: &mut BytesMut, mut n: usize) {
     while n >= 0x80 {
@@ -35,13 +55,16 @@ fn put_version(out: &mut BytesMut, version: Version) {
 /// Appends a field section: count, the lengths of each name and value, then all text.
 pub fn put_fields(out: &mut BytesMut, fields: &Fields) {
     put_length(out, fields.len());
-    for (name, value) in fields.iter() {
-        put_length(out, name.len());
-        put_length(out, value.len());
+    for (name, value) in fields.lengths() {
+        if name < 0x80 && value < 0x80 {
+            out.put_slice(&[name as u8, value as u8]);
+        } else {
+            put_length(out, name);
+            put_length(out, value);
+        }
     }
-    for (name, value) in fields.iter() {
-        out.put_slice(name);
-        out.put_slice(value);
+    for text in fields.text() {
+        out.put_slice(text);
     }
 }
 
@@ -93,7 +116,7 @@ impl Reader {
     }
 
     fn need(&self, n: usize) -> Result<(), Malformed> {
-        if self.rest.len() < n { Err(Malformed("a frame's payload is too short")) } else { Ok(()) }
+        if self.rest.len() < n { Err(SHORT) } else { Ok(()) }
     }
 
     pub fn u8(&mut self) -> Result<u8, Malformed> {
@@ -124,28 +147,22 @@ impl Reader {
     }
 
     fn length(&mut self) -> Result<usize, Malformed> {
-        let (mut value, mut shift) = (0usize, 0);
-        loop {
-            let byte = self.u8()?;
-            value |= usize::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                break;
-            }
-            shift += 7;
-            if shift > 21 {
-                return Err(Malformed("a length is too large"));
-            }
-        }
-        if value > HEAD_BYTES { Err(Malformed("a length is too large")) } else { Ok(value) }
+        let mut rest: &[u8] = &self.rest;
+        let value = length(&mut rest)?;
+        let read = self.rest.len() - rest.len();
+        self.rest.advance(read);
+        Ok(value)
     }
 
     fn text(&mut self) -> Result<String, Malformed> {
         let length = self.length()?;
-        let bytes = self.take(length)?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(_) => Err(Malformed("a method or target is not UTF-8")),
-        }
+        self.need(length)?;
+        let text = match std::str::from_utf8(&self.rest[..length]) {
+            Ok(text) => text.to_owned(),
+            Err(_) => return Err(Malformed("a method or target is not UTF-8")),
+        };
+        self.rest.advance(length);
+        Ok(text)
     }
 
     fn version(&mut self) -> Result<Version, Malformed> {
@@ -163,23 +180,21 @@ impl Reader {
         if count > HEAD_FIELDS {
             return Err(Malformed("too many fields"));
         }
-        let mut lengths = Reader { rest: self.rest.clone() };
+        let mut lengths: &[u8] = &self.rest;
+        let mut rest = lengths;
         let mut total = 0;
         for _ in 0..count {
-            total += lengths.length()? + lengths.length()?;
+            total += length(&mut rest)? + length(&mut rest)?;
         }
         if total > HEAD_BYTES {
             return Err(Malformed("a head is too large"));
         }
-        let mut text = lengths.take(total)?;
-        let after = lengths.rest;
-        let mut fields = Fields::with_capacity(total, count);
-        for _ in 0..count {
-            let (name, value) = (self.length()?, self.length()?);
-            let pair = text.split_to(name + value);
-            fields.push(&pair[..name], &pair[name..]);
-        }
-        self.rest = after;
+        let Some((text, rest)) = rest.split_at_checked(total) else { return Err(SHORT) };
+        // Read once more rather than kept: that costs less than room for them, and all of them are good.
+        let mut again = || length(&mut lengths).unwrap_or_default();
+        let fields = Fields::from_text(text, (0..count).map(|_| (again(), again())));
+        let read = self.rest.len() - rest.len();
+        self.rest.advance(read);
         Ok(fields)
     }
 
@@ -197,7 +212,9 @@ impl Reader {
             return Err(Malformed("a status outside 100–999"));
         }
         let length = self.length()?;
-        let reason = self.take(length)?.to_vec();
+        self.need(length)?;
+        let reason = self.rest[..length].to_vec();
+        self.rest.advance(length);
         Ok(ResponseHead { version, status, reason, fields: self.fields()? })
     }
 }

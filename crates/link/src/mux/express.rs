@@ -6,6 +6,9 @@ use bytes::BytesMut;
 
 use crate::limits::BATCH_BYTES;
 
+/// Room for the first frames of a batch, in bytes: a small answer.
+const LEAST_BATCH_BYTES: usize = 1024;
+
 /// Encoded frames in batches of at most [`BATCH_BYTES`] (one larger frame alone).
 #[derive(Debug, Default)]
 pub(super) struct Express {
@@ -13,6 +16,9 @@ pub(super) struct Express {
     bytes: usize,
     /// Batches taken so far.
     taken: u64,
+    /// Bytes of the batch that left last: a busy link's next one is about as large, and growing to that
+    /// from little copies it twice.
+    usual: usize,
     /// The last batch takes no more frames: something waits for it to leave.
     sealed: bool,
 }
@@ -21,7 +27,7 @@ impl Express {
     /// Appends the frame that `write` encodes, beginning a new batch when the last one is full.
     pub(super) fn put(&mut self, write: impl FnOnce(&mut BytesMut)) {
         if self.batches.is_empty() || self.sealed {
-            self.batches.push_back(BytesMut::with_capacity(1024));
+            self.batches.push_back(BytesMut::with_capacity(self.usual.max(LEAST_BATCH_BYTES)));
             self.sealed = false;
         }
         let last = self.batches.len() - 1;
@@ -47,6 +53,7 @@ impl Express {
     pub(super) fn next(&mut self) -> Option<BytesMut> {
         let batch = self.batches.pop_front()?;
         self.bytes -= batch.len();
+        self.usual = batch.len().min(BATCH_BYTES);
         self.taken += 1;
         Some(batch)
     }
