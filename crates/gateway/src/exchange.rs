@@ -196,8 +196,13 @@ fn upgrade(head: &RequestHead) -> Option<String> {
 /// 128 random bits in hex.
 pub fn new_request_id() -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let random: u128 = rand::random();
-    (0..32).map(|place| DIGITS[(random >> (124 - 4 * place)) as usize & 0xf] as char).collect()
+    let random: [u8; 16] = rand::random();
+    let mut id = String::with_capacity(2 * random.len());
+    for byte in random {
+        id.push(DIGITS[usize::from(byte >> 4)] as char);
+        id.push(DIGITS[usize::from(byte & 0xf)] as char);
+    }
+    id
 }
 
 /// What the visitor's request says about the shape of its answer.

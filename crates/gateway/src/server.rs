@@ -179,9 +179,12 @@ impl Gateway {
 
     /// Resolves when an idle connection is to be closed because the gateway drains. A request may be on
     /// its way, and its sender (a proxy with kept connections, say) could not know.
-    pub async fn last_call(&self) {
-        self.draining.cancelled().await;
-        tokio::time::sleep(LAST_CALL).await;
+    pub fn last_call(&self) -> impl Future<Output = ()> + Send + use<> {
+        let draining = self.draining.clone();
+        async move {
+            draining.cancelled().await;
+            tokio::time::sleep(LAST_CALL).await;
+        }
     }
 }
 

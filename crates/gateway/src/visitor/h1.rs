@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -54,6 +54,8 @@ struct Visit<IO> {
     conn: Conn<IO>,
     requests: Requests,
     timer: Timer,
+    /// Kept over all requests: to sign up and off for each would cost a lock and a list that all share.
+    last_call: Pin<Box<dyn Future<Output = ()> + Send>>,
     service: Arc<Service>,
     peer: std::net::SocketAddr,
     scheme: &'static str,
@@ -90,6 +92,7 @@ impl<IO: VisitorIo> Visit<IO> {
             conn: Conn::new(io, input),
             requests: Requests::new(Limits::default()),
             timer: Timer::default(),
+            last_call: Box::pin(service.gateway.last_call()),
             service,
             peer,
             scheme,
@@ -122,7 +125,6 @@ impl<IO: VisitorIo> Visit<IO> {
     async fn next_head(&mut self) -> Result<(RequestHead, Framing), NoHead> {
         let head_time = Limits::default().head_time;
         let mut begun = false;
-        let mut last_call = pin!(self.service.gateway.last_call());
         loop {
             match self.requests.head(&mut self.conn.input) {
                 Ok(Some(head)) => return Ok(head),
@@ -144,7 +146,7 @@ impl<IO: VisitorIo> Visit<IO> {
                 if let Poll::Ready(filled) = self.conn.poll_fill(cx) {
                     return Poll::Ready(Some(filled));
                 }
-                if self.timer.poll(cx).is_ready() || (idle && last_call.as_mut().poll(cx).is_ready()) {
+                if self.timer.poll(cx).is_ready() || (idle && self.last_call.as_mut().poll(cx).is_ready()) {
                     return Poll::Ready(None);
                 }
                 Poll::Pending
