@@ -1,6 +1,6 @@
 //! Carries each stream of the link to the local service that its mapping names.
 //!
-//! In reading order: [`route`] (a mapping, ready) → [`rewrite`] (host fields) → [`pool`]
+//! In reading order: [`workers`] (tasks) → [`route`] (a mapping, ready) → [`rewrite`] (host fields) → [`pool`]
 //! (connections) → [`http1`] with [`upload`] and [`answer`] → [`relay`] and [`tcp`] → [`h2`] →
 //! [`record`] (what is told) → [`outcome`] (what can go wrong).
 
@@ -17,6 +17,7 @@ mod route;
 mod service_tls;
 mod tcp;
 mod upload;
+mod workers;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +26,7 @@ use std::time::Duration;
 use porthole_http1::{Fields, RequestHead, Version};
 use porthole_link::stream::Incoming;
 use porthole_link::{Item, RecvHalf, ResetCode, StreamKind};
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::events::{Events, MappingSet};
 use crate::target::{Scheme, Target};
@@ -33,6 +34,7 @@ use outcome::ForwardError;
 use pool::Pool;
 use record::Record;
 use route::Route;
+use workers::Workers;
 
 /// How often idle connections are looked at; they may live that much longer than their time.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -51,7 +53,7 @@ pub struct Forwarder {
     known: Mutex<HashMap<String, Arc<Route>>>,
     tls: Arc<service_tls::ServiceTls>,
     events: Events,
-    tasks: TaskTracker,
+    workers: Workers,
     _sweeper: AbortOnDropHandle<()>,
 }
 
@@ -86,7 +88,7 @@ impl Forwarder {
             known: Mutex::default(),
             tls: Arc::default(),
             events,
-            tasks: TaskTracker::new(),
+            workers: Workers::default(),
             _sweeper: AbortOnDropHandle::new(sweeper),
         }
     }
@@ -129,14 +131,12 @@ impl Forwarder {
             send.reset(ResetCode::NoMapping);
             return;
         };
-        self.tasks.spawn(run(route.clone(), incoming));
+        self.workers.carry(route.clone(), incoming);
     }
 
     /// Waits until every stream taken over has ended.
     pub async fn finished(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
-        self.tasks.reopen();
+        self.workers.finished().await;
     }
 }
 
@@ -196,10 +196,10 @@ async fn discard(recv: &mut RecvHalf) {
 mod tests {
     use super::*;
 
-    /// Spawning moves a future's bytes once or twice for each request: the ways that are seldom taken
+    /// A worker without work keeps this much, and starting one moves it: the ways that are seldom taken
     /// are boxed.
     #[test]
-    fn an_exchange_is_small_to_spawn() {
+    fn an_exchange_is_small_to_keep() {
         fn size<A, B, F: Future>(_: fn(A, B) -> F) -> usize {
             size_of::<F>()
         }
