@@ -121,7 +121,8 @@ pub enum Event {
         code: String,
         message: String,
     },
-    Exchange(ExchangeSummary),
+    /// Shared, not copied, by those who listen.
+    Exchange(Arc<ExchangeSummary>),
     Warning {
         code: String,
         message: String,

@@ -1,5 +1,6 @@
 //! The program's log: to standard error, for people or as JSON, one line an event.
 
+use std::borrow::Cow;
 use std::io;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -73,7 +74,7 @@ impl io::Write for Escaped {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // The formatter hands over one whole event at a time, ended by its own newline.
         let body = line.strip_suffix(b"\n").unwrap_or(line);
-        let mut text = escape(&String::from_utf8_lossy(body));
+        let mut text = escape(&String::from_utf8_lossy(body)).into_owned();
         text.push('\n');
         io::stderr().lock().write_all(text.as_bytes())?;
         Ok(line.len())
@@ -85,15 +86,17 @@ impl io::Write for Escaped {
 }
 
 /// What steers a terminal instead of being shown on it, as `\u{..}`, everything else as it is.
-pub fn escape(text: &str) -> String {
-    if !text.chars().any(steers) {
-        return text.to_owned();
+pub fn escape(text: &str) -> Cow<'_, str> {
+    // Bytes first: those of ASCII text are looked at many at a time.
+    let plain = text.bytes().fold(true, |plain, byte| plain & (b' '..0x7f).contains(&byte));
+    if plain || !text.chars().any(steers) {
+        return text.into();
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         if steers(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
-    out
+    out.into()
 }
 
 /// Control characters, line and paragraph separators, and what turns the direction of writing around, so
@@ -137,7 +140,7 @@ const SECRET_PARAMETERS: &[&str] = &[
 ];
 
 /// A request target with the values of secret-looking query parameters replaced by `***`.
-pub fn mask_target(target: &str) -> std::borrow::Cow<'_, str> {
+pub fn mask_target(target: &str) -> Cow<'_, str> {
     let Some((path, query)) = target.split_once('?') else { return target.into() };
     let secret = |parameter: &str| {
         parameter.split_once('=').is_some_and(|(name, value)| {

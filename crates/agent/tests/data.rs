@@ -579,7 +579,7 @@ async fn a_dev_server_that_refuses_the_host_is_named_once_with_its_remedy() {
                     warnings += 1;
                     None
                 }
-                Event::Exchange(summary) => Some(summary.note),
+                Event::Exchange(summary) => Some(summary.note.clone()),
                 _ => None,
             })
             .await;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -94,6 +95,7 @@ pub(crate) struct Printer {
     away: Option<String>,
     lines: String,
     notes: String,
+    clock: Clock,
 }
 
 impl Printer {
@@ -109,6 +111,7 @@ impl Printer {
             away: None,
             lines: String::new(),
             notes: String::new(),
+            clock: Clock::default(),
         }
     }
 
@@ -240,22 +243,34 @@ impl Printer {
             });
             return;
         }
-        let time = jiff::Zoned::now().strftime("%H:%M:%S");
-        let took = duration(exchange.duration);
-        let (colour, plain) = self.style(match exchange.status {
-            Some(..400) if exchange.error.is_none() => "32",
-            Some(400..500) if exchange.error.is_none() => "33",
-            _ => "31",
-        });
+        let colour = match exchange.status {
+            Some(..400) if exchange.error.is_none() => "\u{1b}[32m",
+            Some(400..500) if exchange.error.is_none() => "\u{1b}[33m",
+            _ => "\u{1b}[31m",
+        };
+        let (colour, plain) = if self.colour { (colour, "\u{1b}[0m") } else { ("", "") };
         let outcome = match (&exchange.error, exchange.status) {
             (Some(error), Some(status)) => format!("{status} {}", escape(error)),
-            (Some(error), None) => escape(error),
+            (Some(error), None) => escape(error).into_owned(),
             (None, Some(status)) => status.to_string(),
             (None, None) => "-".into(),
         };
-        let method = escape(&exchange.method);
-        let path = escape(&path);
-        let _ = writeln!(self.lines, "{time}  {method:<7} {path:<40}  {colour}{outcome:<4}{plain} {took:>8}");
+        // Piece by piece: `{:<40}` writes its spaces one at a time, at every request.
+        let line = &mut self.lines;
+        line.push_str(self.clock.now());
+        line.push_str("  ");
+        left(line, &escape(&exchange.method), 7);
+        line.push(' ');
+        left(line, &escape(&path), 40);
+        line.push_str("  ");
+        line.push_str(colour);
+        left(line, &outcome, 4);
+        line.push_str(plain);
+        line.push(' ');
+        let took = duration(exchange.duration);
+        spaces(line, 8usize.saturating_sub(took.len()));
+        line.push_str(&took);
+        line.push('\n');
         if let Some(note) = &exchange.note {
             let _ = writeln!(self.lines, "          {}", escape(note));
         }
@@ -271,13 +286,43 @@ impl Printer {
     }
 }
 
-fn duration(duration: std::time::Duration) -> String {
-    let ms = duration.as_secs_f64() * 1000.0;
-    match ms {
-        ..10.0 => format!("{ms:.1} ms"),
-        ..1000.0 => format!("{ms:.0} ms"),
-        ..60_000.0 => format!("{:.1} s", ms / 1000.0),
-        _ => format!("{:.0} min", ms / 60_000.0),
+/// `text`, then spaces up to `width` characters.
+fn left(line: &mut String, text: &str, width: usize) {
+    line.push_str(text);
+    spaces(line, width.saturating_sub(text.chars().count()));
+}
+
+fn spaces(line: &mut String, count: usize) {
+    const SPACES: &str = "                                        ";
+    line.push_str(&SPACES[..count.min(SPACES.len())]);
+}
+
+/// The time of day as text, made once a second.
+#[derive(Debug, Default)]
+struct Clock {
+    second: Option<u64>,
+    text: String,
+}
+
+impl Clock {
+    fn now(&mut self) -> &str {
+        let second = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+        if second.is_none() || self.second != second {
+            self.second = second;
+            self.text = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+        }
+        &self.text
+    }
+}
+
+/// Rounded; in the largest unit of which there is one.
+fn duration(duration: Duration) -> String {
+    let us = duration.as_micros();
+    match us {
+        ..9_950 => format!("{}.{} ms", (us + 50) / 1000, (us + 50) / 100 % 10),
+        ..999_500 => format!("{} ms", (us + 500) / 1000),
+        ..59_950_000 => format!("{}.{} s", (us + 50_000) / 1_000_000, (us + 50_000) / 100_000 % 10),
+        _ => format!("{} min", (us + 30_000_000) / 60_000_000),
     }
 }
 
@@ -311,20 +356,38 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_is_rounded_in_the_largest_unit_that_fits() {
+        for (us, text) in [
+            (0, "0.0 ms"),
+            (49, "0.0 ms"),
+            (1_250, "1.3 ms"),
+            (9_949, "9.9 ms"),
+            (9_950, "10 ms"),
+            (999_499, "999 ms"),
+            (999_500, "1.0 s"),
+            (59_949_999, "59.9 s"),
+            (59_950_000, "1 min"),
+            (3_600_000_000, "60 min"),
+        ] {
+            assert_eq!(duration(Duration::from_micros(us)), text, "{us} µs");
+        }
+    }
+
+    #[test]
     fn an_exchange_is_one_line_with_its_secrets_masked() {
         let mut printer = Printer::new(false);
-        printer.event(&Event::Exchange(ExchangeSummary {
+        printer.event(&Event::Exchange(std::sync::Arc::new(ExchangeSummary {
             mapping_id: "a".into(),
             request_id: "r".into(),
             method: "GET".into(),
             target: "/x?token=hunter2".into(),
             status: Some(200),
             error: None,
-            duration: std::time::Duration::from_millis(12),
+            duration: Duration::from_millis(12),
             bytes_in: 0,
             bytes_out: 3,
             note: None,
-        }));
+        })));
         assert_eq!(printer.lines.lines().count(), 1);
         assert!(printer.lines.contains("/x?token=***") && printer.lines.contains("12 ms"));
     }

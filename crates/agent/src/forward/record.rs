@@ -165,7 +165,7 @@ impl Drop for Record {
         if events.receiver_count() == 0 {
             return;
         }
-        let _ = events.send(Event::Exchange(ExchangeSummary {
+        let _ = events.send(Event::Exchange(Arc::new(ExchangeSummary {
             mapping_id: self.route.served.wire.id.clone(),
             request_id: std::mem::take(&mut self.request_id),
             method: std::mem::take(&mut self.head.method),
@@ -176,7 +176,7 @@ impl Drop for Record {
             bytes_in: self.traffic.bytes_in.load(Relaxed),
             bytes_out: self.traffic.bytes_out.load(Relaxed),
             note: self.note.take(),
-        }));
+        })));
     }
 }
 
