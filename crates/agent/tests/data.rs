@@ -44,7 +44,7 @@ async fn a_request_reaches_the_service_and_its_answer_comes_back() {
     assert_eq!(requests.recv().await.unwrap(), "GET /a?b=c HTTP/1.1\r\nHost: shop.example.com\r\n\r\n");
     let summary = world.summary().await;
     assert_eq!((summary.method.as_str(), summary.target.as_str()), ("GET", "/a?b=c"));
-    assert_eq!((summary.status, summary.error, summary.bytes_out), (Some(200), None, 5));
+    assert_eq!((summary.status, summary.error.clone(), summary.bytes_out), (Some(200), None, 5));
 }
 
 #[tokio::test]

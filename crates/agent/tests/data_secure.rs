@@ -166,7 +166,7 @@ async fn a_grpc_answer_of_nothing_but_a_head_passes() {
     let answer = world.request(grpc("/only-trailers"), b"", true).answer().await.unwrap();
     assert_eq!((answer.head.fields.get_str("grpc-status"), answer.body.len()), (Some("5"), 0));
     let summary = world.summary().await;
-    assert_eq!((summary.status, summary.error), (Some(200), None));
+    assert_eq!((summary.status, summary.error.clone()), (Some(200), None));
 }
 
 #[tokio::test]

@@ -187,7 +187,7 @@ impl World {
         .await
     }
 
-    pub async fn summary(&mut self) -> std::sync::Arc<porthole_agent::events::ExchangeSummary> {
+    pub async fn summary(&mut self) -> Arc<porthole_agent::events::ExchangeSummary> {
         self.event(|event| match event {
             Event::Exchange(summary) => Some(summary),
             _ => None,
