@@ -240,7 +240,12 @@ fn full_host(host: &str) -> Result<String, Refusal> {
     if bare.contains(':') {
         return Err(wrong());
     }
-    normalise_host(bare).map(|bare| format!("{star}{bare}")).map_err(|_| wrong())
+    let bare = normalise_host(bare).map_err(|_| wrong())?;
+    // Browsers read `1.2.3.4` and `shop.0xe` as addresses, or as nothing.
+    match url::Host::parse(&bare) {
+        Ok(url::Host::Domain(domain)) if domain == bare => Ok(format!("{star}{bare}")),
+        _ => Err(wrong()),
+    }
 }
 
 /// A path prefix without its last slash; empty for none.
@@ -284,4 +289,30 @@ fn check_matches(matches: &[Match]) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_host_is_a_name_that_a_browser_reads_as_one() {
+        for host in
+            ["shop.example.com", "*.example.com", "a_b.example", "xn--bcher-kva.example", "0xe.example"]
+        {
+            assert_eq!(full_host(host).as_deref(), Ok(host));
+        }
+        assert_eq!(full_host("Bücher.example").as_deref(), Ok("xn--bcher-kva.example"));
+        for host in ["1.2.3.4", "*.0xe", "shop.123", "[::1]", "a.b:80", "xn--a.example", ""] {
+            assert_eq!(full_host(host).map_err(|refusal| refusal.code), Err(codes::NAME_INVALID), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_one_that_browsers_send_as_it_stands() {
+        assert_eq!(prefix(Some("/a/b@c:d/")).as_deref(), Ok("/a/b@c:d"));
+        for path in ["/a`b", "/a{b}", "/a;b", "/a%41", "/ä", "/a//b", "/../a", "a"] {
+            assert!(prefix(Some(path)).is_err(), "{path}");
+        }
+    }
 }
