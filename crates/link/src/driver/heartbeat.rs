@@ -61,6 +61,6 @@ mod tests {
         assert_eq!(heartbeat.due(almost), Due::Nothing(start + DEAD_AFTER));
         assert_eq!(heartbeat.due(start + DEAD_AFTER), Due::Dead(DEAD_AFTER));
         heartbeat.heard(almost);
-        assert_eq!(heartbeat.due(start + DEAD_AFTER), Due::Ping);
+        assert_eq!(heartbeat.due(start + 2 * HEARTBEAT), Due::Ping);
     }
 }
