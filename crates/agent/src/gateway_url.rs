@@ -94,7 +94,8 @@ impl FromStr for GatewayUrl {
             (1..=63).contains(&label.len())
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         };
-        if !host.contains(':') && !(host.split('.').all(label) && url::Host::parse(&host).is_ok()) {
+        let same = |read: url::Host| read.to_string() == host;
+        if !host.contains(':') && !(host.split('.').all(label) && url::Host::parse(&host).is_ok_and(same)) {
             return Err(malformed());
         }
         let port = url.port_or_known_default().ok_or_else(malformed)?;
@@ -155,7 +156,9 @@ mod tests {
         {
             assert!(parse(text).is_err(), "{text}");
         }
-        for text in ["https://a)b.example", "https://a..b", "https://nenul\u{520})1l233.example"] {
+        for text in
+            ["https://a)b.example", "https://a..b", "http://46..", "https://nenul\u{520})1l233.example"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(matches!(parse("ftp://x"), Err(GatewayUrlError::Scheme(_))));
