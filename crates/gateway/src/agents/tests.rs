@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
 use porthole_http1::Fields;
-use porthole_link::control::{Hello, MappingProtocol, MappingResult, ToAgent, ToGateway, Welcome, codes};
+use porthole_link::control::{
+    BasicAuth, Hello, MappingProtocol, MappingResult, Policy, ToAgent, ToGateway, Welcome, codes,
+};
 use porthole_link::driver::LinkError;
 use porthole_link::mux::Role;
 use porthole_link::{Item, Link, Mapping, Socket, StreamKind, agent_handshake};
@@ -182,6 +184,40 @@ async fn the_same_start_coming_again_takes_its_names_without_a_word() {
     assert_eq!(code(&welcome.results[0]), "ok");
     assert_eq!(refusal(&mut told).await, "closed");
     assert_eq!(world.at("shop.t.example", "/"), "a:m1");
+}
+
+#[tokio::test]
+async fn a_mapping_that_could_split_a_line_is_refused_in_words_that_do_not() {
+    let world = World::new();
+    for cut in ["\r\n", "\n", "\r", "\0", "\u{7f}"] {
+        let text = |start: &str| Some(format!("{start}{cut}X-Canary: 1"));
+        let plain = || named("m1", 1, "shop");
+        let users = |user: Option<String>, hash: &str| Policy {
+            basic_auth: vec![BasicAuth { user: user.unwrap_or_default(), hash: hash.to_owned() }],
+            ..Policy::default()
+        };
+        let hash = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA";
+        for mapping in [
+            Mapping { name: text("shop"), ..plain() },
+            Mapping { name: None, host: text("shop.example"), ..plain() },
+            Mapping { path: text("/shop"), ..plain() },
+            Mapping { policy: users(text("alice"), hash), ..plain() },
+            Mapping { policy: users(Some("alice".into()), &text(hash).unwrap_or_default()), ..plain() },
+            Mapping {
+                policy: Policy { allow_ip: text("10.0.0.1").into_iter().collect(), ..Policy::default() },
+                ..plain()
+            },
+        ] {
+            let told = format!("{mapping:?}");
+            let (_link, welcome, _messages) = world.joined("alice", "a", 1, vec![mapping]).await;
+            let result = &welcome.results[0];
+            assert_ne!(code(result), "ok", "{told}");
+            let sentence = result.message.as_deref().expect("a sentence");
+            assert!(!sentence.chars().any(char::is_control), "{sentence:?}");
+        }
+        let odd_id = Mapping { id: text("m1").unwrap_or_default(), ..plain() };
+        assert!(world.join("alice", "a", 1, vec![odd_id]).await.is_err(), "an id of that kind ends the link");
+    }
 }
 
 #[tokio::test]
