@@ -95,7 +95,7 @@ impl FromStr for GatewayUrl {
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         };
         let same = |read: url::Host| read.to_string() == host;
-        if !host.contains(':') && !(host.split('.').all(label) && url::Host::parse(&host).is_ok_and(same)) {
+        if !(host.contains(':') || host.split('.').all(label) && url::Host::parse(&host).is_ok_and(same)) {
             return Err(malformed());
         }
         let port = url.port_or_known_default().ok_or_else(malformed)?;

@@ -69,7 +69,7 @@ impl GatewayBuilder {
 
     /// Another address to listen on than the loopback interface's.
     pub fn listen(mut self, address: &str) -> Self {
-        self.listen = address.to_owned();
+        address.clone_into(&mut self.listen);
         self
     }
 

@@ -267,7 +267,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Frames<IO> {
     /// Sends frames in one write. An error tells that the connection has ended.
     pub async fn send(&mut self, frames: &[Frame]) -> io::Result<()> {
         let mut bytes = Vec::new();
-        frames.iter().for_each(|frame| frame.write(&mut bytes));
+        for frame in frames {
+            frame.write(&mut bytes);
+        }
         self.send_bytes(&bytes).await
     }
 
