@@ -144,9 +144,9 @@ fn run(targets: &[Target], time: Duration) -> Result<()> {
         }
         let mut going = Vec::new();
         for mut one in running {
-            match one.over()? {
-                None => going.push(one),
-                Some(problem) => told.push(one.tell(problem)),
+            match one.look()? {
+                Look::Running => going.push(one),
+                Look::Over(problem) => told.push(one.tell(problem)),
             }
         }
         running = going;
@@ -215,22 +215,30 @@ impl Running {
         Ok(Self { target: target.clone(), child, log, until: Instant::now() + time + PATIENCE })
     }
 
-    /// None while it runs; then what went wrong, if anything did.
-    fn over(&mut self) -> Result<Option<Option<String>>> {
+    /// Whether it still runs, and how it ended.
+    fn look(&mut self) -> Result<Look> {
         if let Some(status) = self.child.try_wait()? {
-            return Ok(Some((!status.success()).then(|| format!("failed ({status})"))));
+            let problem = (!status.success()).then(|| format!("failed ({status})"));
+            return Ok(Look::Over(problem));
         }
         if Instant::now() < self.until {
-            return Ok(None);
+            return Ok(Look::Running);
         }
         self.child.kill()?;
         self.child.wait()?;
-        Ok(Some(Some("did not end in time".into())))
+        Ok(Look::Over(Some("did not end in time".into())))
     }
 
     fn tell(self, problem: Option<String>) -> Told {
         Told { target: self.target, log: self.log, problem }
     }
+}
+
+/// What is seen of a run.
+enum Look {
+    Running,
+    /// With what went wrong, if anything did.
+    Over(Option<String>),
 }
 
 fn artifacts(target: &Target) -> Vec<PathBuf> {

@@ -107,7 +107,7 @@ fn names_ports_and_networks_are_told_apart() {
     assert_eq!(of(DialError::Resolve("x".into())), "gateway-unknown-host");
     assert_eq!(of(DialError::Connect(io::ErrorKind::ConnectionRefused.into())), "gateway-down");
     assert_eq!(of(DialError::Connect(io::ErrorKind::NetworkUnreachable.into())), "gateway-unreachable");
-    assert_eq!(of(DialError::Timeout(std::time::Duration::from_secs(10))), "gateway-timeout");
+    assert_eq!(of(DialError::Timeout(Duration::from_secs(10))), "gateway-timeout");
 }
 
 #[test]

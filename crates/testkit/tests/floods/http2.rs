@@ -32,17 +32,18 @@ async fn until_ended(what: &str, world: &World, mut next: impl FnMut(u32) -> Vec
     for batch in 0..MANY / BATCH {
         let mut bytes = Vec::new();
         for number in batch * BATCH..(batch + 1) * BATCH {
-            next(number as u32).iter().for_each(|frame| frame.write(&mut bytes));
+            for frame in next(number as u32) {
+                frame.write(&mut bytes);
+            }
         }
         let poured = tokio::time::timeout(PATIENCE, connection.pour(&bytes)).await;
-        match poured {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => {
+        match poured.unwrap_or_else(|_| panic!("{what}: neither read nor ended")) {
+            Ok(()) => {}
+            Err(_) => {
                 let ended = batch * BATCH;
                 eprintln!("  {what}: ended before {} (code {:?})", ended + BATCH, connection.goodbye());
                 return ended;
             }
-            Err(_) => panic!("{what}: neither read nor ended"),
         }
     }
     panic!("{what}: {MANY} were taken");

@@ -112,8 +112,9 @@ async fn crowded() -> (Gateway, Agent, Received, LocalService) {
     let mut config = format!("gateway = \"{}\"\ntoken = \"{}\"\n", gateway.url(), token.token);
     for number in 0..MAPPINGS {
         let (name, port) = (name(number), service.port());
-        config +=
-            &format!("[[mappings]]\nname = \"{name}\"\ntarget = \"{port}\"\nhost_header = \"to-{number}\"\n");
+        let mapping =
+            format!("[[mappings]]\nname = \"{name}\"\ntarget = \"{port}\"\nhost_header = \"to-{number}\"\n");
+        config += &mapping;
         if is_locked(number) {
             config += "basic_auth = [\"u:p\"]\n";
         }

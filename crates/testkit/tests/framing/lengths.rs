@@ -67,7 +67,8 @@ async fn an_ambiguous_length_is_refused_and_nothing_of_it_reaches_the_service() 
 async fn what_is_clear_is_framed_anew_and_said_once() {
     let scene = Scene::new().await;
     // What the service is told: fields, and everything behind its head.
-    let rows: &[(&str, &str, &[&str], &[&str], &str)] = &[
+    type Row<'a> = (&'a str, &'a str, &'a [&'a str], &'a [&'a str], &'a str);
+    let rows: &[Row<'_>] = &[
         ("Content-Length: 5\r\n\r\n", "hello", &["5"], &[], "hello"),
         ("Content-Length: 0005\r\n\r\n", "hello", &["0005"], &[], "hello"),
         ("Content-Length: \t 5 \t\r\n\r\n", "hello", &["5"], &[], "hello"),
