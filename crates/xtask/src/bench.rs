@@ -65,9 +65,12 @@ fn bring_in(tools: &Path, wanted: impl Fn(&str) -> bool) -> Vec<(&'static str, S
             without.push((*name, format!("{program} could not be installed")));
         }
     }
-    // rathole's default TLS needs OpenSSL's headers and is not used here.
+    // rathole's default TLS needs OpenSSL's headers and is not used here. The versions that its own
+    // lockfile names do not build with a newer compiler.
     let rathole: &[&str] = &["rathole", "--no-default-features", "--features", "server,client"];
-    for (name, program, words) in [("rathole", "rathole", rathole), ("bore", "bore", &["bore-cli"])] {
+    for (name, program, words) in
+        [("rathole", "rathole", rathole), ("bore", "bore", &["bore-cli", "--locked"])]
+    {
         if wanted(name)
             && let Err(error) = cargo_install(tools, program, words)
         {
@@ -98,7 +101,7 @@ fn cargo_install(tools: &Path, program: &str, words: &[&str]) -> Result<()> {
     }
     eprintln!("Building {program} to compare with; only the first time.");
     let mut command = sh::cargo();
-    command.args(["install", "--quiet", "--locked", "--root"]).arg(tools).args(words);
+    command.args(["install", "--quiet", "--root"]).arg(tools).args(words);
     command.arg("--target-dir").arg(tools.join("build"));
     sh::run(&mut command).with_context(|| format!("{program} could not be installed"))
 }
