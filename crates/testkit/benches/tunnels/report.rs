@@ -190,25 +190,29 @@ fn memory(text: &mut String, options: &Options, figures: &Figures, peaks: &[(Kin
     if !options.measures.contains(&Measure::Memory) && !options.measures.contains(&Measure::FirstUrl) {
         return;
     }
-    let _ = writeln!(text, "\n## Memory and start\n\n| | | |\n| --- | --- | ---: |");
+    let _ = writeln!(text, "\n## Memory and start\n");
     let rows: [(&str, &str, &str, usize); 6] = [
         ("gateway, just started", "memory.fresh_mib", "MiB", 1),
         ("gateway with 100 links", "memory.gateway_100_links_mib", "MiB", 1),
         ("each further idle link (of 1,000)", "memory.kib_per_link", "KiB", 1),
-        ("each idle visitor (of 10,000)", "memory.kib_per_idle_visitor", "KiB", 1),
+        ("each idle visitor (of 10,000; HAProxy 8,000)", "memory.kib_per_idle_visitor", "KiB", 1),
         ("start to first public URL, trial gateway included", "first_url.new_ms", "ms", 0),
         ("the same, started before", "first_url.again_ms", "ms", 0),
     ];
+    let mut table = String::new();
     for kind in &options.tunnels {
         for (what, metric, unit, digits) in rows {
             if let Some(found) = figures.summary(*kind, metric) {
-                let _ = writeln!(text, "| {} | {what} | {} {unit} |", kind.title(), shown(found, digits));
+                let _ = writeln!(table, "| {} | {what} | {} {unit} |", kind.title(), shown(found, digits));
             }
         }
     }
+    if !table.is_empty() {
+        let _ = writeln!(text, "| | | |\n| --- | --- | ---: |\n{table}");
+    }
     let _ = writeln!(
         text,
-        "\nMost memory each program had in the whole run, with its workers (MiB; what they share counts twice):\n"
+        "Most memory each program had in the whole run, with its workers (MiB; what they share counts twice):\n"
     );
     for (kind, peaks) in peaks.iter().filter(|(_, peaks)| !peaks.is_empty()) {
         let all: Vec<String> =
@@ -221,10 +225,7 @@ fn memory(text: &mut String, options: &Options, figures: &Figures, peaks: &[(Kin
 fn aims(text: &mut String, figures: &Figures, options: &Options) {
     let ratio = |metric| figures.ratio(Kind::Porthole, Kind::Nginx, metric).map(|found| found.median);
     let ours = |metric| figures.summary(Kind::Porthole, metric).map(|found| found.median);
-    let other = |kind, metric| {
-        let own = figures.ratio(Kind::Porthole, kind, metric)?;
-        Some(own.median)
-    };
+    let other = |kind, metric| figures.ratio(Kind::Porthole, kind, metric).map(|found| found.median);
     let at_least = |value: Option<f64>, bound: f64| value.map(|value| (value, value >= bound));
     let at_most = |value: Option<f64>, bound: f64| value.map(|value| (value, value <= bound));
     let small = "small.per_second";
