@@ -30,6 +30,11 @@ pub const WINDOW_MAX: u32 = 1024 * 1024;
 /// 2,048 streams at the initial window, 128 at the largest.
 pub const WINDOW_BUDGET: u64 = 128 * 1024 * 1024;
 
+/// Bytes of a request's head that cost its stream nothing of [`WINDOW_BUDGET`]. Beyond it each counts twice:
+/// an agent holds a head, and what it writes of it, while a service does not answer. 2,048 heads of
+/// [`HEAD_BYTES`] would be half a gibibyte.
+pub const HEAD_FREE_BYTES: usize = 4 * 1024;
+
 /// Bytes of one stream that wait for their turn to be written; the sender waits beyond that.
 pub const SEND_QUEUE_BYTES: usize = 128 * 1024;
 

@@ -53,7 +53,7 @@ pub struct Mux {
     streams: HashMap<u64, Stream, IdHasher>,
     /// The highest stream id opened so far by either end's opener.
     last_id: u64,
-    /// Sum of the receive windows of all streams, bounded by [`WINDOW_BUDGET`].
+    /// Sum of the receive windows of all streams and of their large heads, bounded by [`WINDOW_BUDGET`].
     window_sum: u64,
     express: Express,
     /// Streams with queued bytes; small ones are served first.
@@ -100,7 +100,7 @@ impl Mux {
         self.streams.len()
     }
 
-    /// The sum of all receive windows, in bytes.
+    /// The sum of all receive windows and large heads, in bytes.
     pub fn window_sum(&self) -> u64 {
         self.window_sum
     }
@@ -170,7 +170,7 @@ impl Mux {
             self.woken.extend(stream.stop_waker.take());
         }
         self.streams.retain(|_, stream| stream.handles > 0);
-        self.window_sum = self.streams.values().map(|stream| u64::from(stream.window)).sum();
+        self.window_sum = self.streams.values().map(Stream::weight).sum();
         self.heads_waiting = self.streams.values().map(|stream| stream.heads_waiting).sum();
         self.woken.extend(self.accept_waker.take());
         self.woken.append(&mut self.idle_wakers);
@@ -185,7 +185,7 @@ impl Mux {
         let over = (stream.stopped.is_some() && stream.out.is_empty())
             || (stream.recv_ended && stream.send_ended && stream.send_flushed);
         if stream.handles == 0 && over {
-            self.window_sum -= u64::from(stream.window);
+            self.window_sum -= stream.weight();
             self.heads_waiting -= stream.heads_waiting;
             self.streams.remove(&id);
             if self.streams.is_empty() {

@@ -98,6 +98,36 @@ fn the_stream_after_the_budget_is_refused_by_either_end_and_room_comes_back() {
 }
 
 #[test]
+fn large_heads_of_requests_count_twice_in_the_agents_budget_until_their_streams_are_over() {
+    let mut agent = Mux::new(Role::Agent);
+    let open = |length: usize| {
+        let mut open = get("/");
+        open.head.as_mut().unwrap().fields.push("X-Large", "x".repeat(length));
+        open
+    };
+    // Small ones cost nothing but their stream's window.
+    agent.receive(message(|out| frame::put_open(out, 1, &open(3 * 1024), &[], true))).unwrap();
+    assert_eq!(agent.window_sum(), u64::from(WINDOW_INITIAL));
+    let large = open(100 * 1024);
+    let taken = |agent: &mut Mux| agent.poll_accept(&Counter::default().context()).is_ready();
+    assert!(taken(&mut agent));
+    let refused = (2..1_000).find(|&id| {
+        agent.receive(message(|out| frame::put_open(out, id, &large, &[], true))).unwrap();
+        // Taken at once: what waits to be taken has a bound of its own.
+        !taken(&mut agent)
+    });
+    let refused = refused.expect("far fewer than 2,048");
+    assert!((400..600).contains(&refused), "{refused}");
+    assert!(agent.window_sum() <= WINDOW_BUDGET);
+    for id in 1..refused {
+        agent.reset(id, ResetCode::Cancelled);
+        agent.release(id, true);
+        agent.release(id, false);
+    }
+    assert_eq!((agent.streams(), agent.window_sum()), (0, 0));
+}
+
+#[test]
 fn a_stream_that_the_peer_reset_is_forgotten_whichever_half_is_dropped_last() {
     for receiving_last in [true, false] {
         let (mut gateway, id) = gateway_with_stream();

@@ -31,6 +31,8 @@ pub(super) struct Stream {
     pub(super) recv_waker: Option<Waker>,
     /// The whole window granted to the peer, in bytes.
     pub(super) window: u32,
+    /// What its request's head counts beside that: see [`crate::limits::HEAD_FREE_BYTES`].
+    pub(super) head_weight: u64,
     /// What of it the peer has not used.
     pub(super) recv_credit: u32,
     /// Read by the owner and not granted anew.
@@ -62,6 +64,11 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    /// Its part of the link's budget.
+    pub(super) fn weight(&self) -> u64 {
+        u64::from(self.window) + self.head_weight
+    }
+
     pub(super) fn new() -> Self {
         Self {
             handles: 2,
@@ -76,6 +83,7 @@ impl Stream {
             interim_heads: 0,
             interim_bytes: 0,
             heads_waiting: 0,
+            head_weight: 0,
             recv_ended: false,
             after: 0,
             out: VecDeque::new(),

@@ -8,8 +8,8 @@ use super::{Accepted, Mux, Role};
 use crate::frame::{self, FLAG_END, Frame, Kind, ResetCode};
 use crate::head::{self, Malformed};
 use crate::limits::{
-    COPY_BYTES, EXPRESS_BYTES_FATAL, HEADS_WAITING_BYTES, SEND_QUEUE_BYTES, WINDOW_BUDGET, WINDOW_INITIAL,
-    WINDOW_MAX,
+    COPY_BYTES, EXPRESS_BYTES_FATAL, HEAD_FREE_BYTES, HEADS_WAITING_BYTES, SEND_QUEUE_BYTES, WINDOW_BUDGET,
+    WINDOW_INITIAL, WINDOW_MAX,
 };
 use crate::stream::Item;
 
@@ -74,7 +74,8 @@ impl Mux {
             return Err(Malformed("more data than credit"));
         }
         self.last_id = id;
-        if self.window_sum + u64::from(WINDOW_INITIAL) > WINDOW_BUDGET
+        let head_weight = 2 * head_bytes.saturating_sub(HEAD_FREE_BYTES) as u64;
+        if self.window_sum + u64::from(WINDOW_INITIAL) + head_weight > WINDOW_BUDGET
             || self.heads_waiting + head_bytes > HEADS_WAITING_BYTES
         {
             self.express.put(|out| frame::put_reset(out, id, ResetCode::Busy));
@@ -86,7 +87,8 @@ impl Mux {
         // The first bytes are handed over with the stream, so they count as read.
         stream.consumed = data.len() as u32;
         stream.recv_ended = ended;
-        self.window_sum += u64::from(stream.window);
+        stream.head_weight = head_weight;
+        self.window_sum += stream.weight();
         self.streams.insert(id, stream);
         let data = own_if_small(data, message_size);
         self.heads_waiting += head_bytes;
