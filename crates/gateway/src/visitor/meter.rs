@@ -36,6 +36,10 @@ const RESETS_PER_SECOND: u64 = 10;
 /// of its preface: as long as for an HTTP/1 head.
 const HEAD_TIME: Duration = Duration::from_secs(15);
 
+/// Frames of one connection before others have their turn. Reading would go on for a megabyte, which in
+/// frames of one byte each took as long as a second (in a debug build) in which nobody else was served.
+const FRAMES_A_TURN: u64 = 1_000;
+
 const DATA: u8 = 0x0;
 const HEADERS: u8 = 0x1;
 const RST_STREAM: u8 = 0x3;
@@ -205,17 +209,24 @@ pub(super) struct Metered<IO> {
     timer: Timer,
     /// What the timer runs for.
     timed: Option<u64>,
+    /// Frames that had begun when others last had their turn.
+    turn: u64,
 }
 
 impl<IO> Metered<IO> {
     pub(super) fn new(io: IO) -> Self {
-        Self { io, scales: Scales::new(Instant::now()), timer: Timer::default(), timed: None }
+        Self { io, scales: Scales::new(Instant::now()), timer: Timer::default(), timed: None, turn: 0 }
     }
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Metered<IO> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.scales.begun - this.turn >= FRAMES_A_TURN {
+            this.turn = this.scales.begun;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut this.io).poll_read(cx, buf)?;
         let bytes = &buf.filled()[before..];
@@ -345,6 +356,30 @@ mod tests {
             pairs += 1;
         }
         assert!((RESETS..=2 * RESETS).contains(&pairs), "{pairs}");
+    }
+
+    #[tokio::test]
+    async fn others_have_their_turn_between_many_small_frames() {
+        let small = frame(DATA, 0, 1).repeat(10 * FRAMES_A_TURN as usize);
+        let (mut visitor, ours) = tokio::io::duplex(small.len() + PREFACE.len());
+        visitor.write_all(PREFACE).await.unwrap();
+        visitor.write_all(&small).await.unwrap();
+        let mut ours = Metered::new(ours);
+        let (mut turns, mut read) = (0, 0);
+        std::future::poll_fn(|cx| {
+            turns += 1;
+            loop {
+                let mut room = [0; 1024];
+                let mut room = ReadBuf::new(&mut room);
+                std::task::ready!(Pin::new(&mut ours).poll_read(cx, &mut room)).unwrap();
+                read += room.filled().len();
+                if read == small.len() + PREFACE.len() {
+                    return Poll::Ready(());
+                }
+            }
+        })
+        .await;
+        assert!((9..=11).contains(&turns), "{turns} turns");
     }
 
     #[tokio::test(start_paused = true)]
