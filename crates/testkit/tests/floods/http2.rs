@@ -277,7 +277,9 @@ async fn windows_that_never_open_hold_up_nobody_else() {
 #[tokio::test]
 async fn bodies_of_single_bytes_that_nobody_reads_are_bounded() {
     let world = world().await;
-    withstands("bytes one by one", world, async |world| {
+    let other = Other::Clear(world.visitor());
+    // A byte keeps what it was read into, until the link has taken it: up to 50 MiB were seen.
+    withstands_within("bytes one by one", world, other, [128, 64], async |world| {
         let host = world.visitor().host;
         for _ in 0..size(2, 10) {
             let mut connection = connection(world).await;

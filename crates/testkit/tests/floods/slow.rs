@@ -9,7 +9,7 @@ use porthole_testkit::wait::{eventually, within_time};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Other, size, tls_world, withstands, withstands_within, world};
+use super::{MORE_MIB, Other, size, tls_world, withstands, withstands_within, world};
 
 /// How long a head, or a preface, may take; a TLS handshake takes less.
 const HEAD_TIME: Duration = Duration::from_secs(15);
@@ -18,6 +18,9 @@ const LATENESS: Duration = Duration::from_secs(10);
 
 /// Requests that are opened before the service is seen to have accepted them.
 const AT_ONCE: usize = 50;
+
+/// KiB that a TLS handshake under way may cost.
+const HANDSHAKE_KIB: usize = 40;
 
 /// In the long form waits for the end of all of these, which is to come when their time is over.
 async fn end_in_time<IO: AsyncRead + Unpin>(what: &str, begun: Instant, peers: Vec<IO>, after: Duration) {
@@ -128,11 +131,13 @@ async fn header_blocks_and_prefaces_that_never_end_are_ended_after_15_seconds() 
 async fn tls_that_stalls_is_ended_and_others_are_served_over_tls_meanwhile() {
     let (world, authority, _folder) = tls_world().await;
     let other = Other::Tls(world.visitor(), authority.client(&["http/1.1"]));
-    withstands_within("stalled TLS", world, other, [super::MORE_MIB; 2], async |world| {
+    let count = size(300, 2_000);
+    let more_mib = MORE_MIB + (count * HANDSHAKE_KIB / 1024) as u64;
+    withstands_within("stalled TLS", world, other, [more_mib, MORE_MIB], async |world| {
         let begun = Instant::now();
         let mut peers = Vec::new();
         let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
-        for number in 0..size(300, 2_000) {
+        for number in 0..count {
             let mut socket = TcpStream::connect(world.gateway.address).await.expect("connected");
             // Nothing at all, one byte, half a ClientHello.
             let part = [0, 1, hello.len()][number % 3];
