@@ -30,33 +30,42 @@ pub enum Change {
 /// Watches for a [`Change`]; look with [`Watcher::changed`].
 #[derive(Debug)]
 pub struct Watcher {
+    look: fn() -> Sight,
+    last: Sight,
+}
+
+/// What is seen at one look.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sight {
     /// Stands still while the computer sleeps.
-    awake: Instant,
+    pub(crate) awake: Instant,
     /// Goes on while it sleeps.
-    always: Duration,
-    network: u64,
+    pub(crate) always: Duration,
+    pub(crate) network: u64,
 }
 
 impl Default for Watcher {
     fn default() -> Self {
-        Self { awake: Instant::now(), always: always(), network: network() }
+        Self::of(|| Sight { awake: Instant::now(), always: always(), network: network() })
     }
 }
 
 impl Watcher {
+    /// Watches what `look` sees.
+    pub(crate) fn of(look: fn() -> Sight) -> Self {
+        Self { look, last: look() }
+    }
+
     /// Resolves at the next change. Cancel safe: what happens between two calls is noticed by the
     /// later one.
     pub async fn changed(&mut self) -> Change {
         loop {
-            let awake = Instant::now();
-            let always = always();
-            let woke = slept(awake - self.awake, always.saturating_sub(self.always), LOOK);
-            (self.awake, self.always) = (awake, always);
-            let network = network();
-            if std::mem::replace(&mut self.network, network) != network {
+            let now = (self.look)();
+            let last = std::mem::replace(&mut self.last, now);
+            if now.network != last.network {
                 return Change::Network;
             }
-            if woke {
+            if slept(now.awake - last.awake, now.always.saturating_sub(last.always), LOOK) {
                 return Change::Woke;
             }
             tokio::time::sleep(LOOK).await;

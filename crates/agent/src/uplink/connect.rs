@@ -65,8 +65,23 @@ impl Trust {
     }
 }
 
+/// Whoever makes one try: over the network, or in tests as the test has it.
+pub trait Dial: Send + 'static {
+    fn dial(
+        &mut self,
+        config: &UplinkConfig,
+        hello: Hello,
+    ) -> impl Future<Output = Result<Established, ConnectError>> + Send;
+}
+
+impl Dial for Trust {
+    async fn dial(&mut self, config: &UplinkConfig, hello: Hello) -> Result<Established, ConnectError> {
+        connect(config, self, hello).await
+    }
+}
+
 /// Tries once.
-pub async fn connect(
+async fn connect(
     config: &UplinkConfig,
     trust: &mut Trust,
     hello: Hello,

@@ -3,6 +3,8 @@
 //! In reading order: [`connect`] (one try, with [`proxy`]) → [`session`] (one link) → the loop here →
 //! [`failure`] (every way to have no link, in words).
 
+#[cfg(test)]
+mod clock_tests;
 mod connect;
 pub mod failure;
 mod proxy;
@@ -27,7 +29,7 @@ use crate::forward::Forwarder;
 use crate::gateway_url::GatewayUrl;
 use crate::secrets::Secret;
 use crate::wake::Watcher;
-use connect::Trust;
+use connect::{Dial, Trust};
 use failure::Failure;
 use session::{End, Shared};
 
@@ -83,6 +85,16 @@ struct Retired {
 
 /// Starts connecting, on the current runtime.
 pub fn start(config: UplinkConfig, mappings: watch::Receiver<Arc<MappingSet>>, events: Events) -> Uplink {
+    start_with(config, mappings, events, Trust::default(), Watcher::default())
+}
+
+fn start_with(
+    config: UplinkConfig,
+    mappings: watch::Receiver<Arc<MappingSet>>,
+    events: Events,
+    dialer: impl Dial,
+    watcher: Watcher,
+) -> Uplink {
     let (state, seen) = watch::channel(LinkState::default());
     let (orders, taken) = mpsc::channel(ORDERS);
     let keeper = Keeper {
@@ -95,7 +107,7 @@ pub fn start(config: UplinkConfig, mappings: watch::Receiver<Arc<MappingSet>>, e
         retired: JoinSet::new(),
         leaving: CancellationToken::new(),
     };
-    Uplink { state: seen, orders, task: AbortOnDropHandle::new(tokio::spawn(keeper.run())) }
+    Uplink { state: seen, orders, task: AbortOnDropHandle::new(tokio::spawn(keeper.run(dialer, watcher))) }
 }
 
 impl Uplink {
@@ -141,10 +153,8 @@ enum Next {
 }
 
 impl Keeper {
-    async fn run(mut self) {
+    async fn run(mut self, mut dialer: impl Dial, mut watcher: Watcher) {
         let mut backoff = Backoff::default();
-        let mut trust = Trust::default();
-        let mut watcher = Watcher::default();
         let mut tries = 0;
         let mut away_since = Instant::now();
         // The first wait is none.
@@ -165,7 +175,7 @@ impl Keeper {
             let began = Instant::now();
             let established = tokio::select! {
                 biased;
-                established = connect::connect(&self.config, &mut trust, hello) => established,
+                established = dialer.dial(&self.config, hello) => established,
                 order = self.orders.recv() => match order {
                     Some(Order::Reconnect) => {
                         wait = Duration::ZERO;
