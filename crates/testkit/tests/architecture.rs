@@ -97,3 +97,28 @@ fn lockfiles_name_no_registry_of_ours() {
         .expect("a lockfile");
     assert!(!node.contains("\"resolved\""), "package-lock.json names a registry: see .npmrc beside it");
 }
+
+/// The table of threats is worth what its tests are: each one that it names stands where it says.
+#[test]
+fn every_test_that_the_table_of_threats_names_exists() {
+    let crates = root().join("crates");
+    let readme = std::fs::read_to_string(crates.join("README.md")).expect("crates/README.md");
+    let (_, table) = readme.split_once("## Threats and answers").expect("the table");
+    let table = table.split_once("\n## ").map_or(table, |(table, _)| table);
+    let mut named = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| threat |")) {
+        let tests = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let before = named;
+        for place in tests.split(';').filter(|place| place.contains("`:")) {
+            let (path, names) = place.split_once("`:").expect("a path and names");
+            let path = path.trim().trim_start_matches('`');
+            let source = std::fs::read_to_string(crates.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+            for name in names.split(',').map(str::trim) {
+                assert!(source.contains(&format!("fn {name}(")), "{path} has no test {name}");
+                named += 1;
+            }
+        }
+        assert!(named > before || row.starts_with("| ---"), "no test in: {row}");
+    }
+    assert!(named > 100, "only {named} tests are named");
+}
