@@ -75,7 +75,7 @@ const MUCH_BYTES: usize = 1024 * 1024;
 const STACK_BYTES: usize = 512 * 1024;
 /// Interleavings tried for each test; the short form tries the same ones each time.
 const SHORT_RUNS: usize = 48;
-const LONG_RUNS: usize = 5000;
+const LONG_RUNS: usize = 1000;
 
 /// Tries many interleavings of `world`, which costs as much as `weight` ordinary ones.
 fn explore<F: Future<Output = ()> + 'static>(weight: usize, world: fn() -> F) {
