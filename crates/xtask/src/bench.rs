@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{setup, sh};
 
@@ -142,7 +142,10 @@ fn build_conductor() -> Result<PathBuf> {
     let text = String::from_utf8_lossy(&output.stdout);
     let named =
         text.lines().filter(|line| line.contains("\"name\":\"tunnels\"")).filter_map(executable).next_back();
-    named.filter(|_| output.status.success()).context("the benchmark does not build")
+    if !output.status.success() {
+        bail!("`{}` failed ({})", sh::shown(&build), output.status);
+    }
+    named.context("cargo did not say what it built")
 }
 
 /// The path in `…"executable":"…"…`, of one line of cargo's messages.
