@@ -24,10 +24,6 @@ use crate::server::Gateway;
 use crate::tokens::Identity;
 use crate::visitor::{Service, VisitorIo};
 
-/// Bytes that the kernel may hold unsent on a link's socket. What lies there can no longer be overtaken
-/// by small requests: at 1 Mbit/s each 16 KiB cost them an eighth of a second.
-const NOTSENT_LOWAT_BYTES: u32 = 32 * 1024;
-
 /// Bytes of one of the gateway's own pages; they are a few hundred.
 const OWN_PAGE_BYTES: usize = 1024 * 1024;
 
@@ -127,9 +123,7 @@ fn identify(gateway: &Gateway, bearer: &str, visitor: IpAddr) -> Result<Identity
 
 /// Makes a link of a socket on which the 101 was written. `leftover` came after the request's head.
 pub fn begin<IO: VisitorIo>(gateway: Arc<Gateway>, io: IO, leftover: Vec<u8>, accepted: Accepted) {
-    if let Err(error) = socket2::SockRef::from(io.tcp()).set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES) {
-        tracing::debug!(%error, "cannot set TCP_NOTSENT_LOWAT");
-    }
+    porthole_link::keep_queues_short(io.tcp());
     let tasks = gateway.links.clone();
     tasks.spawn(async move {
         let Accepted { identity, peer, base, .. } = accepted;

@@ -21,7 +21,9 @@ pub mod stream;
 mod sync;
 
 pub use control::{Hello, Mapping, MappingResult, ToAgent, ToGateway, Welcome};
-pub use driver::{Counted, Link, Socket, agent_handshake, gateway_handshake, socket, socket_over};
+pub use driver::{
+    Counted, Link, Socket, agent_handshake, gateway_handshake, keep_queues_short, socket, socket_over,
+};
 pub use frame::{Open, ResetCode, StreamKind};
 pub use stream::{Item, LinkStream, OpenError, RecvHalf, SendHalf, Stopped};
 

@@ -1,7 +1,8 @@
 //! The async handles to one stream.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -10,7 +11,7 @@ use porthole_http1::{Fields, ResponseHead};
 
 use crate::driver::Shared;
 use crate::frame::{FLAG_END, FLAG_INTERIM, Open, ResetCode};
-use crate::limits::WINDOW_INITIAL;
+use crate::limits::{TURN_BYTES, WINDOW_INITIAL};
 
 /// What arrives on a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,7 @@ pub struct RecvHalf {
     items: VecDeque<Item>,
     /// Body bytes handed out that the link has not been told about.
     read: u32,
+    turn: Turn,
 }
 
 /// The writing half. Dropped before [`Self::end`], it resets the stream.
@@ -64,13 +66,32 @@ pub struct RecvHalf {
 pub struct SendHalf {
     shared: Arc<Shared>,
     id: u64,
+    turn: Turn,
+}
+
+/// What a direction has passed on since others had a turn.
+#[derive(Debug, Default)]
+struct Turn(usize);
+
+impl Turn {
+    /// `Pending` when it is time for others.
+    ///
+    /// The task runs again once the runtime has nothing else to do or has looked for new events: a small
+    /// exchange passes through half a dozen tasks, and is not to wait for a round of all bulk ones at each.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0 < TURN_BYTES {
+            return Poll::Ready(());
+        }
+        self.0 = 0;
+        pin!(tokio::task::yield_now()).poll(cx)
+    }
 }
 
 impl LinkStream {
     pub(crate) fn new(shared: Arc<Shared>, id: u64) -> Self {
         Self {
-            send: SendHalf { shared: shared.clone(), id },
-            recv: RecvHalf { shared, id, items: VecDeque::new(), read: 0 },
+            send: SendHalf { shared: shared.clone(), id, turn: Turn::default() },
+            recv: RecvHalf { shared, id, items: VecDeque::new(), read: 0, turn: Turn::default() },
         }
     }
 
@@ -91,9 +112,11 @@ impl RecvHalf {
 
     /// [`Self::recv`] for hand-written futures.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, Stopped>> {
+        ready!(self.turn.poll(cx));
         loop {
             if let Some(item) = self.items.pop_front() {
                 if let Item::Data(data) = &item {
+                    self.turn.0 += data.len();
                     self.read += data.len() as u32;
                     // A quarter of the smallest window: the link gives new credit in such steps.
                     if self.read >= WINDOW_INITIAL / 4 {
@@ -104,7 +127,11 @@ impl RecvHalf {
                 return Poll::Ready(Ok(item));
             }
             let read = std::mem::take(&mut self.read);
-            ready!(self.shared.with(|mux| mux.poll_recv(self.id, &mut self.items, read, cx)))?;
+            let more = self.shared.with(|mux| mux.poll_recv(self.id, &mut self.items, read, cx));
+            if more.is_pending() {
+                self.turn = Turn::default();
+            }
+            ready!(more)?;
         }
     }
 }
@@ -140,7 +167,14 @@ impl SendHalf {
     /// empty.
     pub fn poll_send(&mut self, data: &mut Bytes, cx: &mut Context<'_>) -> Poll<Result<(), Stopped>> {
         while !data.is_empty() {
-            ready!(self.shared.with(|mux| mux.poll_send(self.id, data, cx)))?;
+            ready!(self.turn.poll(cx));
+            let before = data.len();
+            let sent = self.shared.with(|mux| mux.poll_send(self.id, data, cx));
+            if sent.is_pending() {
+                self.turn = Turn::default();
+            }
+            ready!(sent)?;
+            self.turn.0 += before - data.len();
         }
         Poll::Ready(Ok(()))
     }

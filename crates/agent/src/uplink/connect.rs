@@ -29,10 +29,6 @@ use crate::{dial, tls};
 const DIAL_TIME: Duration = Duration::from_secs(10);
 /// For everything before the hello: a proxy's answer, TLS, the WebSocket handshake.
 const OPENING_TIME: Duration = Duration::from_secs(20);
-/// Bytes the kernel may hold unsent. What lies there can no longer be overtaken by small answers: at
-/// 1 Mbit/s each 16 KiB cost them an eighth of a second.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const UNSENT_BYTES: u32 = 32 * 1024;
 /// Bytes of an error body that are read as JSON.
 const ANSWER_BYTES: usize = 16 * 1024;
 
@@ -129,10 +125,7 @@ async fn dial_gateway(config: &UplinkConfig) -> Result<TcpStream, ConnectError> 
             dial::connect_persistently(&addresses, DIAL_TIME).await.map_err(ConnectError::Dial)?
         }
     };
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES) {
-        tracing::debug!(%error, "the kernel's send queue cannot be kept short");
-    }
+    porthole_link::keep_queues_short(&stream);
     Ok(stream)
 }
 

@@ -24,10 +24,12 @@ mod counted;
 mod handshake;
 mod heartbeat;
 mod task;
+mod tcp;
 
 pub use counted::Counted;
 pub use handshake::{Pending, agent_handshake, gateway_handshake};
 pub use heartbeat::Heartbeat;
+pub use tcp::keep_queues_short;
 
 /// A WebSocket over any byte stream, made with [`socket`], or of a [`Counted`] stream with
 /// [`websocket_config`] by tungstenite's own handshake.

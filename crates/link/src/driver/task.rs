@@ -16,13 +16,16 @@ use tracing::debug;
 use super::heartbeat::{Due, Heartbeat};
 use super::{LinkError, Shared, Socket, State};
 use crate::control::{ToAgent, ToGateway};
-use crate::limits::{BATCH_BYTES, CLOSE};
+use crate::limits::{BATCH_BYTES, CLOSE, TURN_BYTES};
 
 /// Messages read before others get a turn.
 const READS_PER_TURN: usize = 16;
 /// The same in bytes: an honest batch. A hostile peer's message full of the smallest frames is a turn of
 /// its own: with four times as much others waited four times as long under floods.
 const BYTES_PER_TURN: usize = BATCH_BYTES;
+
+/// Bytes written before others get a turn, where the socket takes that much.
+const WRITTEN_PER_TURN: usize = 2 * TURN_BYTES;
 
 /// Where control messages for the link's owner go.
 #[derive(Debug)]
@@ -267,6 +270,7 @@ where
 
     /// Sends what waits, one message at a time as the socket takes them.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        let mut written = 0;
         let broken = |error: Error| match error {
             Error::ConnectionClosed | Error::AlreadyClosed => LinkError::Closed,
             error => LinkError::Io(error.to_string()),
@@ -287,8 +291,13 @@ where
                     return Ok(());
                 }
                 Next::Send(message) => {
+                    written += message.len();
                     Pin::new(&mut self.socket).start_send(message).map_err(broken)?;
                     self.flushing = true;
+                    if written >= WRITTEN_PER_TURN {
+                        cx.waker().wake_by_ref();
+                        return Ok(());
+                    }
                 }
                 Next::Nothing { closing } => {
                     self.gathered = false;
