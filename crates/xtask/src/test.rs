@@ -99,8 +99,16 @@ fn run_tests(wanted: &Wanted, absent: &[&str], tally: &mut Tally) -> Result<()> 
     }
     // The programs that whole-process tests start: built with the workspace's tests, since gateway and
     // agent have integration tests of their own. A build of their own would have other features of
-    // shared crates, and everything above those would be built twice.
-    command.env("PORTHOLE_TEST_BINARIES", sh::target_dir().join("debug"));
+    // shared crates, and everything above those would be built twice. The long form measures, so it starts
+    // what is shipped.
+    let profile = if wanted.long { "release" } else { "debug" };
+    if wanted.long {
+        let mut programs = sh::cargo();
+        programs.args(["build", "--release", "--bins"]);
+        programs.args(["--package", "porthole-gateway", "--package", "porthole-agent"]);
+        sh::run(&mut programs)?;
+    }
+    command.env("PORTHOLE_TEST_BINARIES", sh::target_dir().join(profile));
     // A test that needs one of these says that it is skipped; without the variable it fails.
     command.env("PORTHOLE_TEST_WITHOUT", absent.join(","));
     if wanted.long {
