@@ -18,6 +18,7 @@ pub mod events;
 pub mod fields;
 pub mod forward;
 pub mod gateway_url;
+pub mod inspect;
 pub mod lock;
 pub mod logging;
 pub mod mapping;

@@ -1,0 +1,9 @@
+//! What an inspector does with exchanges once they are kept: find, decode, compare, copy out.
+//!
+//! Everything here is a function over values: no I/O, no clock (now comes in as an argument), and no
+//! knowledge of where exchanges are kept beyond the names of columns in [`filter`].
+//!
+//! In reading order: what the other parts work on ([`recorded`]); finding ([`filter`]).
+
+pub mod filter;
+pub mod recorded;

@@ -1,0 +1,180 @@
+//! One exchange as the views work on it: what was sent and answered, wherever it was kept.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Fields in their order, names in their case, values as bytes.
+pub type Fields = Vec<(String, Vec<u8>)>;
+
+/// A request as it came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordedRequest {
+    pub method: String,
+    /// `http` or `https`, as the visitor used it.
+    pub scheme: String,
+    /// The authority, with a port where it is not the usual one.
+    pub host: String,
+    /// Path and query byte for byte, or `*`.
+    pub target: String,
+    pub fields: Fields,
+    /// What was kept of the body.
+    pub body: Vec<u8>,
+    /// Bytes of the whole body as it passed.
+    pub body_bytes: u64,
+}
+
+/// An answer as it came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordedResponse {
+    pub status: u16,
+    /// The text after the status; may be empty.
+    pub reason: String,
+    /// As written: `HTTP/1.1`.
+    pub version: String,
+    pub fields: Fields,
+    /// What was kept of the body.
+    pub body: Vec<u8>,
+    /// Bytes of the whole body as it passed.
+    pub body_bytes: u64,
+}
+
+/// How long each part took, where it is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Connecting to the local service; absent on a kept connection.
+    pub connect: Option<Duration>,
+    /// From the request's arrival until the first byte of the answer.
+    pub first_byte: Option<Duration>,
+    /// Until the exchange ended.
+    pub total: Option<Duration>,
+    /// On the way through the link.
+    pub link: Option<Duration>,
+    /// Inside the gateway.
+    pub gateway: Option<Duration>,
+}
+
+/// One request and what became of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    pub id: i64,
+    pub started: Timestamp,
+    pub request: RecordedRequest,
+    /// `None`: there was no answer.
+    pub response: Option<RecordedResponse>,
+    /// The code of what went wrong.
+    pub error: Option<String>,
+    pub timings: Timings,
+}
+
+impl RecordedRequest {
+    /// The URL as a visitor wrote it. A target that is no path (`*`) has none of its own: the host's.
+    pub fn url(&self) -> String {
+        let target = if self.target.starts_with('/') { self.target.as_str() } else { "/" };
+        format!("{}://{}{target}", self.scheme, self.host)
+    }
+
+    /// Some of the body passed by and was not kept.
+    pub fn is_truncated(&self) -> bool {
+        (self.body.len() as u64) < self.body_bytes
+    }
+
+    /// `application/json`, lower case, without parameters.
+    pub fn media_type(&self) -> Option<String> {
+        media_type(&self.fields)
+    }
+
+    /// The `charset` parameter, lower case.
+    pub fn charset(&self) -> Option<String> {
+        charset(&self.fields)
+    }
+}
+
+impl RecordedResponse {
+    /// Some of the body passed by and was not kept.
+    pub fn is_truncated(&self) -> bool {
+        (self.body.len() as u64) < self.body_bytes
+    }
+
+    /// `text/html`, lower case, without parameters.
+    pub fn media_type(&self) -> Option<String> {
+        media_type(&self.fields)
+    }
+
+    /// The `charset` parameter, lower case.
+    pub fn charset(&self) -> Option<String> {
+        charset(&self.fields)
+    }
+}
+
+/// The first value of a field, found in any case.
+pub fn field<'a>(fields: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a [u8]> {
+    fields.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+}
+
+fn content_type(fields: &[(String, Vec<u8>)]) -> Option<String> {
+    field(fields, "content-type").map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
+fn media_type(fields: &[(String, Vec<u8>)]) -> Option<String> {
+    let value = content_type(fields)?;
+    let media = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    (!media.is_empty()).then_some(media)
+}
+
+fn charset(fields: &[(String, Vec<u8>)]) -> Option<String> {
+    let value = content_type(fields)?;
+    value.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let value = value.trim().trim_matches('"').to_ascii_lowercase();
+        (name.trim().eq_ignore_ascii_case("charset") && !value.is_empty()).then_some(value)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_type(value: &str) -> RecordedResponse {
+        RecordedResponse {
+            fields: vec![("CONTENT-type".into(), value.as_bytes().to_vec())],
+            ..RecordedResponse::default()
+        }
+    }
+
+    #[test]
+    fn media_type_and_charset_are_read_in_any_case_and_quoting() {
+        for (value, media, charset) in [
+            ("Text/HTML; Charset=\"UTF-8\"", Some("text/html"), Some("utf-8")),
+            ("application/json", Some("application/json"), None),
+            ("text/plain;format=flowed;charset=latin1", Some("text/plain"), Some("latin1")),
+            ("; charset=", None, None),
+        ] {
+            let response = with_type(value);
+            assert_eq!(response.media_type().as_deref(), media, "{value}");
+            assert_eq!(response.charset().as_deref(), charset, "{value}");
+        }
+        assert_eq!(RecordedResponse::default().media_type(), None);
+    }
+
+    #[test]
+    fn a_body_is_truncated_when_less_was_kept_than_passed() {
+        let mut request = RecordedRequest { body: vec![0; 10], body_bytes: 10, ..RecordedRequest::default() };
+        assert!(!request.is_truncated());
+        request.body_bytes = 11;
+        assert!(request.is_truncated());
+    }
+
+    #[test]
+    fn a_url_is_what_the_visitor_wrote() {
+        let mut request = RecordedRequest {
+            scheme: "https".into(),
+            host: "shop.example.com:8443".into(),
+            target: "/a//b?c=%2f".into(),
+            ..RecordedRequest::default()
+        };
+        assert_eq!(request.url(), "https://shop.example.com:8443/a//b?c=%2f");
+        request.target = "*".into();
+        assert_eq!(request.url(), "https://shop.example.com:8443/");
+    }
+}
