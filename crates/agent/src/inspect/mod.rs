@@ -3,7 +3,9 @@
 //! Everything here is a function over values: no I/O, no clock (now comes in as an argument), and no
 //! knowledge of where exchanges are kept beyond the names of columns in [`filter`].
 //!
-//! In reading order: what the other parts work on ([`recorded`]); finding ([`filter`]).
+//! In reading order: what the other parts work on ([`recorded`]); finding ([`filter`]); copying out
+//! as a command ([`copy`]).
 
+pub mod copy;
 pub mod filter;
 pub mod recorded;
