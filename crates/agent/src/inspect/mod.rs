@@ -4,8 +4,9 @@
 //! knowledge of where exchanges are kept beyond the names of columns in [`filter`].
 //!
 //! In reading order: what the other parts work on ([`recorded`]); finding ([`filter`]); copying out
-//! as a command ([`copy`]).
+//! as a command ([`copy`]); looking into coded bodies ([`decode`]).
 
 pub mod copy;
+pub mod decode;
 pub mod filter;
 pub mod recorded;
