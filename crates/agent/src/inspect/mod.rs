@@ -4,10 +4,12 @@
 //! knowledge of where exchanges are kept beyond the names of columns in [`filter`].
 //!
 //! In reading order: what the other parts work on ([`recorded`]); finding ([`filter`]); copying out
-//! as a command ([`copy`]); looking into coded bodies ([`decode`]); comparing two ([`diff`]).
+//! as a command ([`copy`]); looking into coded bodies ([`decode`]); comparing two ([`diff`]); archives
+//! that browsers read ([`har`]).
 
 pub mod copy;
 pub mod decode;
 pub mod diff;
 pub mod filter;
+pub mod har;
 pub mod recorded;
