@@ -252,6 +252,25 @@ mod executed {
         }
     }
 
+    #[test]
+    fn methods_that_curl_treats_apart_arrive() {
+        let length = |n: &str| vec![("Content-Length".to_owned(), n.as_bytes().to_vec())];
+        for (method, fields, body) in [
+            ("HEAD", Vec::new(), ""),
+            ("POST", Vec::new(), ""),
+            ("POST", length("0"), ""),
+            ("GET", length("4"), "body"),
+            ("get", Vec::new(), ""),
+            ("OPTIONS", Vec::new(), ""),
+        ] {
+            let (body, body_bytes) = (body.as_bytes().to_vec(), body.len() as u64);
+            let (method, target) = (method.to_owned(), "/".to_owned());
+            let request =
+                RecordedRequest { method, target, fields, body, body_bytes, ..RecordedRequest::default() };
+            arrives("sh", request);
+        }
+    }
+
     fn field() -> impl Strategy<Value = (String, Vec<u8>)> {
         let name = prop_oneof![
             "[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,12}".prop_map(|name| format!("X-{name}")),
