@@ -31,6 +31,12 @@ const TOOLS: &[Tool] = &[
         why: "tests put it in front of the gateway",
     },
     Tool {
+        program: "curl",
+        probe: &["--version"],
+        packages: &["curl"],
+        why: "tests run the commands that Porthole writes for it",
+    },
+    Tool {
         program: "faketime",
         probe: &["--version"],
         packages: &["faketime"],
