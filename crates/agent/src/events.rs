@@ -70,6 +70,8 @@ pub struct Served {
     pub allow_invalid_certs: bool,
     /// Until the first byte of an answer.
     pub timeout: Duration,
+    /// Its exchanges are captured.
+    pub inspect: bool,
 }
 
 /// The whole set of mappings, replaced as one. Revisions only grow within an engine's life.

@@ -6,8 +6,9 @@
 //!
 //! In reading order: what things are ([`target`], [`gateway_url`], [`events`]); what was configured
 //! ([`paths`], [`config`], [`secrets`], [`store`]); what runs ([`engine`], [`door`], [`trial`],
-//! [`uplink`], [`forward`]); the command line ([`cli`]).
+//! [`uplink`], [`forward`], [`capture`] around it); the command line ([`cli`]).
 
+pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod credentials;

@@ -149,6 +149,7 @@ impl MappingSpec {
             host_header: self.host_header.clone(),
             allow_invalid_certs: self.allow_invalid_certs,
             timeout: Duration::from_millis(self.timeout_ms),
+            inspect: self.inspect,
         }
     }
 }

@@ -39,6 +39,7 @@ pub(super) async fn probe(connection: &Connection) -> Result<Welcomed, Failure> 
             ca_file: connection.ca_file.clone(),
             agent_id: uuid::Uuid::new_v4().to_string(),
             epoch: 1,
+            recorder: None,
         },
         watching,
         events,

@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::capture::{Paused, Recorder};
 use crate::door::{self, Conversation, MappingStatus, StatusReport};
 use crate::events::{Event, Events, LinkState, MappingSet};
 use crate::gateway_url::GatewayUrl;
@@ -19,6 +20,7 @@ use crate::lock::EngineLock;
 use crate::mapping::MappingSpec;
 use crate::paths::Paths;
 use crate::secrets::Secret;
+use crate::store::exchanges::{Limits, Writer};
 use crate::store::{Store, StoreError, StoredMapping};
 use crate::trial::TrialGateway;
 use crate::uplink::{self, Uplink, UplinkConfig};
@@ -60,6 +62,7 @@ pub enum EngineError {
 pub struct Engine {
     shared: Arc<Shared>,
     uplink: Uplink,
+    writer: Writer,
     trial: Option<TrialGateway>,
     tasks: TaskTracker,
     _lock: EngineLock,
@@ -119,13 +122,26 @@ impl Engine {
             Err(error) => return Err(error.into()),
         };
         let stored = store.mappings().await?;
+        let recorder = Recorder::default();
+        let writer = Writer::start(&paths.database(), recorder.clone(), Limits::default()).await;
+        let mut paused = recorder.paused();
+        if let Some(paused) = &*paused.borrow_and_update() {
+            warnings.push(warning("capture-paused", paused.message.clone()));
+        }
         let (mappings, watching) = watch::channel(Arc::new(MappingSet::default()));
         let events = crate::events::events();
         let supervisor = events.subscribe();
         let subject = crate::secrets::token_subject(&token);
         let name_pattern = crate::secrets::token_name_pattern(&token);
         let uplink = uplink::start(
-            UplinkConfig { gateway: gateway.clone(), token, ca_file, agent_id, epoch },
+            UplinkConfig {
+                gateway: gateway.clone(),
+                token,
+                ca_file,
+                agent_id,
+                epoch,
+                recorder: Some(recorder),
+            },
             watching,
             events.clone(),
         );
@@ -154,7 +170,8 @@ impl Engine {
         #[cfg(not(unix))]
         let _ = paths;
         tasks.spawn(supervise(Arc::clone(&shared), supervisor));
-        Ok(Self { shared, uplink, trial, tasks, _lock: lock })
+        tasks.spawn(tell_capture(Arc::clone(&shared), paused));
+        Ok(Self { shared, uplink, writer, trial, tasks, _lock: lock })
     }
 
     /// Attaches a command of this same process.
@@ -179,6 +196,7 @@ impl Engine {
         if let Some(trial) = self.trial {
             trial.stop().await;
         }
+        self.writer.close().await;
         // The tasks hold the listener and the store's handle; they end at once when asked.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
         if let Err(error) = self.shared.store.settle().await {
@@ -210,6 +228,21 @@ async fn listen(shared: Arc<Shared>, listener: door::socket::Listener, tasks: Ta
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
+    }
+}
+
+/// Warns when exchanges cannot be kept, and says when they are kept again.
+async fn tell_capture(shared: Arc<Shared>, mut paused: watch::Receiver<Option<Paused>>) {
+    loop {
+        tokio::select! {
+            () = shared.leaving.cancelled() => return,
+            changed = paused.changed() => if changed.is_err() { return },
+        }
+        let event = match &*paused.borrow_and_update() {
+            Some(paused) => warning("capture-paused", paused.message.clone()),
+            None => warning("capture-resumed", "exchanges are kept again".into()),
+        };
+        let _ = shared.events.send(event);
     }
 }
 

@@ -87,6 +87,7 @@ impl Listener<'_> {
     ) -> Result<Answer, Trouble> {
         let (mut head, framing) = self.final_head(read, route, traffic).await?;
         *status = Some(head.status);
+        traffic.answered(&head);
         if head.status == 101 {
             if !self.upgrade {
                 return Err(bad("it changed protocols without being asked"));

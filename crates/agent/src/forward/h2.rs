@@ -192,6 +192,7 @@ async fn pass_on(
         version: Version::Http2,
         fields: translate_fields(&parts.headers),
     };
+    traffic.answered(&head);
     strip_hop_by_hop(&mut head.fields);
     turn_back(&mut head);
     if body.is_end_stream() {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use porthole_http1::{BodyWriter, Framing, RequestHead, ResponseHead, set_framing, write_request_head};
 use porthole_link::{RecvHalf, ResetCode, SendHalf};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use super::answer::{Answer, Listener, Trouble};
 use super::outcome::ForwardError;
@@ -53,7 +54,9 @@ pub async fn exchange(record: &mut Record, mut visitor: Visitor<'_>) -> Result<(
         let mut connection = match kept.take() {
             Some(connection) => connection,
             None => {
+                let since = Instant::now();
                 let connection = Box::pin(connect(&pool, &mut visitor)).await?;
+                record.traffic.connected(since);
                 record.traffic.moved();
                 connection
             }

@@ -28,6 +28,7 @@ use porthole_link::stream::Incoming;
 use porthole_link::{Item, RecvHalf, ResetCode, StreamKind};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::capture::Recorder;
 use crate::events::{Events, MappingSet};
 use crate::target::{Scheme, Target};
 use outcome::ForwardError;
@@ -53,6 +54,7 @@ pub struct Forwarder {
     known: Mutex<HashMap<String, Arc<Route>>>,
     tls: Arc<service_tls::ServiceTls>,
     events: Events,
+    recorder: Option<Recorder>,
     workers: Workers,
     _sweeper: AbortOnDropHandle<()>,
 }
@@ -69,8 +71,8 @@ impl Routes {
 }
 
 impl Forwarder {
-    /// Must be called on a runtime.
-    pub fn new(events: Events) -> Self {
+    /// Must be called on a runtime. Exchanges of mappings that are inspected go to `recorder`.
+    pub fn new(events: Events, recorder: Option<Recorder>) -> Self {
         let pools = Arc::new(Pools::default());
         let swept = pools.clone();
         let sweeper = tokio::spawn(async move {
@@ -88,6 +90,7 @@ impl Forwarder {
             known: Mutex::default(),
             tls: Arc::default(),
             events,
+            recorder,
             workers: Workers::default(),
             _sweeper: AbortOnDropHandle::new(sweeper),
         }
@@ -114,7 +117,7 @@ impl Forwarder {
                         Arc::new(Pool::new(target.clone(), *allow, self.tls.clone(), beside))
                     })
                     .clone();
-                let route = Route::new(served.clone(), pool, self.events.clone());
+                let route = Route::new(served.clone(), pool, self.events.clone(), self.recorder.clone());
                 (served.wire.number, Arc::new(route))
             })
             .collect();
@@ -153,6 +156,7 @@ async fn run(route: Arc<Route>, incoming: Incoming) {
     });
     let scheme = route.served.target.scheme;
     let mut record = Record::new(route, head, open.request_id);
+    record.capture(open.kind, open.visitor);
     let result = match (open.kind, scheme) {
         (StreamKind::Tcp, Scheme::Tcp) => {
             Box::pin(tcp::connection(&mut record, &mut send, &mut recv, data, ended)).await

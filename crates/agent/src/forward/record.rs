@@ -1,16 +1,18 @@
 //! What is kept of an exchange while it runs, and told once when it ends.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
-use porthole_http1::RequestHead;
-use porthole_link::ResetCode;
+use porthole_http1::{RequestHead, ResponseHead};
+use porthole_link::{ResetCode, StreamKind};
 use tokio::time::Instant;
 
 use super::outcome::ForwardError;
 use super::route::Route;
+use crate::capture::{Capture, Side, Start};
 use crate::events::{Event, ExchangeSummary};
 
 /// A longer timeout is as good as none, and would overflow the clock.
@@ -34,6 +36,8 @@ pub struct Traffic {
     request_ended: AtomicBool,
     /// Something of the request's body was taken off the link: the request cannot be sent again.
     consumed: AtomicBool,
+    /// The copy that is kept, if one is.
+    capture: Option<Arc<Capture>>,
 }
 
 impl Traffic {
@@ -47,12 +51,14 @@ impl Traffic {
             visitor_owes: AtomicBool::new(false),
             request_ended: AtomicBool::new(false),
             consumed: AtomicBool::new(false),
+            capture: None,
         }
     }
 
     /// Body bytes that came from the visitor.
     pub fn request_data(&self, data: &Bytes) {
         self.bytes_in.fetch_add(data.len() as u64, Relaxed);
+        self.copy(Side::Request, data);
     }
 
     /// The body bytes that came with the head; counted once although a retry sends them twice.
@@ -65,6 +71,29 @@ impl Traffic {
     /// Body bytes that go to the visitor.
     pub fn response_data(&self, data: &Bytes) {
         self.bytes_out.fetch_add(data.len() as u64, Relaxed);
+        self.copy(Side::Response, data);
+    }
+
+    fn copy(&self, side: Side, data: &Bytes) {
+        if let Some(capture) = &self.capture
+            && !data.is_empty()
+        {
+            capture.data(side, data);
+        }
+    }
+
+    /// A connection to the service was made, which began at `since`.
+    pub fn connected(&self, since: Instant) {
+        if let Some(capture) = &self.capture {
+            capture.connected(since.elapsed());
+        }
+    }
+
+    /// The answer's final head came; as the service sent it.
+    pub fn answered(&self, head: &ResponseHead) {
+        if let Some(capture) = &self.capture {
+            capture.answered(head);
+        }
     }
 
     /// The service took a part of the request.
@@ -129,6 +158,19 @@ impl Record {
         Self { traffic: Traffic::new(&head), route, head, request_id, status: None, note: None, end: None }
     }
 
+    /// Has the exchange captured, where its mapping is inspected. Before anything changes the head.
+    pub fn capture(&mut self, kind: StreamKind, visitor: SocketAddr) {
+        let Some(recorder) = &self.route.recorder else { return };
+        self.traffic.capture = recorder.begin(Start {
+            served: &self.route.served,
+            kind,
+            request_id: &self.request_id,
+            visitor,
+            head: &self.head,
+            started: self.traffic.started.into_std(),
+        });
+    }
+
     /// The exchange came to its end; later calls change nothing.
     pub fn finish(&mut self, end: &Result<(), ForwardError>) {
         if self.end.is_none() {
@@ -161,6 +203,9 @@ impl Drop for Record {
     fn drop(&mut self) {
         let error = self.end.unwrap_or(Err(ForwardError::Gone(ResetCode::Cancelled).code())).err();
         self.log(error);
+        if let Some(capture) = &self.traffic.capture {
+            capture.end(error);
+        }
         let events = &self.route.events;
         if events.receiver_count() == 0 {
             return;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use super::devserver::DevServer;
 use super::pool::Pool;
 use super::rewrite::HostRule;
+use crate::capture::Recorder;
 use crate::dial::is_loopback;
 use crate::events::{Event, Events, Served};
 
@@ -16,18 +17,22 @@ pub struct Route {
     pub pool: Arc<Pool>,
     pub rule: HostRule,
     pub events: Events,
+    /// None: its exchanges are not captured.
+    pub recorder: Option<Recorder>,
     told_dev_server: AtomicBool,
     told_certificate: AtomicBool,
 }
 
 impl Route {
-    pub fn new(served: Arc<Served>, pool: Arc<Pool>, events: Events) -> Self {
+    pub fn new(served: Arc<Served>, pool: Arc<Pool>, events: Events, recorder: Option<Recorder>) -> Self {
+        let recorder = recorder.filter(|_| served.inspect);
         let rule = HostRule::new(&served.host_header, &served.target);
         Self {
             served,
             pool,
             rule,
             events,
+            recorder,
             told_dev_server: AtomicBool::new(false),
             told_certificate: AtomicBool::new(false),
         }

@@ -1,8 +1,10 @@
-//! The agent's database: mappings, remembered names, who this agent is.
+//! The agent's database: mappings, remembered names, who this agent is; and what passed through.
 //!
 //! SQLite in WAL mode on a thread of its own; what a call has answered survives `kill -9` and power
-//! loss (`synchronous=FULL`).
+//! loss (`synchronous=FULL`). [`exchanges`] are written by another thread, and read by one more
+//! ([`Store::reader`]): a long search holds up no mapping.
 
+pub mod exchanges;
 mod mappings;
 mod names;
 mod open;
@@ -40,6 +42,8 @@ pub enum StoreError {
         "the mapping {0} has this public address already: change it with `porthole mappings edit {0}`, or choose another name, host or path"
     )]
     SameAddress(String),
+    #[error("no exchange has the number {0}: `porthole exchanges list` shows them")]
+    NoExchange(i64),
     #[error("the database cannot be used: {0}")]
     Other(String),
 }
@@ -92,14 +96,34 @@ impl Store {
     /// Opens or creates the database and brings its tables up to date.
     pub async fn open(path: &Path, mend: Mend) -> Result<Opened, StoreError> {
         let path = path.to_owned();
+        let (store, (set_aside, in_memory)) = Self::spawn("store", move || {
+            let (connection, set_aside, in_memory) = open::open(&path, mend)?;
+            Ok((connection, (set_aside, in_memory)))
+        })
+        .await?;
+        Ok(Opened { store, set_aside, in_memory })
+    }
+
+    /// A further handle that only reads, on a thread of its own. The database must be there.
+    pub async fn reader(path: &Path) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        let (store, ()) = Self::spawn("store-reader", move || Ok((open::reader(&path)?, ()))).await?;
+        Ok(store)
+    }
+
+    /// A thread with the connection that `open` gives.
+    async fn spawn<T: Send + 'static>(
+        name: &str,
+        open: impl FnOnce() -> Result<(Connection, T), StoreError> + Send + 'static,
+    ) -> Result<(Self, T), StoreError> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE);
         let (told, opened) = oneshot::channel();
         std::thread::Builder::new()
-            .name("store".into())
+            .name(name.into())
             .spawn(move || {
-                let mut connection = match open::open(&path, mend) {
-                    Ok((connection, set_aside, in_memory)) => {
-                        if told.send(Ok((set_aside, in_memory))).is_err() {
+                let mut connection = match open() {
+                    Ok((connection, found)) => {
+                        if told.send(Ok(found)).is_err() {
                             return;
                         }
                         connection
@@ -114,9 +138,8 @@ impl Store {
                 }
             })
             .map_err(|error| StoreError::Other(error.to_string()))?;
-        let (set_aside, in_memory) =
-            opened.await.map_err(|_| StoreError::Other("its thread ended early".into()))??;
-        Ok(Opened { store: Self { jobs }, set_aside, in_memory })
+        let found = opened.await.map_err(|_| StoreError::Other("its thread ended early".into()))??;
+        Ok((Self { jobs }, found))
     }
 
     /// Folds the write-ahead log into the database, so that the file alone is whole. For a clean exit;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{Mend, StoreError};
 
@@ -15,7 +15,8 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 const CHECKED_BYTES: u64 = 16 * 1024 * 1024;
 
 /// One entry a version of the tables; `user_version` counts them. Never edited, only added to.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE mappings (
         id TEXT PRIMARY KEY,
@@ -47,7 +48,47 @@ const MIGRATIONS: &[&str] = &["
         used_at TEXT NOT NULL,
         PRIMARY KEY (gateway, target)
     ) WITHOUT ROWID;
-"];
+",
+    "
+    -- Times are Unix µs, durations µs.
+    CREATE TABLE exchanges (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        request_id TEXT NOT NULL,
+        mapping_id TEXT NOT NULL,
+        mapping TEXT,                   -- its name or host then
+        source TEXT NOT NULL,           -- 'visitor' | 'replay' | 'import'
+        original_id INTEGER,            -- of a replay
+        kind TEXT NOT NULL,             -- 'http' | 'websocket' | 'sse' | 'upgrade' | 'tcp'
+        started_us INTEGER NOT NULL,
+        method TEXT NOT NULL, scheme TEXT NOT NULL, host TEXT NOT NULL,
+        target TEXT NOT NULL,           -- as it came: path?query
+        visitor TEXT,                   -- address
+        status INTEGER,                 -- NULL: no answer
+        error TEXT,                     -- code; NULL when answered
+        state TEXT NOT NULL,            -- 'open' | 'done' | 'failed' | 'cancelled'
+        request_type TEXT, response_type TEXT,  -- media type, lower case, without parameters
+        connect_us INTEGER, first_byte_us INTEGER, total_us INTEGER, link_us INTEGER, gateway_us INTEGER,
+        request_bytes INTEGER NOT NULL, response_bytes INTEGER NOT NULL,  -- of bodies, as they passed
+        request_kept INTEGER NOT NULL, response_kept INTEGER NOT NULL,    -- of them, stored
+        request_head BLOB NOT NULL, response_head BLOB,  -- raw, CRLF, with the empty line
+        incomplete INTEGER NOT NULL,    -- the capture queue overflowed
+        edited INTEGER NOT NULL, pinned INTEGER NOT NULL, note TEXT
+    );
+    CREATE INDEX exchanges_started ON exchanges (started_us);
+    CREATE INDEX exchanges_open ON exchanges (id) WHERE state = 'open';
+    CREATE TABLE bodies (
+        exchange_id INTEGER NOT NULL, response INTEGER NOT NULL, seq INTEGER NOT NULL, data BLOB NOT NULL,
+        PRIMARY KEY (exchange_id, response, seq)
+    ) WITHOUT ROWID;
+    CREATE TABLE frames (
+        exchange_id INTEGER NOT NULL, seq INTEGER NOT NULL, at_us INTEGER NOT NULL,
+        from_visitor INTEGER NOT NULL, opcode INTEGER NOT NULL, bytes INTEGER NOT NULL, payload BLOB NOT NULL,
+        PRIMARY KEY (exchange_id, seq)
+    ) WITHOUT ROWID;
+    -- rowid = exchange id
+    CREATE VIRTUAL TABLE exchange_text USING fts5(url, heads, bodies, content='', contentless_delete=1);
+",
+];
 
 /// The connection, where a damaged database went, and whether this one lives in memory only.
 pub(super) fn open(path: &Path, mend: Mend) -> Result<(Connection, Option<PathBuf>, bool), StoreError> {
@@ -106,6 +147,26 @@ fn open_file(path: &Path) -> Result<Connection, StoreError> {
     }
     migrate(&mut connection, path)?;
     keep_private(path);
+    Ok(connection)
+}
+
+/// A further connection to a database that [`open`] has seen to, for the exchanges' writer: what the last
+/// moment before a power loss brought may be lost, nothing before, and nothing at a `kill -9`.
+pub(super) fn beside(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    migrate(&mut connection, path)?;
+    keep_private(path);
+    Ok(connection)
+}
+
+/// A connection that only reads, beside whoever writes.
+pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_WAIT)?;
     Ok(connection)
 }
 

@@ -133,6 +133,7 @@ fn world(mode: Mode) -> (Gateway, Uplink, watch::Sender<Arc<MappingSet>>) {
         ca_file: None,
         agent_id: "a".into(),
         epoch: 1,
+        recorder: None,
     };
     let uplink = start_with(config, seen, events(), gateway.clone(), watcher());
     (gateway, uplink, mappings)

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::capture::Recorder;
 use crate::events::{Event, Events, LinkState, MappingSet};
 use crate::forward::Forwarder;
 use crate::gateway_url::GatewayUrl;
@@ -57,6 +58,8 @@ pub struct UplinkConfig {
     pub agent_id: String,
     /// Grows with every start.
     pub epoch: u64,
+    /// Where exchanges are captured to, if at all.
+    pub recorder: Option<Recorder>,
 }
 
 /// A running uplink. Dropping it cuts everything off; [`Uplink::drain`] is the polite way.
@@ -97,12 +100,13 @@ fn start_with(
 ) -> Uplink {
     let (state, seen) = watch::channel(LinkState::default());
     let (orders, taken) = mpsc::channel(ORDERS);
+    let forwarder = Arc::new(Forwarder::new(events.clone(), config.recorder.clone()));
     let keeper = Keeper {
         config,
         mappings,
         state,
         orders: taken,
-        forwarder: Arc::new(Forwarder::new(events.clone())),
+        forwarder,
         events,
         retired: JoinSet::new(),
         leaving: CancellationToken::new(),

@@ -128,6 +128,7 @@ pub fn served(target: &str) -> Served {
         host_header: porthole_agent::events::HostHeader::Preserve,
         allow_invalid_certs: false,
         timeout: Duration::from_secs(120),
+        inspect: true,
     }
 }
 
@@ -142,6 +143,7 @@ pub fn config(gateway: SocketAddr) -> UplinkConfig {
         ca_file: None,
         agent_id: "agent".into(),
         epoch: 7,
+        recorder: None,
     }
 }
 

@@ -1,0 +1,329 @@
+//! The one queue between exchanges and the writer, bounded by bytes; and the list of open exchanges, which
+//! the writer looks through with every batch.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use tokio::sync::watch;
+
+use super::exchange::{Capture, Start};
+use super::{BATCH_ITEMS, BATCH_WAIT, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES};
+
+/// The forwarder's end of the store's writer. Clones are the same queue.
+#[derive(Debug, Clone)]
+pub struct Recorder(Arc<Queue>);
+
+/// Why nothing is captured at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused {
+    /// One sentence.
+    pub message: String,
+}
+
+/// What waits for the writer.
+#[derive(Debug)]
+pub enum Item {
+    Ended(Arc<Capture>),
+    Piece(Arc<Capture>, Piece),
+}
+
+/// A part of a body.
+#[derive(Debug)]
+pub struct Piece {
+    pub response: bool,
+    /// Counts from 0 in each direction.
+    pub seq: u32,
+    pub data: Vec<u8>,
+    pub(super) _reserved: Reserved,
+}
+
+/// What the writer gets to do in one go.
+#[derive(Debug, Default)]
+pub struct Work {
+    pub items: Vec<Item>,
+    /// Open for longer than [`OPEN_AFTER`].
+    pub open: Vec<Arc<Capture>>,
+    /// Nothing comes after this.
+    pub closed: bool,
+}
+
+#[derive(Debug)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Bytes captured and not yet stored.
+    held: AtomicUsize,
+    next_id: AtomicI64,
+    writing: AtomicBool,
+    unseen: AtomicU64,
+    paused: watch::Sender<Option<Paused>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<Item>,
+    open: Slab<Arc<Capture>>,
+    /// The writer sleeps until there is something at all.
+    asleep: bool,
+    closed: bool,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self(Arc::new(Queue {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            held: AtomicUsize::new(0),
+            next_id: AtomicI64::new(1),
+            writing: AtomicBool::new(false),
+            unseen: AtomicU64::new(0),
+            paused: watch::Sender::new(None),
+        }))
+    }
+}
+
+/// For those who forward.
+impl Recorder {
+    /// Begins to capture an exchange; None while nothing is written, or too much waits already.
+    pub fn begin(&self, start: Start<'_>) -> Option<Arc<Capture>> {
+        let queue = &self.0;
+        if !queue.writing.load(Relaxed) {
+            return None;
+        }
+        let Some(reserved) = self.reserve(EXCHANGE_BYTES + start.head_bytes()) else {
+            queue.unseen.fetch_add(1, Relaxed);
+            return None;
+        };
+        let id = queue.next_id.fetch_add(1, Relaxed);
+        let (capture, asleep) = {
+            let mut state = self.lock();
+            let place = state.open.vacant_entry();
+            let capture = Arc::new(Capture::new(id, place.key(), self.clone(), reserved, start));
+            place.insert(capture.clone());
+            (capture, std::mem::take(&mut state.asleep))
+        };
+        if asleep {
+            queue.changed.notify_all();
+        }
+        Some(capture)
+    }
+
+    /// Why nothing is captured at the moment, if so; a listener hears of changes.
+    pub fn paused(&self) -> watch::Receiver<Option<Paused>> {
+        self.0.paused.subscribe()
+    }
+
+    /// Exchanges of which nothing was kept, because too much waited for the disk.
+    pub fn unseen(&self) -> u64 {
+        self.0.unseen.load(Relaxed)
+    }
+
+    pub(super) fn ended(&self, key: usize) {
+        let full = {
+            let mut state = self.lock();
+            let Some(capture) = state.open.try_remove(key) else { return };
+            state.waiting.push(Item::Ended(capture));
+            state.waiting.len() == BATCH_ITEMS
+        };
+        if full {
+            self.0.changed.notify_all();
+        }
+    }
+
+    pub(super) fn piece(&self, capture: Arc<Capture>, piece: Piece) {
+        let full = {
+            let mut state = self.lock();
+            state.waiting.push(Item::Piece(capture, piece));
+            state.waiting.len() == BATCH_ITEMS
+        };
+        if full {
+            self.0.changed.notify_all();
+        }
+    }
+
+    fn reserve(&self, bytes: usize) -> Option<Reserved> {
+        let mut reserved = Reserved { recorder: self.clone(), bytes: 0 };
+        reserved.grow(bytes).then_some(reserved)
+    }
+
+    /// What this lock guards is whole at any moment: a panic elsewhere leaves it usable.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For the writer.
+impl Recorder {
+    /// Waits for a batch, or for `idle` when nothing happens at all.
+    pub fn next(&self, idle: Duration) -> Work {
+        let mut state = self.lock();
+        let idle = Instant::now() + idle;
+        while state.waiting.is_empty() && state.open.is_empty() && !state.closed {
+            state.asleep = true;
+            state = self.wait(state, idle);
+            state.asleep = false;
+            if Instant::now() >= idle {
+                break;
+            }
+        }
+        let until = Instant::now() + BATCH_WAIT;
+        while state.waiting.len() < BATCH_ITEMS && !state.closed && Instant::now() < until {
+            state = self.wait(state, until);
+        }
+        let items = std::mem::take(&mut state.waiting);
+        let now = Instant::now();
+        let old = |capture: &&Arc<Capture>| now.saturating_duration_since(capture.started) >= OPEN_AFTER;
+        let open = state.open.iter().map(|(_, capture)| capture).filter(old).cloned().collect();
+        Work { items, open, closed: state.closed }
+    }
+
+    /// Waits before the next try to write; true when there is none, because the engine leaves.
+    pub fn rest(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        let mut state = self.lock();
+        while !state.closed && Instant::now() < until {
+            state = self.wait(state, until);
+        }
+        state.closed
+    }
+
+    /// The writer writes; exchanges are numbered from `next_id` on, if it is given.
+    pub fn resume(&self, next_id: Option<i64>) {
+        if let Some(next_id) = next_id {
+            self.0.next_id.fetch_max(next_id, Relaxed);
+        }
+        self.0.writing.store(true, Relaxed);
+        self.0.paused.send_if_modified(|paused| paused.take().is_some());
+    }
+
+    /// The writer cannot write.
+    pub fn pause(&self, paused: Paused) {
+        self.0.writing.store(false, Relaxed);
+        self.0.paused.send_if_modified(|now| now.replace(paused.clone()) != Some(paused));
+    }
+
+    /// Has the writer store what it has, and end.
+    pub fn close(&self) {
+        self.0.writing.store(false, Relaxed);
+        self.lock().closed = true;
+        self.0.changed.notify_all();
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, until: Instant) -> MutexGuard<'a, State> {
+        let left = until.saturating_duration_since(Instant::now());
+        self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// A share of [`QUEUE_BYTES`], given back when dropped.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    recorder: Recorder,
+    bytes: usize,
+}
+
+impl Reserved {
+    /// Takes more; false when there is none.
+    pub(super) fn grow(&mut self, bytes: usize) -> bool {
+        let held = &self.recorder.0.held;
+        if held.fetch_add(bytes, Relaxed) + bytes > QUEUE_BYTES {
+            held.fetch_sub(bytes, Relaxed);
+            return false;
+        }
+        self.bytes += bytes;
+        true
+    }
+
+    /// A part of it, for what goes its own way.
+    pub(super) fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { recorder: self.recorder.clone(), bytes }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.recorder.0.held.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+#[cfg(test)]
+impl Recorder {
+    pub(super) fn held(&self) -> usize {
+        self.0.held.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use porthole_http1::{Fields, RequestHead, Version};
+    use porthole_link::StreamKind;
+
+    use super::*;
+    use crate::capture::{BODY_BYTES, Side};
+    use crate::mapping::MappingSpec;
+
+    fn begin(recorder: &Recorder) -> Option<Arc<Capture>> {
+        let served = Arc::new(MappingSpec::new("m".into(), "3000".parse().unwrap()).serve(1));
+        let head = RequestHead {
+            method: "GET".into(),
+            target: "/".into(),
+            version: Version::Http11,
+            fields: Fields::new(),
+        };
+        recorder.begin(Start {
+            served: &served,
+            kind: StreamKind::Http,
+            request_id: "r",
+            visitor: ([127, 0, 0, 1], 1).into(),
+            head: &head,
+            started: Instant::now(),
+        })
+    }
+
+    #[test]
+    fn a_full_queue_cuts_bodies_short_then_leaves_exchanges_out_and_recovers() {
+        let recorder = Recorder::default();
+        assert!(begin(&recorder).is_none(), "nobody writes yet");
+        recorder.resume(Some(7));
+        let body = vec![0; BODY_BYTES];
+        let mut captures = Vec::new();
+        for _ in 0..QUEUE_BYTES / BODY_BYTES {
+            let capture = begin(&recorder).unwrap();
+            capture.data(Side::Response, &body);
+            captures.push(capture);
+        }
+        assert_eq!(captures[0].id(), 7);
+        assert!(!captures[0].tell(Instant::now()).incomplete);
+        // Heads and all took the room of the last body.
+        let last = captures.last().unwrap().tell(Instant::now());
+        assert!(last.incomplete);
+        assert_eq!((last.response.kept, last.response.bytes), (0, BODY_BYTES as u64));
+        while let Some(capture) = begin(&recorder) {
+            captures.push(capture);
+        }
+        assert_eq!(recorder.unseen(), 1);
+        assert!(recorder.held() <= QUEUE_BYTES);
+        for capture in captures.drain(..) {
+            capture.end(None);
+        }
+        recorder.close();
+        drop(recorder.next(Duration::ZERO));
+        assert_eq!(recorder.held(), 0, "everything is given back");
+    }
+
+    #[test]
+    fn an_exchange_that_ended_is_in_one_batch_and_in_no_list() {
+        let recorder = Recorder::default();
+        recorder.resume(None);
+        let capture = begin(&recorder).unwrap();
+        capture.end(Some("service-down"));
+        let work = recorder.next(Duration::ZERO);
+        assert!(matches!(work.items.as_slice(), [Item::Ended(ended)] if Arc::ptr_eq(ended, &capture)));
+        assert!(work.open.is_empty());
+        assert!(recorder.next(Duration::ZERO).items.is_empty());
+    }
+}

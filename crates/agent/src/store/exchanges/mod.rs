@@ -1,0 +1,17 @@
+//! Exchanges as rows: one thread that writes them, batch by batch, and whoever reads beside it.
+//!
+//! In reading order: [`writer`] (the thread) → [`keeper`] (its connection, one batch) → [`text`] (what is
+//! searched) → [`retention`] (what is forgotten) → [`read`] (lists and single ones).
+
+mod keeper;
+mod read;
+mod retention;
+mod text;
+mod writer;
+
+pub use read::{Body, Exchange, Half, Summary};
+pub use retention::Limits;
+pub use writer::Writer;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Exchanges as they are read: rows for lists, and single ones whole.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::super::{Store, StoreError};
+
+/// Rows that one list may ask for: what is kept at all, by default.
+const LIST_ROWS: u32 = 100_000;
+
+const COLUMNS: &str = "id, request_id, mapping_id, mapping, source, original_id, kind, started_us, method, \
+     scheme, host, target, visitor, status, error, state, request_type, response_type, connect_us, \
+     first_byte_us, total_us, link_us, gateway_us, request_bytes, response_bytes, request_kept, \
+     response_kept, incomplete, edited, pinned, note";
+
+/// A row of a list. Times are Unix microseconds, durations microseconds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    pub id: i64,
+    pub request_id: String,
+    pub mapping_id: String,
+    /// Its name or host then.
+    pub mapping: Option<String>,
+    /// `visitor`, `replay` or `import`.
+    pub source: String,
+    pub original_id: Option<i64>,
+    /// `http`, `websocket`, `sse`, `upgrade` or `tcp`.
+    pub kind: String,
+    pub started_us: i64,
+    pub method: String,
+    pub scheme: String,
+    pub host: String,
+    /// As it came.
+    pub target: String,
+    pub visitor: Option<String>,
+    pub status: Option<u16>,
+    /// A code; none when it was answered whole.
+    pub error: Option<String>,
+    /// `open`, `done`, `failed` or `cancelled`.
+    pub state: String,
+    pub request_type: Option<String>,
+    pub response_type: Option<String>,
+    pub connect_us: Option<i64>,
+    pub first_byte_us: Option<i64>,
+    pub total_us: Option<i64>,
+    pub link_us: Option<i64>,
+    pub gateway_us: Option<i64>,
+    /// Of bodies, as they passed.
+    pub request_bytes: i64,
+    pub response_bytes: i64,
+    /// Of them, stored: always the beginning.
+    pub request_kept: i64,
+    pub response_kept: i64,
+    /// Something is missing because the disk could not keep up.
+    pub incomplete: bool,
+    pub edited: bool,
+    pub pinned: bool,
+    pub note: Option<String>,
+}
+
+impl Summary {
+    /// As the visitor asked for it.
+    pub fn url(&self) -> String {
+        if self.target.starts_with('/') || self.target.is_empty() || self.target == "*" {
+            format!("{}://{}{}", self.scheme, self.host, self.target)
+        } else {
+            self.target.clone()
+        }
+    }
+
+    pub fn started(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_microsecond(self.started_us).unwrap_or_default()
+    }
+
+    /// None while it is open.
+    pub fn duration(&self) -> Option<std::time::Duration> {
+        self.total_us.map(|us| std::time::Duration::from_micros(us.max(0) as u64))
+    }
+}
+
+/// One exchange, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    pub summary: Summary,
+    pub request: Half,
+    /// None: no answer came.
+    pub response: Option<Half>,
+}
+
+/// A head with its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Half {
+    /// Raw: first line and fields in order, with the empty line. Empty for raw TCP.
+    pub head: Vec<u8>,
+    pub body: Body,
+}
+
+/// What is stored of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    pub data: Vec<u8>,
+    /// How long it was as it passed.
+    pub bytes: u64,
+}
+
+impl Body {
+    pub fn is_truncated(&self) -> bool {
+        self.bytes > self.data.len() as u64
+    }
+}
+
+impl Store {
+    /// The newest exchanges, newest first.
+    pub async fn exchanges(&self, limit: u32) -> Result<Vec<Summary>, StoreError> {
+        self.call(move |connection| Ok(list(connection, limit)?)).await
+    }
+
+    /// One exchange with heads and bodies.
+    pub async fn exchange(&self, id: i64) -> Result<Exchange, StoreError> {
+        self.call(move |connection| one(connection, id)?.ok_or(StoreError::NoExchange(id))).await
+    }
+}
+
+pub(super) fn list(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<Summary>> {
+    let mut query =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM exchanges ORDER BY id DESC LIMIT ?1"))?;
+    query.query_map([limit.min(LIST_ROWS)], summary)?.collect()
+}
+
+pub(super) fn one(connection: &mut Connection, id: i64) -> rusqlite::Result<Option<Exchange>> {
+    // One moment for all of it: an open exchange grows while it is read.
+    let transaction = connection.transaction()?;
+    let heads = format!("SELECT {COLUMNS}, request_head, response_head FROM exchanges WHERE id = ?1");
+    let found = transaction
+        .query_row(&heads, [id], |row| {
+            Ok((summary(row)?, row.get("request_head")?, row.get::<_, Option<Vec<u8>>>("response_head")?))
+        })
+        .optional()?;
+    let Some((summary, request_head, response_head)) = found else { return Ok(None) };
+    let (sent, got) = (body(&transaction, id, false)?, body(&transaction, id, true)?);
+    let request =
+        Half { head: request_head, body: Body { data: sent, bytes: summary.request_bytes.max(0) as u64 } };
+    let bytes = summary.response_bytes.max(0) as u64;
+    // Raw TCP has bytes but no heads.
+    let response = (response_head.is_some() || bytes > 0)
+        .then(|| Half { head: response_head.unwrap_or_default(), body: Body { data: got, bytes } });
+    Ok(Some(Exchange { summary, request, response }))
+}
+
+fn body(connection: &Connection, id: i64, response: bool) -> rusqlite::Result<Vec<u8>> {
+    let mut query = connection
+        .prepare_cached("SELECT data FROM bodies WHERE exchange_id = ?1 AND response = ?2 ORDER BY seq")?;
+    let mut rows = query.query(params![id, response])?;
+    let mut body = Vec::new();
+    while let Some(row) = rows.next()? {
+        body.extend_from_slice(row.get_ref(0)?.as_blob()?);
+    }
+    Ok(body)
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
+    Ok(Summary {
+        id: row.get(0)?,
+        request_id: row.get(1)?,
+        mapping_id: row.get(2)?,
+        mapping: row.get(3)?,
+        source: row.get(4)?,
+        original_id: row.get(5)?,
+        kind: row.get(6)?,
+        started_us: row.get(7)?,
+        method: row.get(8)?,
+        scheme: row.get(9)?,
+        host: row.get(10)?,
+        target: row.get(11)?,
+        visitor: row.get(12)?,
+        status: row.get(13)?,
+        error: row.get(14)?,
+        state: row.get(15)?,
+        request_type: row.get(16)?,
+        response_type: row.get(17)?,
+        connect_us: row.get(18)?,
+        first_byte_us: row.get(19)?,
+        total_us: row.get(20)?,
+        link_us: row.get(21)?,
+        gateway_us: row.get(22)?,
+        request_bytes: row.get(23)?,
+        response_bytes: row.get(24)?,
+        request_kept: row.get(25)?,
+        response_kept: row.get(26)?,
+        incomplete: row.get(27)?,
+        edited: row.get(28)?,
+        pinned: row.get(29)?,
+        note: row.get(30)?,
+    })
+}

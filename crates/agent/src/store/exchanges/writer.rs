@@ -1,0 +1,165 @@
+//! The thread that writes exchanges. Everything that can go wrong with the disk ends here: capture pauses,
+//! and is tried again; whoever forwards never waits.
+
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::super::StoreError;
+use super::keeper::{Keeper, Write};
+use super::retention::Limits;
+use crate::capture::{BATCH_ITEMS, Item, Paused, Recorder, Work};
+
+/// Between two tries to write while the disk is full or the database cannot be used.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Tries to write one batch where the reason is neither a full disk nor another program: the batch itself may
+/// be what cannot be written.
+const TRIES: u32 = 3;
+
+/// When nothing happens at all, exchanges grow old all the same.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// How long an engine that leaves waits for the last batch.
+const LAST_BATCH: Duration = Duration::from_secs(3);
+
+/// How far the writer stands back behind traffic where the processor is the bottleneck (`nice`).
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// The writer of one engine. Ends when dropped, after what it has.
+#[derive(Debug)]
+pub struct Writer {
+    recorder: Recorder,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Opens the database beside the store's own connection. Only whoever holds the engine's lock may do
+    /// this: what a dead engine left open is ended, and numbers are given out.
+    ///
+    /// Where the database cannot be used, capture is paused from the beginning.
+    pub async fn start(path: &Path, recorder: Recorder, limits: Limits) -> Self {
+        let path = path.to_owned();
+        let (told, opened) = oneshot::channel();
+        let (for_thread, for_start) = (recorder.clone(), recorder.clone());
+        let thread = std::thread::Builder::new().name("exchanges".into()).spawn(move || {
+            stand_back();
+            run(&path, &for_thread, limits, told);
+        });
+        match thread {
+            Ok(thread) => {
+                let _ = opened.await;
+                Self { recorder, thread: Some(thread) }
+            }
+            Err(error) => {
+                let message = format!("exchanges are not kept: {error}");
+                for_start.pause(Paused { message });
+                Self { recorder, thread: None }
+            }
+        }
+    }
+
+    /// Writes what is left, and ends.
+    pub async fn close(mut self) {
+        self.recorder.close();
+        let Some(thread) = self.thread.take() else { return };
+        let joined = tokio::task::spawn_blocking(move || thread.join());
+        if tokio::time::timeout(LAST_BATCH, joined).await.is_err() {
+            tracing::warn!("the last exchanges are still being written");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.recorder.close();
+    }
+}
+
+/// Linux has this per thread; elsewhere it would slow the whole engine down.
+fn stand_back() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
+
+fn run(path: &Path, recorder: &Recorder, limits: Limits, told: oneshot::Sender<()>) {
+    let mut told = Some(told);
+    let mut keeper = loop {
+        let opened = Keeper::open(path, limits.clone());
+        let opened = match opened {
+            Ok(keeper) => {
+                recorder.resume(Some(keeper.next_id()));
+                Some(keeper)
+            }
+            Err(error) => {
+                pause(recorder, &error);
+                None
+            }
+        };
+        if let Some(told) = told.take() {
+            let _ = told.send(());
+        }
+        match opened {
+            Some(keeper) => break keeper,
+            None if recorder.rest(RETRY) => return,
+            None => {}
+        }
+    };
+    loop {
+        let work = recorder.next(IDLE);
+        let closed = work.closed;
+        let mut writes = unpack(work);
+        while !writes.is_empty() {
+            let rest = writes.split_off(writes.len().min(BATCH_ITEMS));
+            let mut tries = 0;
+            while let Err(error) = keeper.write(&writes) {
+                pause(recorder, &error);
+                if recorder.rest(RETRY) {
+                    return;
+                }
+                tries += 1;
+                let passes = matches!(error, StoreError::Full | StoreError::Busy);
+                if !passes && tries >= TRIES {
+                    tracing::warn!(%error, lost = writes.len(), "exchanges could not be written");
+                    break;
+                }
+            }
+            writes = rest;
+        }
+        if closed {
+            return;
+        }
+        recorder.resume(None);
+        if let Err(error) = keeper.forget_old(jiff::Timestamp::now().as_microsecond()) {
+            tracing::debug!(%error, "old exchanges stay for now");
+        }
+    }
+}
+
+fn pause(recorder: &Recorder, error: &StoreError) {
+    recorder.pause(Paused { message: format!("exchanges are not kept at the moment: {error}") });
+}
+
+/// Turns what exchanges left into rows, in the order in which it came.
+fn unpack(work: Work) -> Vec<Write> {
+    let now = Instant::now();
+    let mut writes = Vec::with_capacity(work.items.len());
+    for item in work.items {
+        match item {
+            Item::Ended(capture) => writes.push(Write::Exchange(Box::new(capture.tell(now)))),
+            Item::Piece(capture, piece) => {
+                // A part of a body never stands without its exchange.
+                if let Some(told) = capture.introduce(now) {
+                    writes.push(Write::Exchange(Box::new(told)));
+                }
+                writes.push(Write::Piece(capture.id(), piece));
+            }
+        }
+    }
+    let news = work.open.iter().filter_map(|capture| capture.news(now));
+    writes.extend(news.map(|told| Write::Exchange(Box::new(told))));
+    writes
+}
