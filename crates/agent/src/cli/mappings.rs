@@ -116,7 +116,7 @@ pub(super) async fn run(context: &Context, command: MappingsCommand) -> Result<(
 }
 
 /// Opens the database; a damaged one is set aside only while no engine has it open.
-async fn open(context: &Context) -> Result<Store, Failure> {
+pub(super) async fn open(context: &Context) -> Result<Store, Failure> {
     let path = context.paths.database();
     match Store::open(&path, Mend::Never).await {
         Err(StoreError::Damaged) => {
@@ -269,12 +269,13 @@ fn not_from_file(context: &Context, key: &str) -> Result<(), Failure> {
     }
 }
 
-fn failed(error: StoreError) -> Failure {
+pub(super) fn failed(error: StoreError) -> Failure {
     match error {
         StoreError::NoMapping(_)
         | StoreError::Ambiguous(_)
         | StoreError::Exists(_)
         | StoreError::SameAddress(_) => Failure::usage("mapping", error),
+        StoreError::NoExchange(_) => Failure::usage("exchange", error),
         StoreError::Full => Failure::failed("disk-full", error),
         other => Failure::failed("store", other),
     }

@@ -6,6 +6,7 @@
 mod attach;
 mod connection;
 mod doctor;
+mod exchanges;
 mod expose;
 mod failure;
 mod login;
@@ -49,6 +50,9 @@ enum Command {
     /// List, add, change and remove stored mappings
     #[command(subcommand)]
     Mappings(mappings::MappingsCommand),
+    /// Show the requests that came through, and their answers
+    #[command(subcommand)]
+    Exchanges(exchanges::ExchangesCommand),
     /// Show what the running engine is doing
     Status(status::StatusArgs),
     /// Check everything between this computer and the gateway, with a remedy for each problem
@@ -90,6 +94,7 @@ impl Command {
             Self::Tcp(args) => args.run.json,
             Self::Up(args) => args.run.json,
             Self::Mappings(command) => command.json(),
+            Self::Exchanges(command) => command.json(),
             Self::Status(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Login(_) | Self::Completions { .. } => false,
@@ -135,6 +140,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Tcp(args) => expose::tcp(&context, args).await,
         Command::Up(args) => expose::up(&context, args).await,
         Command::Mappings(command) => mappings::run(&context, command).await,
+        Command::Exchanges(command) => exchanges::run(&context, command).await,
         Command::Status(args) => status::run(&context, args).await,
         Command::Doctor(args) => doctor::run(&context, args, None).await,
         Command::Completions { shell } => {

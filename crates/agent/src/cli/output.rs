@@ -31,6 +31,21 @@ pub(crate) fn print_error_json(code: &str, message: &str) {
     print_line(&Line::Error { code, message }.text());
 }
 
+/// Whether standard output is for eyes that want colours.
+pub(crate) fn in_colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The colour of an outcome, and what ends it: green, yellow for what the visitor did wrong, red.
+pub(crate) fn outcome_colour(status: Option<u16>, failed: bool) -> (&'static str, &'static str) {
+    let colour = match status {
+        Some(..400) if !failed => "\u{1b}[32m",
+        Some(400..500) if !failed => "\u{1b}[33m",
+        _ => "\u{1b}[31m",
+    };
+    (colour, "\u{1b}[0m")
+}
+
 /// One line of `--json`: a contract, so keys are added and never changed.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -100,9 +115,7 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
-        let colour = !json
-            && std::io::stdout().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour = !json && in_colour();
         Self {
             json,
             colour,
@@ -243,12 +256,8 @@ impl Printer {
             });
             return;
         }
-        let colour = match exchange.status {
-            Some(..400) if exchange.error.is_none() => "\u{1b}[32m",
-            Some(400..500) if exchange.error.is_none() => "\u{1b}[33m",
-            _ => "\u{1b}[31m",
-        };
-        let (colour, plain) = if self.colour { (colour, "\u{1b}[0m") } else { ("", "") };
+        let colour = outcome_colour(exchange.status, exchange.error.is_some());
+        let (colour, plain) = if self.colour { colour } else { ("", "") };
         let outcome = match (&exchange.error, exchange.status) {
             (Some(error), Some(status)) => format!("{status} {}", escape(error)),
             (Some(error), None) => escape(error).into_owned(),
@@ -316,7 +325,7 @@ impl Clock {
 }
 
 /// Rounded; in the largest unit of which there is one.
-fn duration(duration: Duration) -> String {
+pub(crate) fn duration(duration: Duration) -> String {
     let us = duration.as_micros();
     match us {
         0..9_950 => format!("{}.{} ms", (us + 50) / 1000, (us + 50) / 100 % 10),

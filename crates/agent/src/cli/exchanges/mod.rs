@@ -1,0 +1,140 @@
+//! `porthole exchanges`: what came through, out of the database: also while an engine runs, and after it.
+
+mod list;
+mod show;
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::mappings::{failed, open};
+use super::output::print;
+use super::{Context, Failure};
+use crate::store::Store;
+use crate::store::exchanges::Summary;
+
+/// Exchanges listed unless more are asked for: a screen or two.
+const LISTED: u32 = 50;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ExchangesCommand {
+    /// List exchanges, the newest first
+    List {
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = LISTED, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one exchange: both heads and both bodies
+    Show {
+        #[arg(value_name = "ID")]
+        id: i64,
+        /// How: for people unless said otherwise
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<Format>,
+        /// Print only the request or only the response
+        #[arg(long, value_name = "PART")]
+        part: Option<Part>,
+    },
+}
+
+/// How one exchange is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// The bytes as they came
+    Raw,
+    /// One JSON object; bodies that are no text as base64
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Part {
+    Request,
+    Response,
+}
+
+impl ExchangesCommand {
+    pub(super) fn json(&self) -> bool {
+        match self {
+            Self::List { json, .. } => *json,
+            Self::Show { format, .. } => *format == Some(Format::Json),
+        }
+    }
+}
+
+pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<(), Failure> {
+    let store = store(context).await?;
+    match command {
+        ExchangesCommand::List { limit, json } => {
+            let rows = store.exchanges(limit).await.map_err(failed)?;
+            if json {
+                let lines: Vec<String> =
+                    rows.iter().map(|row| summary_json(row).to_string() + "\n").collect();
+                print(lines.concat().as_bytes());
+            } else {
+                list::tell(&rows);
+            }
+        }
+        ExchangesCommand::Show { id, format, part } => {
+            let exchange = store.exchange(id).await.map_err(failed)?;
+            show::tell(&exchange, format, part);
+        }
+    }
+    Ok(())
+}
+
+/// The database; where the disk is too full to open it for writing, what is there can still be read.
+async fn store(context: &Context) -> Result<Store, Failure> {
+    match open(context).await {
+        Err(failure) if failure.code == "disk-full" => {
+            Store::reader(&context.paths.database()).await.map_err(|_| failure)
+        }
+        opened => opened,
+    }
+}
+
+/// A contract: keys are added and never changed.
+fn summary_json(summary: &Summary) -> Value {
+    // Text and numbers only: nothing in it can fail to be written.
+    let mut value = serde_json::to_value(summary).unwrap_or_default();
+    value["url"] = json!(summary.url());
+    value["started"] = json!(summary.started().to_string());
+    value
+}
+
+/// In the largest unit of which there is one; units of 1024.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    let mut size = bytes as f64;
+    while size >= 1023.5 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 || size >= 9.95 || (size - size.round()).abs() < 0.05 {
+        format!("{size:.0} {}", UNITS[unit])
+    } else {
+        format!("{size:.1} {}", UNITS[unit])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_rounded_in_the_largest_unit_that_fits() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (1536, "1.5 KiB"),
+            (2 * 1024 * 1024, "2 MiB"),
+            (340 * 1024 * 1024, "340 MiB"),
+            (1024 * 1024 - 1, "1 MiB"),
+        ] {
+            assert_eq!(size(bytes), text, "{bytes}");
+        }
+    }
+}
