@@ -153,3 +153,37 @@ async fn an_agent_whose_disk_is_full_goes_on_refuses_in_a_sentence_and_loses_not
         until(format!("{name} is served"), answers).await;
     }
 }
+
+#[tokio::test]
+async fn on_a_full_disk_capture_pauses_with_a_warning_traffic_goes_on_and_capture_comes_back() {
+    let home = Home::new();
+    let Some(disk) = SmallDisk::at(home.path()) else { return };
+    let (gateway, service) = (Gateway::start().await, LocalService::sample().await);
+    let token = gateway.token("tester", &[]).await;
+    let mut words = porthole_testkit::world::http_arguments(&gateway, &token, &service.port().to_string());
+    words.extend(["--name".into(), "kept".into()]);
+    let mut agent = Agent::start(&home, words);
+    agent.ready().await;
+    let visitor = gateway.visitor("kept");
+    let listed = async |path: &str| {
+        let listed = home.run(&["exchanges", "list", "--json"]).await.stdout;
+        listed.contains(&format!("\"target\":\"{path}\"")).then_some(())
+    };
+    assert_eq!(visitor.get("/hello").await.status, 200);
+    until("the first exchange in the list", async || listed("/hello").await).await;
+
+    disk.fill();
+    // The database's log may have room left for a few.
+    let paused = async || {
+        assert_eq!(visitor.get("/bytes?100000").await.status, 200);
+        agent.events().iter().any(|event| event["code"] == "capture-paused").then_some(())
+    };
+    until("a word about the disk", paused).await;
+    assert_eq!(visitor.get("/status/204").await.status, 204);
+
+    disk.free();
+    agent.event_after(0, |event| event["code"] == "capture-resumed", "capture-resumed").await;
+    assert_eq!(visitor.get("/status/205").await.status, 205);
+    until("an exchange after the pause", async || listed("/status/205").await).await;
+    until("the first exchange is still there", async || listed("/hello").await).await;
+}

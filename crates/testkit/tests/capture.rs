@@ -1,0 +1,210 @@
+//! Exchanges as they are kept on the laptop, and shown by `porthole exchanges`.
+
+use http_body_util::{BodyExt, Empty};
+use porthole_testkit::agent::Home;
+use porthole_testkit::service::body;
+use porthole_testkit::wait::{until, within};
+use porthole_testkit::{LocalService, World};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// Bytes of a body that are kept.
+const KEPT: usize = 2 * 1024 * 1024;
+
+/// The newest first, as `exchanges list --json` tells them.
+async fn listed(home: &Home) -> Vec<Value> {
+    let listed = home.run(&["exchanges", "list", "--json"]).await;
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    listed.stdout.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect()
+}
+
+/// The one exchange of that target once it is as wanted.
+async fn exchange(home: &Home, target: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    until(format!("{target} in the list"), async || {
+        listed(home).await.into_iter().find(|row| row["target"] == target && wanted(row))
+    })
+    .await
+}
+
+async fn ended(home: &Home, target: &str) -> Value {
+    exchange(home, target, |row| row["state"] != "open").await
+}
+
+async fn shown(home: &Home, id: &Value) -> Value {
+    let shown = home.run(&["exchanges", "show", &id.to_string(), "--format", "json"]).await;
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    serde_json::from_str(&shown.stdout).expect("one JSON object")
+}
+
+#[tokio::test]
+async fn a_request_is_listed_and_shown_byte_for_byte_while_the_engine_runs_and_after() {
+    let mut world = World::new().await;
+    let home = world.agent.home().clone();
+    let request = world
+        .visitor()
+        .request("POST", "/echo?a=%20b")
+        .header("Content-Type", "text/plain; charset=utf-8")
+        .header("X-Twice", "1")
+        .header("X-Twice", "2")
+        .body("first line\nsecond".to_owned())
+        .expect("a request");
+    assert_eq!(world.visitor().fetch(request).await.status, 200);
+    assert_eq!(world.get("/status/404").await.status, 404);
+    let row = ended(&home, "/echo?a=%20b").await;
+    assert_eq!(
+        (&row["method"], &row["status"], &row["state"]),
+        (&"POST".into(), &200.into(), &"done".into())
+    );
+    assert_eq!(
+        (&row["mapping"], &row["source"], &row["kind"]),
+        (&"app".into(), &"visitor".into(), &"http".into())
+    );
+    assert_eq!(row["request_type"], "text/plain");
+    assert_eq!(row["visitor"], "127.0.0.1");
+    assert_eq!((&row["request_bytes"], &row["response_bytes"]), (&17.into(), &17.into()));
+    assert_eq!(row["url"], format!("{}/echo?a=%20b", world.public_url));
+    assert!(row["total_us"].as_i64() >= row["first_byte_us"].as_i64(), "{row}");
+    ended(&home, "/status/404").await;
+
+    let while_it_runs = shown(&home, &row["id"]).await;
+    world.agent.process.signal(Signal::TERM);
+    assert_eq!(world.agent.process.exit_code().await, Some(0));
+    assert_eq!(shown(&home, &row["id"]).await, while_it_runs);
+    for half in ["request", "response"] {
+        assert_eq!(while_it_runs[half]["body"], "first line\nsecond");
+    }
+    let fields = while_it_runs["request"]["fields"].as_array().expect("fields");
+    let twice: Vec<_> = fields.iter().filter(|field| field[0] == "x-twice").map(|field| &field[1]).collect();
+    assert_eq!(twice, ["1", "2"]);
+    let raw = home.run(&["exchanges", "show", &row["id"].to_string(), "--format", "raw"]).await.stdout;
+    // What the test sees of it are lines.
+    let raw = raw.replace('\r', "");
+    assert!(raw.starts_with("POST /echo?a=%20b HTTP/1.1\n"), "{raw}");
+    assert!(raw.trim_end().ends_with("\n\nfirst line\nsecond"), "{raw}");
+
+    let table = home.run(&["exchanges", "list", "--limit", "1"]).await;
+    assert!(table.stdout.lines().count() == 2 && table.stdout.contains("/status/404"), "{table:?}");
+    let none = home.run(&["exchanges", "show", "12345"]).await;
+    assert!(none.code == Some(2) && none.stderr.contains("12345"), "{none:?}");
+}
+
+#[tokio::test]
+async fn the_head_is_kept_as_it_came_before_the_host_was_rewritten() {
+    let world = World::builder().agent_args(["--host-header", "rewrite"]).start().await;
+    assert_eq!(world.get("/head").await.status, 200);
+    assert!(world.service.last().field("host").is_some_and(|host| host.starts_with("localhost")));
+    let row = ended(world.agent.home(), "/head").await;
+    let public = world.public_url.trim_start_matches("http://");
+    assert_eq!(row["host"], public);
+    let shown = shown(world.agent.home(), &row["id"]).await;
+    let fields = shown["request"]["fields"].as_array().expect("fields");
+    let host =
+        fields.iter().find(|field| field[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case("host")));
+    assert_eq!(host.expect("a host")[1], public);
+}
+
+#[tokio::test]
+async fn a_mapping_that_is_not_inspected_leaves_nothing() {
+    let world = World::builder().agent_args(["--inspect", "off"]).start().await;
+    let home = world.agent.home().clone();
+    let mut watched = world.start_agent(&home, &world.service.port().to_string(), &["--name", "watched"]);
+    watched.ready().await;
+    assert_eq!(world.get("/hello").await.status, 200);
+    assert_eq!(world.gateway.visitor("watched").get("/status/204").await.status, 204);
+    ended(&home, "/status/204").await;
+    assert_eq!(listed(&home).await.len(), 1);
+}
+
+#[tokio::test]
+async fn of_a_large_body_the_beginning_is_kept_and_told_honestly() {
+    let world = World::new().await;
+    let home = world.agent.home();
+    let size = KEPT + 1_000_000;
+    assert_eq!(world.get(&format!("/bytes?{size}")).await.body.len(), size);
+    let sent = body::pattern(KEPT + 1);
+    assert_eq!(world.visitor().post("/sink", sent.clone()).await.text(), sent.len().to_string());
+    let row = ended(home, &format!("/bytes?{size}")).await;
+    assert_eq!((&row["response_bytes"], &row["response_kept"]), (&size.into(), &KEPT.into()));
+    let people = home.run(&["exchanges", "show", &row["id"].to_string(), "--part", "response"]).await;
+    assert!(people.stdout.contains("first 2 MiB of 3 MiB kept"), "{}", &people.stdout[..500]);
+    let row = ended(home, "/sink").await;
+    assert_eq!((&row["request_bytes"], &row["request_kept"]), (&sent.len().into(), &KEPT.into()));
+    assert_eq!(row["incomplete"], false);
+}
+
+#[tokio::test]
+async fn a_failed_and_a_cancelled_exchange_end_exactly_once() {
+    let world = World::new().await;
+    let home = world.agent.home();
+    let free = LocalService::sample().await;
+    let port = free.port().to_string();
+    drop(free);
+    let mut down = world.start_agent(home, &port, &["--name", "down"]);
+    down.ready().await;
+    assert_eq!(world.gateway.visitor("down").get("/nobody").await.status, 502);
+    let row = ended(home, "/nobody").await;
+    assert_eq!(
+        (&row["state"], &row["error"], &row["status"]),
+        (&"failed".into(), &"service-down".into(), &Value::Null)
+    );
+
+    let request =
+        world.visitor().request("GET", "/drip").body(Empty::<bytes::Bytes>::new()).expect("a request");
+    let mut answer = world.visitor().send(request).await.expect("an answer");
+    within("the first drop", answer.body_mut().frame()).await.expect("a frame").expect("a piece");
+    exchange(home, "/drip", |row| row["state"] == "open" && row["status"] == 200).await;
+    drop(answer);
+    let row = ended(home, "/drip").await;
+    assert_eq!(
+        (&row["state"], &row["error"], &row["status"]),
+        (&"cancelled".into(), &"cancelled".into(), &200.into())
+    );
+    assert!(row["response_kept"].as_i64() > Some(0), "{row}");
+    assert_eq!(listed(home).await.iter().filter(|row| row["target"] == "/drip").count(), 1);
+}
+
+#[tokio::test]
+async fn what_was_captured_survives_kill_9_and_what_was_open_has_failed() {
+    let mut world = World::new().await;
+    let home = world.agent.home().clone();
+    assert_eq!(world.get("/hello").await.status, 200);
+    ended(&home, "/hello").await;
+    let request =
+        world.visitor().request("GET", "/hang").body(Empty::<bytes::Bytes>::new()).expect("a request");
+    let visitor = world.visitor();
+    let hanging = tokio::spawn(async move { visitor.try_fetch(request).await });
+    let open = exchange(&home, "/hang", |row| row["state"] == "open").await;
+    assert_eq!((&open["status"], &open["total_us"]), (&Value::Null, &Value::Null));
+
+    world.agent.process.kill9();
+    let kept = listed(&home).await;
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    hanging.abort();
+    world.agent.restart();
+    world.agent.ready().await;
+    let row = ended(&home, "/hang").await;
+    assert_eq!((&row["state"], &row["error"]), (&"failed".into(), &"engine-killed".into()));
+    assert_eq!(ended(&home, "/hello").await["status"], 200);
+    until("a request after the restart", async || {
+        (world.get("/status/201").await.status == 201).then_some(())
+    })
+    .await;
+    let next = ended(&home, "/status/201").await;
+    assert!(next["id"].as_i64() > open["id"].as_i64(), "{next}");
+}
+
+#[tokio::test]
+async fn a_websocket_is_an_exchange_of_its_kind() {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::Message;
+    let world = World::new().await;
+    let home = world.agent.home();
+    let mut socket = world.visitor().websocket("/ws").await;
+    socket.send(Message::text("hello")).await.expect("the socket is open");
+    within("the echo", socket.next()).await.expect("open").expect("a message");
+    let row = exchange(home, "/ws", |row| row["status"] == 101).await;
+    assert_eq!((&row["kind"], &row["state"]), (&"websocket".into(), &"open".into()));
+    socket.close(None).await.expect("the socket closes");
+    drop(socket);
+    ended(home, "/ws").await;
+}
