@@ -25,10 +25,10 @@ pub const BODY_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes of a body that are handed to the writer as soon as they are together: a body is nowhere held whole.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Bytes captured and not yet stored, over all exchanges: about twenty thousand small ones, or the beginnings
-/// of eight large transfers each way at a moment's notice. Beyond, bodies are cut short and marked incomplete,
-/// and new exchanges go unseen.
-pub const QUEUE_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes captured and not yet stored, over all exchanges: some seven thousand small ones, or the beginnings of
+/// six large transfers at a moment's notice. Beyond, bodies are cut short and marked incomplete, and new
+/// exchanges go unseen. Small, because the agent's memory is to stay flat whatever passes.
+pub const QUEUE_BYTES: usize = 12 * 1024 * 1024;
 
 /// What an exchange takes of [`QUEUE_BYTES`] beside its heads and bodies. Bounds the number of items, too.
 pub const EXCHANGE_BYTES: usize = 768;
@@ -41,5 +41,7 @@ pub const PROGRESS: Duration = Duration::from_secs(1);
 
 /// The writer stores what waits at the latest so long after the first of it came …
 pub const BATCH_WAIT: Duration = Duration::from_millis(250);
-/// … or when so many items wait.
+/// … or when so many items wait …
 pub const BATCH_ITEMS: usize = 500;
+/// … or so many chunks of bodies: one megabyte.
+pub const BATCH_PIECES: usize = 16;

@@ -9,7 +9,7 @@ use slab::Slab;
 use tokio::sync::watch;
 
 use super::exchange::{Capture, Start};
-use super::{BATCH_ITEMS, BATCH_WAIT, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES};
+use super::{BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES};
 
 /// The forwarder's end of the store's writer. Clones are the same queue.
 #[derive(Debug, Clone)]
@@ -64,6 +64,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: Vec<Item>,
+    /// Of them, parts of bodies.
+    pieces: usize,
     open: Slab<Arc<Capture>>,
     /// The writer sleeps until there is something at all.
     asleep: bool,
@@ -136,7 +138,8 @@ impl Recorder {
         let full = {
             let mut state = self.lock();
             state.waiting.push(Item::Piece(capture, piece));
-            state.waiting.len() == BATCH_ITEMS
+            state.pieces += 1;
+            state.waiting.len() == BATCH_ITEMS || state.pieces == BATCH_PIECES
         };
         if full {
             self.0.changed.notify_all();
@@ -169,10 +172,12 @@ impl Recorder {
             }
         }
         let until = Instant::now() + BATCH_WAIT;
-        while state.waiting.len() < BATCH_ITEMS && !state.closed && Instant::now() < until {
+        let little = |state: &State| state.waiting.len() < BATCH_ITEMS && state.pieces < BATCH_PIECES;
+        while little(&state) && !state.closed && Instant::now() < until {
             state = self.wait(state, until);
         }
         let items = std::mem::take(&mut state.waiting);
+        state.pieces = 0;
         let now = Instant::now();
         let old = |capture: &&Arc<Capture>| now.saturating_duration_since(capture.started) >= OPEN_AFTER;
         let open = state.open.iter().map(|(_, capture)| capture).filter(old).cloned().collect();
