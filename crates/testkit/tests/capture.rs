@@ -208,3 +208,57 @@ async fn a_websocket_is_an_exchange_of_its_kind() {
     drop(socket);
     ended(home, "/ws").await;
 }
+
+#[tokio::test]
+async fn exchanges_are_found_by_the_filter_language_and_copied_as_curl() {
+    let world = World::new().await;
+    let home = world.agent.home();
+    let post = world
+        .visitor()
+        .request("POST", "/echo?id=1")
+        .header("Content-Type", "application/json")
+        .header("Stripe-Signature", "t=1,v1=abc")
+        .body(r#"{"order":"order_42"}"#.to_owned())
+        .expect("a request");
+    assert_eq!(world.visitor().fetch(post).await.status, 200);
+    assert_eq!(world.get("/status/503").await.status, 503);
+    assert_eq!(world.get("/hello").await.status, 200);
+    for target in ["/echo?id=1", "/status/503", "/hello"] {
+        ended(home, target).await;
+    }
+    let found = async |words: &[&str]| {
+        let listed = home.run(&[&["exchanges", "list", "--json"], words].concat()).await;
+        assert_eq!(listed.code, Some(0), "{words:?}: {listed:?}");
+        let target = |line: &str| {
+            serde_json::from_str::<Value>(line).expect("JSON")["target"]
+                .as_str()
+                .expect("a target")
+                .to_owned()
+        };
+        listed.stdout.lines().map(target).collect::<Vec<_>>()
+    };
+    for (words, targets) in [
+        (&["method:POST"][..], &["/echo?id=1"][..]),
+        (&["status:5xx"], &["/status/503"]),
+        (&["-status:5xx", "-method:POST"], &["/hello"]),
+        (&["path:/status", "after:10m"], &["/status/503"]),
+        (&["type:json", "header:stripe-signature"], &["/echo?id=1"]),
+        (&[r#"body:"order_42""#], &["/echo?id=1"]),
+        (&["order_42 host:app"], &["/echo?id=1"]),
+        (&["is:failed"], &[]),
+        (&["duration:>10m"], &[]),
+        (&[], &["/hello", "/status/503", "/echo?id=1"]),
+    ] {
+        assert_eq!(found(words).await, targets, "{words:?}");
+    }
+    let wrong = home.run(&["exchanges", "list", "metod:POST"]).await;
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("did you mean “method:”?"), "{wrong:?}");
+
+    let row = ended(home, "/echo?id=1").await;
+    let shown = home.run(&["exchanges", "show", &row["id"].to_string(), "--format", "curl"]).await;
+    for part in
+        ["curl ", "stripe-signature: t=1,v1=abc", "order_42", &format!("{}/echo?id=1", world.public_url)]
+    {
+        assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
+    }
+}

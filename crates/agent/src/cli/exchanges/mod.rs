@@ -4,11 +4,13 @@ mod list;
 mod show;
 
 use clap::{Subcommand, ValueEnum};
+use jiff::Zoned;
 use serde_json::{Value, json};
 
 use super::mappings::{failed, open};
 use super::output::print;
 use super::{Context, Failure};
+use crate::inspect::filter::Filter;
 use crate::store::Store;
 use crate::store::exchanges::Summary;
 
@@ -19,6 +21,9 @@ const LISTED: u32 = 50;
 pub(super) enum ExchangesCommand {
     /// List exchanges, the newest first
     List {
+        /// Only those for which it holds, like: method:POST status:5xx path:/api duration:>500ms "some words"
+        #[arg(value_name = "FILTER", allow_hyphen_values = true)]
+        filter: Vec<String>,
         /// At most so many
         #[arg(long, value_name = "N", default_value_t = LISTED, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
@@ -46,6 +51,8 @@ pub(super) enum Format {
     Raw,
     /// One JSON object; bodies that are no text as base64
     Json,
+    /// The command that sends the request again with curl
+    Curl,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,10 +71,18 @@ impl ExchangesCommand {
 }
 
 pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<(), Failure> {
+    let filter = match &command {
+        // One after the other they are one filter; a phrase keeps its quotation marks where the shell is
+        // told to leave them.
+        ExchangesCommand::List { filter, .. } => {
+            Filter::parse(&filter.join(" ")).map_err(|error| Failure::usage("filter", error))?
+        }
+        ExchangesCommand::Show { .. } => Filter::default(),
+    };
     let store = store(context).await?;
     match command {
-        ExchangesCommand::List { limit, json } => {
-            let rows = store.exchanges(limit).await.map_err(failed)?;
+        ExchangesCommand::List { limit, json, .. } => {
+            let rows = store.exchanges(&filter, &Zoned::now(), limit).await.map_err(failed)?;
             if json {
                 let lines: Vec<String> =
                     rows.iter().map(|row| summary_json(row).to_string() + "\n").collect();
@@ -78,6 +93,11 @@ pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<
         }
         ExchangesCommand::Show { id, format, part } => {
             let exchange = store.exchange(id).await.map_err(failed)?;
+            if format == Some(Format::Curl) && exchange.summary.kind == "tcp" {
+                let message =
+                    format!("exchange {id} is a raw TCP connection: curl has nothing to send again");
+                return Err(Failure::usage("exchange", message));
+            }
             show::tell(&exchange, format, part);
         }
     }

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 
 use super::super::output::{duration, print, print_line};
 use super::{Format, Part, size, summary_json};
+use crate::inspect::copy;
 use crate::logging::escape;
 use crate::store::exchanges::{Body, Exchange, Half};
 
 pub(super) fn tell(exchange: &Exchange, format: Option<Format>, part: Option<Part>) {
     match format {
         Some(Format::Raw) => print(&raw(exchange, part)),
+        Some(Format::Curl) => print_line(copy::curl(&exchange.recorded_request()).trim_end()),
         Some(Format::Json) => print_line(&as_json(exchange, part).to_string()),
         None => print(for_people(exchange, part).as_bytes()),
     }

@@ -1,10 +1,12 @@
 //! Exchanges as rows: one thread that writes them, batch by batch, and whoever reads beside it.
 //!
 //! In reading order: [`writer`] (the thread) → [`keeper`] (its connection, one batch) → [`text`] (what is
-//! searched) → [`retention`] (what is forgotten) → [`read`] (lists and single ones).
+//! searched) → [`retention`] (what is forgotten) → [`read`] (lists and single ones) → [`recorded`] (as the
+//! inspector takes them).
 
 mod keeper;
 mod read;
+mod recorded;
 mod retention;
 mod text;
 mod writer;

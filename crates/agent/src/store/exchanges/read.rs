@@ -1,8 +1,11 @@
 //! Exchanges as they are read: rows for lists, and single ones whole.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use jiff::Zoned;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::super::{Store, StoreError};
+use crate::inspect::filter::Filter;
 
 /// Rows that one list may ask for: what is kept at all, by default.
 const LIST_ROWS: u32 = 100_000;
@@ -109,9 +112,15 @@ impl Body {
 }
 
 impl Store {
-    /// The newest exchanges, newest first.
-    pub async fn exchanges(&self, limit: u32) -> Result<Vec<Summary>, StoreError> {
-        self.call(move |connection| Ok(list(connection, limit)?)).await
+    /// The newest exchanges for which the filter holds, newest first; `now` is what its times are counted from.
+    pub async fn exchanges(
+        &self,
+        filter: &Filter,
+        now: &Zoned,
+        limit: u32,
+    ) -> Result<Vec<Summary>, StoreError> {
+        let condition = filter.to_sql(now);
+        self.call(move |connection| Ok(list(connection, condition, limit)?)).await
     }
 
     /// One exchange with heads and bodies.
@@ -120,10 +129,17 @@ impl Store {
     }
 }
 
-pub(super) fn list(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<Summary>> {
-    let mut query =
-        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM exchanges ORDER BY id DESC LIMIT ?1"))?;
-    query.query_map([limit.min(LIST_ROWS)], summary)?.collect()
+/// `condition` is SQL over the columns, and what its `?` stand for.
+pub(super) fn list(
+    connection: &Connection,
+    (condition, mut values): (String, Vec<Value>),
+    limit: u32,
+) -> rusqlite::Result<Vec<Summary>> {
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM exchanges WHERE {condition} ORDER BY id DESC LIMIT ?"
+    ))?;
+    values.push(limit.min(LIST_ROWS).into());
+    query.query_map(params_from_iter(values), summary)?.collect()
 }
 
 pub(super) fn one(connection: &mut Connection, id: i64) -> rusqlite::Result<Option<Exchange>> {

@@ -10,6 +10,7 @@ use super::super::{Mend, Store};
 use super::*;
 use crate::capture::{BODY_BYTES, Capture, Recorder, Side, Start};
 use crate::events::Served;
+use crate::inspect::filter::Filter;
 use crate::mapping::MappingSpec;
 
 /// Longer than anything here takes on a busy machine.
@@ -48,7 +49,7 @@ impl World {
     async fn rows(&self, wanted: impl Fn(&[Summary]) -> bool) -> Vec<Summary> {
         let began = Instant::now();
         loop {
-            let rows = self.store.exchanges(1000).await.unwrap();
+            let rows = self.store.exchanges(&Filter::default(), &jiff::Zoned::now(), 1000).await.unwrap();
             if wanted(&rows) {
                 return rows;
             }
@@ -180,7 +181,7 @@ async fn an_exchange_that_goes_on_shows_while_it_runs_and_ends_once() {
         (exchange.summary.state.as_str(), exchange.summary.error.as_deref()),
         ("cancelled", Some("cancelled"))
     );
-    assert_eq!(world.store.exchanges(10).await.unwrap().len(), 1);
+    assert_eq!(world.store.exchanges(&Filter::default(), &jiff::Zoned::now(), 10).await.unwrap().len(), 1);
     assert_eq!(world.found("findme"), [capture.id()]);
 }
 
