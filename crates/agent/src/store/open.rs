@@ -1,7 +1,7 @@
 //! Opening the database: pragmas, migrations, and what is done with a damaged one.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -9,6 +9,8 @@ use super::{Mend, StoreError};
 
 /// How long a call waits for another process's write.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// Between two tries to open a database that others are opening: they take a few milliseconds.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Databases up to this many bytes are checked whole when opened (about 20 ms); in larger ones damage
 /// shows when it is read.
@@ -134,6 +136,10 @@ fn copy_from(memory: &Connection, path: &Path) -> rusqlite::Result<()> {
 }
 
 fn open_file(path: &Path) -> Result<Connection, StoreError> {
+    patiently(|| try_open_file(path))
+}
+
+fn try_open_file(path: &Path) -> Result<Connection, StoreError> {
     let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_WAIT)?;
@@ -153,6 +159,10 @@ fn open_file(path: &Path) -> Result<Connection, StoreError> {
 /// A further connection to a database that [`open`] has seen to, for the exchanges' writer: what the last
 /// moment before a power loss brought may be lost, nothing before, and nothing at a `kill -9`.
 pub(super) fn beside(path: &Path) -> Result<Connection, StoreError> {
+    patiently(|| try_open_beside(path))
+}
+
+fn try_open_beside(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_WAIT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -168,6 +178,18 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_WAIT)?;
     Ok(connection)
+}
+
+/// Tries to open until [`BUSY_WAIT`] is over: where several open a new database at once, or one that a killed
+/// engine left, SQLite tells all but one that it is busy without waiting.
+fn patiently(open: impl Fn() -> Result<Connection, StoreError>) -> Result<Connection, StoreError> {
+    let until = Instant::now() + BUSY_WAIT;
+    loop {
+        match open() {
+            Err(StoreError::Busy) if Instant::now() < until => std::thread::sleep(BUSY_PAUSE),
+            done => return done,
+        }
+    }
 }
 
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
@@ -250,5 +272,24 @@ mod tests {
         let me: String = memory.query_row("SELECT value FROM settings", [], |row| row.get(0)).unwrap();
         assert_eq!(me, "me");
         assert!(copy_from(&memory, Path::new("/nowhere/porthole.db")).is_err());
+    }
+
+    #[test]
+    fn whoever_opens_a_new_database_at_the_same_moment_waits_for_the_others() {
+        for _ in 0..30 {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("porthole.db");
+            let gate = std::sync::Barrier::new(6);
+            std::thread::scope(|scope| {
+                for writer in [false, true].repeat(3) {
+                    let (path, gate) = (&path, &gate);
+                    scope.spawn(move || {
+                        gate.wait();
+                        let opened = if writer { beside(path) } else { open_file(path) };
+                        assert!(opened.is_ok(), "{opened:?}");
+                    });
+                }
+            });
+        }
     }
 }
