@@ -141,8 +141,10 @@ async fn a_failed_and_a_cancelled_exchange_end_exactly_once() {
     drop(free);
     let mut down = world.start_agent(home, &port, &["--name", "down"]);
     down.ready().await;
-    assert_eq!(world.gateway.visitor("down").get("/nobody").await.status, 502);
+    assert_eq!(world.gateway.visitor("down").post("/nobody", "a webhook").await.status, 502);
     let row = ended(home, "/nobody").await;
+    // Nobody took it, and it is there all the same.
+    assert_eq!(shown(home, &row["id"]).await["request"]["body"], "a webhook");
     assert_eq!(
         (&row["state"], &row["error"], &row["status"]),
         (&"failed".into(), &"service-down".into(), &Value::Null)
@@ -251,6 +253,8 @@ async fn exchanges_are_found_by_the_filter_language_and_copied_as_curl() {
     ] {
         assert_eq!(found(words).await, targets, "{words:?}");
     }
+    let none = home.run(&["exchanges", "list", "status:418"]).await;
+    assert!(none.code == Some(0) && none.stdout.contains("No exchange matches the filter"), "{none:?}");
     let wrong = home.run(&["exchanges", "list", "metod:POST"]).await;
     assert!(wrong.code == Some(2) && wrong.stderr.contains("did you mean “method:”?"), "{wrong:?}");
 

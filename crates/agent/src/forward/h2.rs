@@ -95,7 +95,6 @@ pub async fn exchange(record: &mut Record, visitor: Visitor<'_>) -> Result<(), F
     }
     let pool = record.route.pool.clone();
     let Visitor { send, recv, data, ended, public, .. } = visitor;
-    record.traffic.request_data(&data);
     if ended {
         record.traffic.request_ended();
     }

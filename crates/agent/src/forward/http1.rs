@@ -133,7 +133,6 @@ async fn attempt(
     // What follows an upgrade's head is the other protocol's: held until the service agreed to it.
     if !upgrade {
         body.data(&visitor.data, output).map_err(ForwardError::from)?;
-        record.traffic.request_data_once(&visitor.data);
     }
     let whole = upgrade || visitor.ended;
     if whole {

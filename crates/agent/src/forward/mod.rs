@@ -164,6 +164,10 @@ async fn run(route: Arc<Route>, incoming: Incoming) {
         (StreamKind::Http | StreamKind::Upgrade, Scheme::Http | Scheme::Https | Scheme::H2c) if has_head => {
             let public = record.route.rule.apply(&mut record.head);
             let upgrade = open.kind == StreamKind::Upgrade;
+            if !upgrade {
+                // At once: also where no service takes it, it is there to be looked at.
+                record.traffic.request_data(&data);
+            }
             let visitor = http1::Visitor { send: &mut send, recv: &mut recv, data, ended, upgrade, public };
             if scheme == Scheme::H2c {
                 Box::pin(h2::exchange(&mut record, visitor)).await

@@ -61,13 +61,6 @@ impl Traffic {
         self.copy(Side::Request, data);
     }
 
-    /// The body bytes that came with the head; counted once although a retry sends them twice.
-    pub fn request_data_once(&self, data: &Bytes) {
-        if self.bytes_in.load(Relaxed) == 0 {
-            self.request_data(data);
-        }
-    }
-
     /// Body bytes that go to the visitor.
     pub fn response_data(&self, data: &Bytes) {
         self.bytes_out.fetch_add(data.len() as u64, Relaxed);

@@ -13,9 +13,13 @@ const PATH_WIDTH: usize = 60;
 /// Columns that are aligned to the right: numbers.
 const RIGHT: [usize; 3] = [0, 6, 7];
 
-pub(super) fn tell(rows: &[Summary]) {
+pub(super) fn tell(rows: &[Summary], filtered: bool) {
     if rows.is_empty() {
-        print_line("No exchanges yet. Requests to a public URL of `porthole http 3000` show up here.");
+        print_line(if filtered {
+            "No exchange matches the filter. Without one, `porthole exchanges list` shows the newest."
+        } else {
+            "No exchanges yet. Requests to a public URL of `porthole http 3000` show up here."
+        });
         return;
     }
     print(table(rows, in_colour(), &TimeZone::system()).as_bytes());

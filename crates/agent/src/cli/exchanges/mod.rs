@@ -88,7 +88,7 @@ pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<
                     rows.iter().map(|row| summary_json(row).to_string() + "\n").collect();
                 print(lines.concat().as_bytes());
             } else {
-                list::tell(&rows);
+                list::tell(&rows, !filter.terms.is_empty());
             }
         }
         ExchangesCommand::Show { id, format, part } => {
