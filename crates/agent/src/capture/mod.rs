@@ -25,10 +25,10 @@ pub const BODY_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes of a body that are handed to the writer as soon as they are together: a body is nowhere held whole.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Bytes captured and not yet stored, over all exchanges: some seven thousand small ones, or the beginnings of
-/// six large transfers at a moment's notice. Beyond, bodies are cut short and marked incomplete, and new
-/// exchanges go unseen. Small, because the agent's memory is to stay flat whatever passes.
-pub const QUEUE_BYTES: usize = 12 * 1024 * 1024;
+/// Bytes captured and not yet stored, over all exchanges: some thousand small ones, or one large transfer each
+/// way and the beginning of another. Beyond, bodies are cut short and marked incomplete, and new exchanges go
+/// unseen. With twice as much, an agent with stalled readers grew by more than 32 MiB.
+pub const QUEUE_BYTES: usize = 6 * 1024 * 1024;
 
 /// What an exchange takes of [`QUEUE_BYTES`] beside its heads and bodies. Bounds the number of items, too.
 pub const EXCHANGE_BYTES: usize = 768;
