@@ -112,17 +112,45 @@ pub fn field<'a>(fields: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a [u8]
     fields.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
 }
 
+/// What `Content-Encoding` names, several fields joined with commas; empty when there is none.
+pub fn content_encoding(fields: &[(String, Vec<u8>)]) -> String {
+    let named = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+    named.map(|(_, value)| String::from_utf8_lossy(value)).collect::<Vec<_>>().join(",")
+}
+
+/// The first line of a stored head, and its fields in order, values byte for byte. The codec wrote it, so each
+/// line has a colon and one space.
+pub fn parse_head(head: &[u8]) -> (String, Fields) {
+    let mut rest = head;
+    let mut lines = std::iter::from_fn(|| {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
+        let line = &rest[..end];
+        rest = &rest[end + 2..];
+        Some(line)
+    });
+    let first = lines.next().map(|line| String::from_utf8_lossy(line).into_owned()).unwrap_or_default();
+    let fields = lines.filter_map(|line| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        Some((String::from_utf8_lossy(name).into_owned(), value.to_vec()))
+    });
+    (first, fields.collect())
+}
+
 fn content_type(fields: &[(String, Vec<u8>)]) -> Option<String> {
     field(fields, "content-type").map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
-fn media_type(fields: &[(String, Vec<u8>)]) -> Option<String> {
+/// `application/json`, lower case, without parameters.
+pub fn media_type(fields: &[(String, Vec<u8>)]) -> Option<String> {
     let value = content_type(fields)?;
     let media = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     (!media.is_empty()).then_some(media)
 }
 
-fn charset(fields: &[(String, Vec<u8>)]) -> Option<String> {
+/// The `charset` parameter, lower case.
+pub fn charset(fields: &[(String, Vec<u8>)]) -> Option<String> {
     let value = content_type(fields)?;
     value.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -155,6 +183,16 @@ mod tests {
             assert_eq!(response.charset().as_deref(), charset, "{value}");
         }
         assert_eq!(RecordedResponse::default().media_type(), None);
+    }
+
+    #[test]
+    fn fields_keep_their_order_case_and_bytes() {
+        let head = b"GET / HTTP/1.1\r\nX-b: \xff: 1\r\nx-A: 2\r\nEmpty: \r\n\r\n";
+        let wanted = [("X-b", b"\xff: 1".as_slice()), ("x-A", b"2"), ("Empty", b"")]
+            .map(|(name, value)| (name.to_owned(), value.to_vec()));
+        let (first, fields) = parse_head(head);
+        assert_eq!((first.as_str(), fields.as_slice()), ("GET / HTTP/1.1", wanted.as_slice()));
+        assert_eq!(parse_head(b""), (String::new(), Vec::new()));
     }
 
     #[test]

@@ -90,6 +90,10 @@ const MIGRATIONS: &[&str] = &[
     -- rowid = exchange id
     CREATE VIRTUAL TABLE exchange_text USING fts5(url, heads, bodies, content='', contentless_delete=1);
 ",
+    "
+    -- Which exchanges are replays of one.
+    CREATE INDEX exchanges_replays ON exchanges (original_id) WHERE original_id IS NOT NULL;
+",
 ];
 
 /// The connection, where a damaged database went, and whether this one lives in memory only.

@@ -5,14 +5,14 @@ mod show;
 
 use clap::{Subcommand, ValueEnum};
 use jiff::Zoned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::mappings::{failed, open};
 use super::output::print;
 use super::{Context, Failure};
 use crate::inspect::filter::Filter;
 use crate::store::Store;
-use crate::store::exchanges::Summary;
+use crate::store::exchanges::{Listed, Summary};
 
 /// Exchanges listed unless more are asked for: a screen or two.
 const LISTED: u32 = 50;
@@ -114,13 +114,9 @@ async fn store(context: &Context) -> Result<Store, Failure> {
     }
 }
 
-/// A contract: keys are added and never changed.
 fn summary_json(summary: &Summary) -> Value {
     // Text and numbers only: nothing in it can fail to be written.
-    let mut value = serde_json::to_value(summary).unwrap_or_default();
-    value["url"] = json!(summary.url());
-    value["started"] = json!(summary.started().to_string());
-    value
+    serde_json::to_value(Listed::from(summary.clone())).unwrap_or_default()
 }
 
 /// In the largest unit of which there is one; units of 1024.

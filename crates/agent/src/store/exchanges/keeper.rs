@@ -36,6 +36,16 @@ pub(super) enum Write {
     Piece(i64, Piece),
 }
 
+impl Write {
+    /// The exchange whose row it is.
+    pub(super) fn exchange(&self) -> Option<i64> {
+        match self {
+            Self::Exchange(told) => Some(told.id),
+            Self::Piece(..) => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) connection: Connection,

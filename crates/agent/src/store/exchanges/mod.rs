@@ -11,9 +11,9 @@ mod retention;
 mod text;
 mod writer;
 
-pub use read::{Body, Exchange, Half, Summary};
+pub use read::{Body, Exchange, Half, Heads, Listed, Summary};
 pub use retention::Limits;
-pub use writer::Writer;
+pub use writer::{Stored, Writer};
 
 #[cfg(test)]
 mod tests;

@@ -10,13 +10,16 @@ use crate::inspect::filter::Filter;
 /// Rows that one list may ask for: what is kept at all, by default.
 const LIST_ROWS: u32 = 100_000;
 
+/// Replays that one exchange lists: more than a person makes of it.
+const REPLAYS: u32 = 1000;
+
 const COLUMNS: &str = "id, request_id, mapping_id, mapping, source, original_id, kind, started_us, method, \
      scheme, host, target, visitor, status, error, state, request_type, response_type, connect_us, \
      first_byte_us, total_us, link_us, gateway_us, request_bytes, response_bytes, request_kept, \
      response_kept, incomplete, edited, pinned, note";
 
 /// A row of a list. Times are Unix microseconds, durations microseconds.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Summary {
     pub id: i64,
     pub request_id: String,
@@ -80,6 +83,34 @@ impl Summary {
     }
 }
 
+/// A row as programs get it. A contract: keys are added and never changed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Listed {
+    #[serde(flatten)]
+    pub summary: Summary,
+    pub url: String,
+    /// RFC 3339, UTC.
+    pub started: String,
+}
+
+impl From<Summary> for Listed {
+    fn from(summary: Summary) -> Self {
+        Self { url: summary.url(), started: summary.started().to_string(), summary }
+    }
+}
+
+/// One exchange without its bodies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heads {
+    pub summary: Summary,
+    /// Raw, as in [`Half`].
+    pub request: Vec<u8>,
+    /// None: no answer came.
+    pub response: Option<Vec<u8>>,
+    /// Its replays, the oldest first; at most [`REPLAYS`].
+    pub replays: Vec<i64>,
+}
+
 /// One exchange, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
@@ -119,8 +150,63 @@ impl Store {
         now: &Zoned,
         limit: u32,
     ) -> Result<Vec<Summary>, StoreError> {
-        let condition = filter.to_sql(now);
-        self.call(move |connection| Ok(list(connection, condition, limit)?)).await
+        self.exchanges_before(filter, now, None, limit).await
+    }
+
+    /// The same, going on after the one numbered `before`.
+    pub async fn exchanges_before(
+        &self,
+        filter: &Filter,
+        now: &Zoned,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Summary>, StoreError> {
+        let (mut condition, mut values) = filter.to_sql(now);
+        if let Some(before) = before {
+            condition = format!("({condition}) AND exchanges.id < ?");
+            values.push(before.into());
+        }
+        self.call(move |connection| Ok(list(connection, (condition, values), limit)?)).await
+    }
+
+    /// Those of these exchanges that are still there, in this order.
+    pub async fn exchanges_numbered(&self, ids: Vec<i64>) -> Result<Vec<Summary>, StoreError> {
+        self.call(move |connection| {
+            let mut query =
+                connection.prepare_cached(&format!("SELECT {COLUMNS} FROM exchanges WHERE id = ?1"))?;
+            let found = ids.iter().map(|id| query.query_row([id], summary).optional());
+            Ok(found.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// How many there are.
+    pub async fn count_exchanges(&self) -> Result<i64, StoreError> {
+        self.call(|connection| {
+            Ok(connection.query_row("SELECT count(*) FROM exchanges", [], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    /// The newest one's number; 0 when there is none.
+    pub async fn last_exchange(&self) -> Result<i64, StoreError> {
+        let newest = "SELECT coalesce(max(id), 0) FROM exchanges";
+        self.call(move |connection| Ok(connection.query_row(newest, [], |row| row.get(0))?)).await
+    }
+
+    /// One exchange with its heads and replays.
+    pub async fn exchange_heads(&self, id: i64) -> Result<Heads, StoreError> {
+        self.call(move |connection| {
+            let transaction = connection.transaction()?;
+            let (summary, request, response) = heads(&transaction, id)?.ok_or(StoreError::NoExchange(id))?;
+            // Raw TCP has bytes but no heads.
+            let response = response.or_else(|| (summary.response_bytes > 0).then(Vec::new));
+            let mut query = transaction
+                .prepare_cached("SELECT id FROM exchanges WHERE original_id = ?1 ORDER BY id LIMIT ?2")?;
+            let replays = query.query_map(params![id, REPLAYS], |row| row.get(0))?;
+            Ok(Heads { summary, request, response, replays: replays.collect::<Result<_, _>>()? })
+        })
+        .await
     }
 
     /// One exchange with heads and bodies.
@@ -145,13 +231,7 @@ pub(super) fn list(
 pub(super) fn one(connection: &mut Connection, id: i64) -> rusqlite::Result<Option<Exchange>> {
     // One moment for all of it: an open exchange grows while it is read.
     let transaction = connection.transaction()?;
-    let heads = format!("SELECT {COLUMNS}, request_head, response_head FROM exchanges WHERE id = ?1");
-    let found = transaction
-        .query_row(&heads, [id], |row| {
-            Ok((summary(row)?, row.get("request_head")?, row.get::<_, Option<Vec<u8>>>("response_head")?))
-        })
-        .optional()?;
-    let Some((summary, request_head, response_head)) = found else { return Ok(None) };
+    let Some((summary, request_head, response_head)) = heads(&transaction, id)? else { return Ok(None) };
     let (sent, got) = (body(&transaction, id, false)?, body(&transaction, id, true)?);
     let request =
         Half { head: request_head, body: Body { data: sent, bytes: summary.request_bytes.max(0) as u64 } };
@@ -160,6 +240,18 @@ pub(super) fn one(connection: &mut Connection, id: i64) -> rusqlite::Result<Opti
     let response = (response_head.is_some() || bytes > 0)
         .then(|| Half { head: response_head.unwrap_or_default(), body: Body { data: got, bytes } });
     Ok(Some(Exchange { summary, request, response }))
+}
+
+/// A summary with the raw heads of request and response.
+type RawHeads = (Summary, Vec<u8>, Option<Vec<u8>>);
+
+fn heads(connection: &Connection, id: i64) -> rusqlite::Result<Option<RawHeads>> {
+    let heads = format!("SELECT {COLUMNS}, request_head, response_head FROM exchanges WHERE id = ?1");
+    connection
+        .query_row(&heads, [id], |row| {
+            Ok((summary(row)?, row.get("request_head")?, row.get("response_head")?))
+        })
+        .optional()
 }
 
 fn body(connection: &Connection, id: i64, response: bool) -> rusqlite::Result<Vec<u8>> {

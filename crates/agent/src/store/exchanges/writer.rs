@@ -2,10 +2,11 @@
 //! and is tried again; whoever forwards never waits.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use super::super::StoreError;
 use super::keeper::{Keeper, Write};
@@ -29,10 +30,17 @@ const LAST_BATCH: Duration = Duration::from_secs(3);
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
+/// Batches that a slow listener may be behind; it is told when it missed some. Several seconds' worth.
+const STORED_QUEUE: usize = 64;
+
+/// Numbers of exchanges that are new or different in the database, in the order of writing.
+pub type Stored = Arc<[i64]>;
+
 /// The writer of one engine. Ends when dropped, after what it has.
 #[derive(Debug)]
 pub struct Writer {
     recorder: Recorder,
+    stored: broadcast::Sender<Stored>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -45,21 +53,28 @@ impl Writer {
         let path = path.to_owned();
         let (told, opened) = oneshot::channel();
         let (for_thread, for_start) = (recorder.clone(), recorder.clone());
+        let stored = broadcast::Sender::new(STORED_QUEUE);
+        let tell = stored.clone();
         let thread = std::thread::Builder::new().name("exchanges".into()).spawn(move || {
             stand_back();
-            run(&path, &for_thread, limits, told);
+            run(&path, &for_thread, limits, told, &tell);
         });
         match thread {
             Ok(thread) => {
                 let _ = opened.await;
-                Self { recorder, thread: Some(thread) }
+                Self { recorder, stored, thread: Some(thread) }
             }
             Err(error) => {
                 let message = format!("exchanges are not kept: {error}");
                 for_start.pause(Paused { message });
-                Self { recorder, thread: None }
+                Self { recorder, stored, thread: None }
             }
         }
+    }
+
+    /// Tells which exchanges were stored, batch by batch. Costs nothing while nobody listens.
+    pub fn stored(&self) -> broadcast::Sender<Stored> {
+        self.stored.clone()
     }
 
     /// Writes what is left, and ends.
@@ -85,7 +100,13 @@ fn stand_back() {
     let _ = rustix::process::setpriority_process(None, NICE);
 }
 
-fn run(path: &Path, recorder: &Recorder, limits: Limits, told: oneshot::Sender<()>) {
+fn run(
+    path: &Path,
+    recorder: &Recorder,
+    limits: Limits,
+    told: oneshot::Sender<()>,
+    stored: &broadcast::Sender<Stored>,
+) {
     let mut told = Some(told);
     let mut keeper = loop {
         let opened = Keeper::open(path, limits.clone());
@@ -115,6 +136,7 @@ fn run(path: &Path, recorder: &Recorder, limits: Limits, told: oneshot::Sender<(
         while !writes.is_empty() {
             let rest = writes.split_off(writes.len().min(BATCH_ITEMS));
             let mut tries = 0;
+            let mut written = true;
             while let Err(error) = keeper.write(&writes) {
                 pause(recorder, &error);
                 if recorder.rest(RETRY) {
@@ -124,8 +146,12 @@ fn run(path: &Path, recorder: &Recorder, limits: Limits, told: oneshot::Sender<(
                 let passes = matches!(error, StoreError::Full | StoreError::Busy);
                 if !passes && tries >= TRIES {
                     tracing::warn!(%error, lost = writes.len(), "exchanges could not be written");
+                    written = false;
                     break;
                 }
+            }
+            if written && stored.receiver_count() > 0 {
+                let _ = stored.send(writes.iter().filter_map(Write::exchange).collect());
             }
             writes = rest;
         }
