@@ -1,4 +1,4 @@
-//! The developer's own commands: `cargo xtask run`, `test`, `fuzz` and `bench`.
+//! The developer's own commands: `cargo xtask run`, `test`, `ui`, `fuzz` and `bench`.
 //!
 //! Kept to the standard library and `anyhow`, so that the first `cargo xtask` of a clone starts within
 //! seconds. It never asks questions: what it is about to install it says first.
@@ -10,6 +10,7 @@ mod sample;
 mod setup;
 mod sh;
 mod test;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,10 @@ cargo xtask test [FILTER…]
       --no-desktop   leave out what needs a display
       --long         the fault and flood tests in full size (minutes each)
       --tests-only   no format, lint and licence checks, no fuzzing
+
+cargo xtask ui
+    Builds the web page in ui/ with what it needs; the next build of porthole carries it.
+      --types        write the API's description and the page's types instead
 
 cargo xtask fuzz [TARGET]
     Fuzzes one target (`link/frames`), or all, beginning with what is in its corpus.
@@ -51,11 +56,12 @@ fn main() -> ExitCode {
     let result = match command.as_deref() {
         Some("run") if !wants_help(&rest) => run::run(rest),
         Some("test") if !wants_help(&rest) => test::test(rest),
+        Some("ui") if !wants_help(&rest) => ui::ui(rest),
         Some("fuzz") if !wants_help(&rest) => fuzz::fuzz(rest),
         Some("bench") if !wants_help(&rest) => bench::bench(rest),
         // Not in the usage: `run` starts it for itself.
         Some("sample-page") => sample::serve_until_orphaned(&rest),
-        Some("help" | "--help" | "-h" | "run" | "test" | "fuzz" | "bench") => {
+        Some("help" | "--help" | "-h" | "run" | "test" | "ui" | "fuzz" | "bench") => {
             print!("{USAGE}");
             Ok(())
         }

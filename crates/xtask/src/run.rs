@@ -5,12 +5,13 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::sh;
+use crate::{sh, ui};
 
 pub fn run(arguments: Vec<String>) -> Result<()> {
     let release = arguments.iter().any(|word| word == "--release");
     let mut rest: Vec<String> = arguments.into_iter().filter(|word| word != "--release").collect();
 
+    ui::build_if_possible()?;
     let mut build = sh::cargo();
     build.args(["build", "--package", "porthole-gateway", "--package", "porthole-agent", "--bins"]);
     if release {

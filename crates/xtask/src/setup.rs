@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::sh;
 
-/// The oldest Node that the fixtures' frameworks run on.
+/// The oldest Node that the fixtures' frameworks and the page's tools run on.
 const NODE_AT_LEAST: (u32, u32) = (20, 19);
 
 /// A program that tests need, and Debian's packages that bring it.
@@ -173,33 +173,35 @@ pub fn rust_components() -> Result<()> {
 
 /// The dev servers and clients that tests drive (Vite, Next, SignalR), exactly as locked.
 pub fn node_fixtures() -> Result<()> {
-    let folder = sh::root().join("crates/testkit/node");
-    let lock = folder.join("package-lock.json");
-    let installed = folder.join("node_modules/.package-lock.json");
+    node_packages("crates/testkit/node", "the dev server tests")
+}
+
+/// Installs a folder's Node packages, exactly as locked, unless they are there.
+pub fn node_packages(folder: &str, who: &str) -> Result<()> {
+    let place = sh::root().join(folder);
+    let lock = place.join("package-lock.json");
+    let installed = place.join("node_modules/.package-lock.json");
     let modified = |path: &std::path::Path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
     if modified(&installed).is_some_and(|done| modified(&lock).is_some_and(|wanted| done >= wanted)) {
         return Ok(());
     }
-    let version = Command::new("node").arg("--version").output().ok();
-    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    let Some(version) = version else {
-        bail!(
-            "Node is not installed: the dev server tests need Node {}.{} or newer",
-            NODE_AT_LEAST.0,
-            NODE_AT_LEAST.1
-        );
+    let (major, minor) = NODE_AT_LEAST;
+    let Some(version) = node_version() else {
+        bail!("Node is not installed: {who} need Node {major}.{minor} or newer");
     };
     let mut parts = version.trim_start_matches('v').split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let found = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     if found < NODE_AT_LEAST {
-        bail!(
-            "Node {version} is too old: the dev server tests need Node {}.{} or newer",
-            NODE_AT_LEAST.0,
-            NODE_AT_LEAST.1
-        );
+        bail!("Node {version} is too old: {who} need Node {major}.{minor} or newer");
     }
-    eprintln!("Installing the tests' Node packages, as locked, in crates/testkit/node.");
+    eprintln!("Installing Node packages, as locked, in {folder}.");
     let mut command = Command::new("npm");
-    command.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder);
-    sh::run(&mut command).context("the dev server tests need their packages")
+    command.args(["ci", "--no-audit", "--no-fund"]).current_dir(&place);
+    sh::run(&mut command).with_context(|| format!("{who} need their packages"))
+}
+
+/// Like `v20.19.0`; none where there is no Node.
+pub fn node_version() -> Option<String> {
+    let output = Command::new("node").arg("--version").output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{fuzz, setup, sh};
+use crate::{fuzz, setup, sh, ui};
 
 /// What the caller asked for.
 #[derive(Debug, Default)]
@@ -36,6 +36,7 @@ pub fn test(arguments: Vec<String>) -> Result<()> {
     }
     let absent = setup::absent();
     setup::node_fixtures()?;
+    ui::build_if_possible()?;
 
     // Checks that fail do not stop the others: one run tells everything that is wrong.
     let mut problems = Vec::new();
