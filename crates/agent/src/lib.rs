@@ -6,8 +6,10 @@
 //!
 //! In reading order: what things are ([`target`], [`gateway_url`], [`events`]); what was configured
 //! ([`paths`], [`config`], [`secrets`], [`store`]); what runs ([`engine`], [`door`], [`trial`],
-//! [`uplink`], [`forward`], [`capture`] around it); the command line ([`cli`]).
+//! [`uplink`], [`forward`], [`capture`] around it); how it is watched ([`api`]); the command line
+//! ([`cli`]).
 
+pub mod api;
 pub mod capture;
 pub mod cli;
 pub mod config;

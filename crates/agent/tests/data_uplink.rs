@@ -251,7 +251,7 @@ async fn leaving_does_not_wait_beyond_its_deadline() {
 #[tokio::test]
 async fn asking_for_a_new_connection_gives_one() {
     let world = World::to("3000").await;
-    world.uplink.reconnect();
+    world.uplink.reconnect().now();
     soon("the old link ends", world.link.link.closed()).await;
     world.gateway.accept().await;
 }

@@ -22,6 +22,7 @@ pub mod gateway;
 pub mod bare_link;
 pub mod false_gateway;
 pub mod light_agent;
+pub mod local_page;
 
 pub mod cgroup;
 pub mod h2_frames;
@@ -37,6 +38,7 @@ pub use bare_link::BareLink;
 pub use false_gateway::FalseGateway;
 pub use gateway::Gateway;
 pub use light_agent::LightAgent;
+pub use local_page::LocalPage;
 pub use process::Process;
 pub use service::LocalService;
 pub use visitor::{Reply, Visitor};

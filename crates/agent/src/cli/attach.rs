@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::Asked;
 use super::output::Printer;
+use super::page::Page;
 use super::{Context, Failure};
 use crate::door::Conversation;
 use crate::engine::{DRAIN, Engine, EngineConfig, warning};
@@ -33,6 +34,7 @@ pub(super) struct Reached {
 pub(super) async fn reach(
     context: &Context,
     asked: &Asked,
+    page: &Page,
     printer: &mut Printer,
 ) -> Result<Reached, Failure> {
     let since = Instant::now();
@@ -49,7 +51,7 @@ pub(super) async fn reach(
             )
         })?;
         if let Some(lock) = lock {
-            let engine = start(context, asked, lock, printer).await?;
+            let engine = start(context, asked, page, lock, printer).await?;
             let conversation = engine.attach();
             return Ok(Reached { engine: Some(engine), conversation });
         }
@@ -90,6 +92,7 @@ pub(super) async fn running(_context: &Context) -> Option<Conversation> {
 async fn start(
     context: &Context,
     asked: &Asked,
+    page: &Page,
     lock: EngineLock,
     printer: &mut Printer,
 ) -> Result<Engine, Failure> {
@@ -128,6 +131,7 @@ async fn start(
             (connection, Some(trial))
         }
     };
+    let page = page.bind(printer)?;
     Engine::start(EngineConfig {
         paths: context.paths.clone(),
         lock,
@@ -138,6 +142,7 @@ async fn start(
         trial,
         file_mappings: context.config.mappings.clone(),
         warnings,
+        page,
     })
     .await
     .map_err(|error| Failure::failed("engine", error))

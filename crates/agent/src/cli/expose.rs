@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::connection::Asked;
+use super::page::{Page, PageArgs};
 use super::talk::{Want, stay};
 use super::{ConnectionArgs, Context, Failure, RunArgs};
 use crate::dial;
@@ -28,6 +29,8 @@ pub(super) struct HttpArgs {
     save: bool,
     #[command(flatten)]
     connection: ConnectionArgs,
+    #[command(flatten)]
+    page: PageArgs,
     #[command(flatten)]
     pub(super) run: RunArgs,
 }
@@ -55,6 +58,8 @@ pub(super) struct TcpArgs {
     #[command(flatten)]
     connection: ConnectionArgs,
     #[command(flatten)]
+    page: PageArgs,
+    #[command(flatten)]
     pub(super) run: RunArgs,
 }
 
@@ -63,11 +68,14 @@ pub(super) struct UpArgs {
     #[command(flatten)]
     connection: ConnectionArgs,
     #[command(flatten)]
+    page: PageArgs,
+    #[command(flatten)]
     pub(super) run: RunArgs,
 }
 
 pub(super) async fn http(context: &Context, args: HttpArgs) -> Result<(), Failure> {
     let asked = Asked::read(&args.connection)?;
+    let page = Page::read(&args.page)?;
     let target: Target = args.target.parse().map_err(|error| Failure::usage("target", error))?;
     if target.scheme == crate::target::Scheme::Tcp {
         return Err(Failure::usage(
@@ -81,11 +89,12 @@ pub(super) async fn http(context: &Context, args: HttpArgs) -> Result<(), Failur
     if spec.name.is_none() && spec.host.is_none() && spec.path.is_none() {
         spec.path = asked.gateway.as_ref().and_then(|gateway| gateway.mapping_path.clone());
     }
-    expose(context, &asked, spec, args.save, args.run).await
+    expose(context, &asked, &page, spec, args.save, args.run).await
 }
 
 pub(super) async fn tcp(context: &Context, args: TcpArgs) -> Result<(), Failure> {
     let asked = Asked::read(&args.connection)?;
+    let page = Page::read(&args.page)?;
     let target = Target::parse_tcp(&args.target).map_err(|error| Failure::usage("target", error))?;
     let fields = MappingFields {
         name: args.name,
@@ -97,17 +106,19 @@ pub(super) async fn tcp(context: &Context, args: TcpArgs) -> Result<(), Failure>
     let mut spec = MappingSpec::new(String::new(), target);
     spec.remote_port = args.remote_port.as_deref().map(parse_remote_port).transpose()?;
     apply(&fields, &mut spec)?;
-    expose(context, &asked, spec, args.save, args.run).await
+    expose(context, &asked, &page, spec, args.save, args.run).await
 }
 
 pub(super) async fn up(context: &Context, args: UpArgs) -> Result<(), Failure> {
     let asked = Asked::read(&args.connection)?;
-    stay(context, &asked, Want::Stored, args.run, async { None }).await
+    let page = Page::read(&args.page)?;
+    stay(context, &asked, &page, Want::Stored, args.run, async { None }).await
 }
 
 async fn expose(
     context: &Context,
     asked: &Asked,
+    page: &Page,
     spec: MappingSpec,
     save: bool,
     run: RunArgs,
@@ -124,7 +135,7 @@ async fn expose(
             ("nothing-listening", text)
         })
     };
-    stay(context, asked, Want::Mapping(Box::new(wanted)), run, look).await
+    stay(context, asked, page, Want::Mapping(Box::new(wanted)), run, look).await
 }
 
 /// A port on the gateway.

@@ -12,6 +12,7 @@ mod failure;
 mod login;
 mod mappings;
 mod output;
+mod page;
 mod probe;
 mod signals;
 mod status;

@@ -54,8 +54,12 @@ enum Line<'a> {
         public_url: &'a str,
         mapping_id: &'a str,
         target: Option<&'a str>,
-        /// No inspector yet.
+        /// The web page of the engine.
         inspector_url: Option<&'a str>,
+    },
+    /// Told by commands that may have no mapping to tell it with.
+    Page {
+        inspector_url: &'a str,
     },
     Disconnected {
         code: &'a str,
@@ -108,6 +112,9 @@ pub(crate) struct Printer {
     live: HashMap<String, String>,
     /// The last reason for being away, told once.
     away: Option<String>,
+    /// Where the engine's page is.
+    inspector_url: Option<String>,
+    page_told: bool,
     lines: String,
     notes: String,
     clock: Clock,
@@ -122,6 +129,8 @@ impl Printer {
             targets: HashMap::new(),
             live: HashMap::new(),
             away: None,
+            inspector_url: None,
+            page_told: false,
             lines: String::new(),
             notes: String::new(),
             clock: Clock::default(),
@@ -179,6 +188,27 @@ impl Printer {
         }
     }
 
+    /// Where the engine's page is.
+    pub(crate) fn page(&mut self, url: Option<String>) {
+        self.page_told &= self.inspector_url == url;
+        self.inspector_url = url;
+    }
+
+    /// Tells where the page is, once something is served: a line for people; for programs a line of its own
+    /// when `alone`, since it comes with each `ready` anyway.
+    pub(crate) fn tell_page(&mut self, alone: bool) {
+        if std::mem::replace(&mut self.page_told, true) {
+            return;
+        }
+        let Some(url) = &self.inspector_url else { return };
+        if !self.json {
+            let _ = writeln!(self.notes, "Watch what comes through at {}", escape(url));
+        } else if alone {
+            let line = Line::Page { inspector_url: url }.text();
+            self.line(&line);
+        }
+    }
+
     pub(crate) fn serving(&mut self, id: String, target: String) {
         self.targets.insert(id, target);
     }
@@ -219,8 +249,9 @@ impl Printer {
         self.live.insert(id.to_owned(), public_url.to_owned());
         let target = self.targets.get(id).cloned();
         if self.json {
-            let target = target.as_deref();
-            self.object(&Line::Ready { public_url, mapping_id: id, target, inspector_url: None });
+            let (target, inspector_url) = (target.as_deref(), self.inspector_url.as_deref());
+            let line = Line::Ready { public_url, mapping_id: id, target, inspector_url }.text();
+            self.line(&line);
             return;
         }
         let (strong, plain) = self.style("1");
@@ -290,7 +321,11 @@ impl Printer {
     }
 
     fn object(&mut self, line: &Line<'_>) {
-        self.lines.push_str(&line.text());
+        self.line(&line.text());
+    }
+
+    fn line(&mut self, text: &str) {
+        self.lines.push_str(text);
         self.lines.push('\n');
     }
 }
@@ -352,6 +387,7 @@ mod tests {
     #[test]
     fn ready_is_told_once_and_again_after_a_loss() {
         let mut printer = Printer::new(true);
+        printer.page(Some("http://127.0.0.1:4040".into()));
         for event in [live("http://x"), live("http://x"), lost(), lost(), live("http://x"), live("http://y")]
         {
             printer.event(&event);
@@ -361,7 +397,7 @@ mod tests {
         let kinds: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["ready", "disconnected", "ready", "ready"]);
         assert_eq!(events[0]["mapping_id"], "a");
-        assert!(events[0]["inspector_url"].is_null());
+        assert_eq!(events[0]["inspector_url"], "http://127.0.0.1:4040");
     }
 
     #[test]

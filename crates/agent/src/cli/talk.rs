@@ -10,6 +10,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use super::attach::{Reached, reach};
 use super::connection::Asked;
 use super::output::Printer;
+use super::page::Page;
 use super::signals::Signals;
 use super::{Context, Failure, RunArgs};
 use crate::door::{Conversation, FromEngine, Refusal, ToEngine, Wanted};
@@ -32,6 +33,7 @@ enum End {
 pub(super) async fn stay(
     context: &Context,
     asked: &Asked,
+    page: &Page,
     mut want: Want,
     run: RunArgs,
     remark: impl Future<Output = Option<(&'static str, String)>>,
@@ -41,11 +43,16 @@ pub(super) async fn stay(
     let mut remark = std::pin::pin!(Once(Some(Box::pin(remark))));
     loop {
         let reached = tokio::select! {
-            reached = reach(context, asked, &mut printer) => reached?,
+            reached = reach(context, asked, page, &mut printer) => reached?,
             () = signals.next() => return Ok(()),
         };
         let Reached { engine, mut conversation } = reached;
         let own = engine.is_some();
+        if !own && page.is_asked() {
+            let text = "another Porthole process serves the web page already: --listen and the login count only \
+                        for the first one";
+            printer.note("listen-ignored", text);
+        }
         let end = tokio::select! {
             end = talk(&mut conversation, asked, &mut want, run, &mut printer, own, remark.as_mut().get_mut()) => Some(end),
             () = signals.next() => None,
@@ -121,6 +128,7 @@ async fn talk<F: Future<Output = Option<(&'static str, String)>>>(
         match message {
             FromEngine::Welcome(welcome) => {
                 tracing::debug!(pid = welcome.pid, gateway = welcome.gateway, own, "reached the engine");
+                printer.page(welcome.inspector_url);
             }
             FromEngine::Refused { refusal, message } => return End::Failed(refused(refusal, &message)),
             FromEngine::Serving { id, name, target } => {
@@ -130,10 +138,14 @@ async fn talk<F: Future<Output = Option<(&'static str, String)>>>(
                     wanted.spec.name = name;
                 }
                 printer.serving(id, target);
+                printer.tell_page(false);
             }
-            FromEngine::Standing { mappings: 0 } => {
-                let text = "no mapping is enabled for this gateway: add one with `porthole mappings add 3000 --name shop`";
-                printer.warning("no-mappings", text, None);
+            FromEngine::Standing { mappings } => {
+                printer.tell_page(true);
+                if mappings == 0 {
+                    let text = "no mapping is enabled for this gateway: add one with `porthole mappings add 3000 --name shop`";
+                    printer.warning("no-mappings", text, None);
+                }
             }
             FromEngine::Event { event } => {
                 match &event {
@@ -150,7 +162,7 @@ async fn talk<F: Future<Output = Option<(&'static str, String)>>>(
                 printer.event(&event);
             }
             FromEngine::Leaving => return End::EngineGone,
-            FromEngine::Standing { .. } | FromEngine::Status(_) | FromEngine::Reloaded => {}
+            FromEngine::Status(_) | FromEngine::Reloaded => {}
         }
     }
 }

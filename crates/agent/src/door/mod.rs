@@ -116,6 +116,9 @@ pub struct Welcome {
     pub gateway: String,
     /// The gateway is this computer's own, for trying things out.
     pub trial: bool,
+    /// Where the engine's page is.
+    #[serde(default)]
+    pub inspector_url: Option<String>,
 }
 
 /// The answer to `Status`.

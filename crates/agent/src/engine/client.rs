@@ -165,6 +165,7 @@ impl Client {
             version: env!("CARGO_PKG_VERSION").into(),
             gateway: self.shared.gateway.origin(),
             trial: self.shared.trial,
+            inspector_url: self.shared.inspector_url.clone(),
         }))
         .await?;
         for event in warnings {

@@ -3,8 +3,9 @@
 
 mod client;
 mod set;
+mod view;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,9 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use view::{Noted, Outlook, Shown, Source, Standing, View};
+
+use crate::api;
 use crate::capture::{Paused, Recorder};
 use crate::door::{self, Conversation, MappingStatus, StatusReport};
 use crate::events::{Event, Events, LinkState, MappingSet};
@@ -20,10 +24,10 @@ use crate::lock::EngineLock;
 use crate::mapping::MappingSpec;
 use crate::paths::Paths;
 use crate::secrets::Secret;
-use crate::store::exchanges::{Limits, Writer};
+use crate::store::exchanges::{Limits, Stored, Writer};
 use crate::store::{Store, StoreError, StoredMapping};
 use crate::trial::TrialGateway;
-use crate::uplink::{self, Uplink, UplinkConfig};
+use crate::uplink::{self, Reconnect, Uplink, UplinkConfig};
 
 /// How long requests in flight may take once the engine was asked to leave.
 pub const DRAIN: Duration = Duration::from_secs(30);
@@ -46,6 +50,8 @@ pub struct EngineConfig {
     pub file_mappings: Vec<MappingSpec>,
     /// Told to the first command that attaches.
     pub warnings: Vec<Event>,
+    /// Where the local API is to be had, if at all.
+    pub page: Option<api::http::Listener>,
 }
 
 /// Why an engine could not start.
@@ -55,6 +61,8 @@ pub enum EngineError {
     Store(#[from] StoreError),
     #[error("cannot listen for further commands at {path}: {source}")]
     Socket { path: std::path::PathBuf, source: std::io::Error },
+    #[error("cannot serve the local page: {0}")]
+    Page(#[from] api::http::ServeError),
 }
 
 /// A running engine. Ends with [`Engine::leave`].
@@ -64,6 +72,7 @@ pub struct Engine {
     uplink: Uplink,
     writer: Writer,
     trial: Option<TrialGateway>,
+    page: Option<api::http::Door>,
     tasks: TaskTracker,
     _lock: EngineLock,
 }
@@ -77,9 +86,18 @@ struct Shared {
     /// What a name may look like, when the token restricts it: `alice-*`.
     name_pattern: Option<String>,
     store: Store,
+    /// For long reads, on a thread of its own.
+    reader: Store,
     events: Events,
     link: watch::Receiver<LinkState>,
+    reconnect: Reconnect,
+    stored: broadcast::Sender<Stored>,
+    paused: watch::Receiver<Option<Paused>>,
     mappings: watch::Sender<Arc<MappingSet>>,
+    /// Wakes whoever watches the status or the mappings.
+    changed: watch::Sender<()>,
+    /// The page's address.
+    inspector_url: Option<String>,
     file_mappings: Vec<MappingSpec>,
     since: Instant,
     leaving: CancellationToken,
@@ -92,12 +110,17 @@ struct State {
     stored: Vec<StoredMapping>,
     /// Commands that asked for the stored mappings; at most one.
     up: Option<u64>,
+    /// Stored mappings that the API asked to serve, whether or not a command asked for all of them.
+    asked: HashSet<String>,
     /// Mappings that end with their command.
     ephemeral: BTreeMap<u64, Vec<MappingSpec>>,
     answers: HashMap<String, Answer>,
     clients: usize,
     next_client: u64,
     warnings: Vec<Event>,
+    /// Warnings that still hold.
+    noted: VecDeque<Noted>,
+    link_notes: view::LinkNotes,
 }
 
 /// What the gateway said to a mapping.
@@ -110,8 +133,18 @@ enum Answer {
 impl Engine {
     /// Begins a new epoch, starts connecting, and opens the door.
     pub async fn start(config: EngineConfig) -> Result<Self, EngineError> {
-        let EngineConfig { paths, lock, store, gateway, token, ca_file, trial, file_mappings, mut warnings } =
-            config;
+        let EngineConfig {
+            paths,
+            lock,
+            store,
+            gateway,
+            token,
+            ca_file,
+            trial,
+            file_mappings,
+            mut warnings,
+            page,
+        } = config;
         let (agent_id, epoch) = match store.begin_epoch().await {
             Ok(begun) => begun,
             Err(StoreError::Full) => {
@@ -126,8 +159,10 @@ impl Engine {
         let writer = Writer::start(&paths.database(), recorder.clone(), Limits::default()).await;
         let mut paused = recorder.paused();
         if let Some(paused) = &*paused.borrow_and_update() {
-            warnings.push(warning("capture-paused", paused.message.clone()));
+            warnings.push(warning(view::CAPTURE_PAUSED, paused.message.clone()));
         }
+        // Where the disk is too full to read the file, what is in memory is all there is.
+        let reader = Store::reader(&paths.database()).await.unwrap_or_else(|_| store.clone());
         let (mappings, watching) = watch::channel(Arc::new(MappingSet::default()));
         let events = crate::events::events();
         let supervisor = events.subscribe();
@@ -151,14 +186,25 @@ impl Engine {
             trial: trial.is_some(),
             name_pattern,
             store,
+            reader,
             events,
             link: uplink.state(),
+            reconnect: uplink.reconnect(),
+            stored: writer.stored(),
+            paused: paused.clone(),
             mappings,
+            changed: watch::Sender::new(()),
+            inspector_url: page.as_ref().map(api::http::Listener::url),
             file_mappings,
             since: Instant::now(),
             leaving: CancellationToken::new(),
-            state: Mutex::new(State { stored, warnings, ..State::default() }),
+            state: Mutex::new(State { stored, ..State::default() }),
         });
+        for event in &warnings {
+            shared.note(event);
+        }
+        shared.lock().warnings = warnings;
+        let page = page.map(|listener| listener.serve(View(Arc::clone(&shared)), &paths)).transpose()?;
         let tasks = TaskTracker::new();
         #[cfg(unix)]
         {
@@ -171,7 +217,7 @@ impl Engine {
         let _ = paths;
         tasks.spawn(supervise(Arc::clone(&shared), supervisor));
         tasks.spawn(tell_capture(Arc::clone(&shared), paused));
-        Ok(Self { shared, uplink, writer, trial, tasks, _lock: lock })
+        Ok(Self { shared, uplink, writer, trial, page, tasks, _lock: lock })
     }
 
     /// Attaches a command of this same process.
@@ -195,6 +241,9 @@ impl Engine {
         self.uplink.drain(if others { DRAIN_FOR_SUCCESSOR } else { DRAIN }).await;
         if let Some(trial) = self.trial {
             trial.stop().await;
+        }
+        if let Some(page) = self.page {
+            page.close().await;
         }
         self.writer.close().await;
         // The tasks hold the listener and the store's handle; they end at once when asked.
@@ -239,8 +288,8 @@ async fn tell_capture(shared: Arc<Shared>, mut paused: watch::Receiver<Option<Pa
             changed = paused.changed() => if changed.is_err() { return },
         }
         let event = match &*paused.borrow_and_update() {
-            Some(paused) => warning("capture-paused", paused.message.clone()),
-            None => warning("capture-resumed", "exchanges are kept again".into()),
+            Some(paused) => warning(view::CAPTURE_PAUSED, paused.message.clone()),
+            None => warning(view::CAPTURE_RESUMED, "exchanges are kept again".into()),
         };
         let _ = shared.events.send(event);
     }
@@ -253,6 +302,9 @@ async fn supervise(shared: Arc<Shared>, mut events: broadcast::Receiver<Event>) 
             () = shared.leaving.cancelled() => return,
             event = events.recv() => event,
         };
+        if let Ok(event) = &event {
+            shared.note(event);
+        }
         match event {
             Ok(Event::MappingLive { id, public_url }) => {
                 shared.lock().answers.insert(id, Answer::Live { public_url });
@@ -261,6 +313,8 @@ async fn supervise(shared: Arc<Shared>, mut events: broadcast::Receiver<Event>) 
                 shared.lock().answers.insert(id, Answer::Refused { code, message });
             }
             Ok(Event::Disconnected { .. } | Event::Refused { .. }) => shared.lock().answers.clear(),
+            // By far the most frequent, and nothing that a status tells.
+            Ok(Event::Exchange(_)) => continue,
             Ok(_) => {}
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 tracing::debug!(missed, "events were missed; asking the gateway to tell all again");
@@ -270,6 +324,7 @@ async fn supervise(shared: Arc<Shared>, mut events: broadcast::Receiver<Event>) 
             }
             Err(broadcast::error::RecvError::Closed) => return,
         }
+        shared.changed.send_replace(());
     }
 }
 
@@ -282,12 +337,14 @@ impl Shared {
     /// Recomputes the set and hands it to the uplink if it changed.
     fn publish(&self, state: &mut State) {
         let gateway = self.gateway_key();
-        let State { numbering, stored, ephemeral, up, answers, .. } = state;
-        let standing = set::standing(stored, &self.file_mappings, &gateway).filter(|_| up.is_some());
+        let State { numbering, stored, ephemeral, up, asked, answers, .. } = state;
+        let standing = set::standing(stored, &self.file_mappings, &gateway)
+            .filter(|spec| up.is_some() || asked.contains(&spec.id));
         if let Some(set) = numbering.replace(ephemeral.values().flatten().chain(standing)) {
             answers.retain(|id, _| numbering.contains(id));
             self.mappings.send_replace(Arc::new(set));
         }
+        self.changed.send_replace(());
     }
 
     /// Reads the stored mappings again.

@@ -70,6 +70,18 @@ pub struct Uplink {
     task: AbortOnDropHandle<()>,
 }
 
+/// The button that a person presses.
+#[derive(Debug, Clone)]
+pub struct Reconnect(mpsc::Sender<Order>);
+
+impl Reconnect {
+    /// Gives up the present connection, if any, and tries at once.
+    pub fn now(&self) {
+        // A full queue holds the same order already.
+        let _ = self.0.try_send(Order::Reconnect);
+    }
+}
+
 /// What the owner of an uplink asks of it.
 #[derive(Debug)]
 enum Order {
@@ -115,9 +127,9 @@ fn start_with(
 }
 
 impl Uplink {
-    /// Gives up the present connection, if any, and tries at once.
-    pub fn reconnect(&self) {
-        let _ = self.orders.try_send(Order::Reconnect);
+    /// For whoever may ask for a new connection.
+    pub fn reconnect(&self) -> Reconnect {
+        Reconnect(self.orders.clone())
     }
 
     /// Tells the gateway that the agent leaves, waits for streams in flight up to `deadline` (counted

@@ -1,0 +1,325 @@
+//! What came through: lists, single ones, bodies, and texts to copy.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use jiff::Zoned;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{Asked, At};
+use super::{Api, Problem};
+use crate::inspect::copy;
+use crate::inspect::decode::{self, Decoded, End};
+use crate::inspect::filter::Filter;
+use crate::inspect::recorded;
+use crate::store::exchanges::{Exchange, Listed};
+
+/// Rows of one page of a list, unless asked otherwise, and at most.
+const PAGE: u32 = 100;
+const MAX_PAGE: u32 = 1000;
+
+/// What a list is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// In the filter language: `method:POST status:5xx`.
+    #[serde(default)]
+    filter: String,
+    /// Rows wanted: 100, at most 1000.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// Only those before this id: the last page's `next_before`.
+    before: Option<i64>,
+}
+
+/// A page of a list, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct List {
+    exchanges: Vec<Listed>,
+    /// What to ask `before` for the next page; null: there is none.
+    next_before: Option<i64>,
+    /// How many there are in all, where that is known at no cost.
+    total: Option<i64>,
+}
+
+/// One exchange with its heads.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Detail {
+    #[serde(flatten)]
+    row: Listed,
+    request: Half,
+    /// Null: no answer came.
+    response: Option<Half>,
+    /// Ids of its replays.
+    replays: Vec<i64>,
+}
+
+/// A head, and what there is of its body.
+#[derive(Debug, Serialize, ToSchema)]
+struct Half {
+    /// The first line as it came; empty for raw TCP.
+    line: String,
+    /// Name and value, in order and case. Bytes that are no UTF-8 are shown as �.
+    fields: Vec<[String; 2]>,
+    /// As it passed.
+    body_bytes: u64,
+    /// Of it, kept: always its beginning.
+    body_kept: u64,
+    truncated: bool,
+    /// Like `application/json`.
+    media_type: Option<String>,
+    charset: Option<String>,
+    /// Content codings, the one put on first first.
+    encoding: Vec<String>,
+}
+
+impl Half {
+    fn new(head: &[u8], bytes: i64, kept: i64) -> Self {
+        let (line, fields) = recorded::parse_head(head);
+        let encoding = recorded::content_encoding(&fields);
+        let codings = encoding.split(',').map(|coding| coding.trim().to_ascii_lowercase());
+        Self {
+            line,
+            body_bytes: bytes.max(0) as u64,
+            body_kept: kept.max(0) as u64,
+            truncated: kept < bytes,
+            media_type: recorded::media_type(&fields),
+            charset: recorded::charset(&fields),
+            encoding: codings.filter(|coding| !coding.is_empty()).collect(),
+            fields: fields
+                .into_iter()
+                .map(|(name, value)| [name, String::from_utf8_lossy(&value).into_owned()])
+                .collect(),
+        }
+    }
+}
+
+/// Exchanges, the newest first.
+#[utoipa::path(get, path = "/exchanges", operation_id = "listExchanges", tag = "exchanges", params(ListQuery),
+    responses((status = OK, body = List)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Json<List>, Problem> {
+    let filter = parse_filter(&asked.filter)?;
+    let limit = page_size(asked.limit)?;
+    let reader = api.engine.reader();
+    // One more tells whether there is a further page.
+    let mut found = reader.exchanges_before(&filter, &Zoned::now(), asked.before, limit + 1).await?;
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next_before = found.last().filter(|_| more).map(|last| last.id);
+    let total = match (asked.before, more) {
+        (None, false) => Some(found.len() as i64),
+        (None, true) if filter.terms.is_empty() => Some(reader.count_exchanges().await?),
+        _ => None,
+    };
+    Ok(Json(List { exchanges: found.into_iter().map(Listed::from).collect(), next_before, total }))
+}
+
+/// How many rows are wanted.
+fn page_size(asked: Option<u32>) -> Result<u32, Problem> {
+    let asked = asked.unwrap_or(PAGE);
+    if (1..=MAX_PAGE).contains(&asked) {
+        return Ok(asked);
+    }
+    Err(Problem::new(
+        StatusCode::BAD_REQUEST,
+        "invalid-query",
+        format!("limit is a number from 1 to {MAX_PAGE}"),
+    ))
+}
+
+pub(super) fn parse_filter(text: &str) -> Result<Filter, Problem> {
+    Filter::parse(text).map_err(|error| Problem::field("invalid-filter", "filter", error.to_string()))
+}
+
+/// One exchange with its heads.
+#[utoipa::path(get, path = "/exchanges/{id}", operation_id = "getExchange", tag = "exchanges", params(("id" = i64, Path)),
+    responses((status = OK, body = Detail)))]
+pub(super) async fn one(State(api): State<Api>, At(id): At<i64>) -> Result<Json<Detail>, Problem> {
+    let heads = api.engine.reader().exchange_heads(id).await?;
+    let summary = &heads.summary;
+    let request = Half::new(&heads.request, summary.request_bytes, summary.request_kept);
+    let response = heads.response.map(|head| Half::new(&head, summary.response_bytes, summary.response_kept));
+    Ok(Json(Detail { row: heads.summary.into(), request, response, replays: heads.replays }))
+}
+
+/// Which of an exchange's two bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Side {
+    Request,
+    Response,
+}
+
+/// How a body is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum BodyView {
+    /// With its content codings taken off.
+    #[default]
+    Decoded,
+    /// As it passed.
+    Raw,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BodyQuery {
+    #[serde(default)]
+    #[param(inline, required = false)]
+    view: BodyView,
+}
+
+/// A body's bytes, as far as they were kept. Never as a page: whoever sent them is a stranger.
+#[utoipa::path(get, path = "/exchanges/{id}/{side}/body", operation_id = "getBody", tag = "exchanges",
+    params(("id" = i64, Path), ("side" = inline(Side), Path), BodyQuery),
+    responses(
+        (status = OK, content_type = "application/octet-stream", body = [u8], headers(
+            ("porthole-media-type" = String, description = "What its head says it is"),
+            ("porthole-truncated" = String, description = "`true`: only its beginning was kept"),
+            ("porthole-decode-error" = String,
+                description = "Why decoding stopped: `cut`, `bound`, `broken` or `unknown`")))))]
+pub(super) async fn body(
+    State(api): State<Api>,
+    At((id, side)): At<(i64, Side)>,
+    Asked(query): Asked<BodyQuery>,
+) -> Result<Response, Problem> {
+    let exchange = api.engine.reader().exchange(id).await?;
+    let half = match side {
+        Side::Request => Some(exchange.request),
+        Side::Response => exchange.response,
+    };
+    let half = half.ok_or_else(|| Problem::not_found(format!("exchange {id} has no response")))?;
+    let (_, fields) = recorded::parse_head(&half.head);
+    let truncated = half.body.is_truncated();
+    let (bytes, error) = match query.view {
+        BodyView::Raw => (half.body.data, None),
+        BodyView::Decoded => {
+            let encoding = recorded::content_encoding(&fields);
+            in_background(move || decoded(&encoding, half.body.data)).await?
+        }
+    };
+    let mut response = Response::new(Body::from(bytes));
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CONTENT_DISPOSITION, "attachment"),
+        (header::CONTENT_SECURITY_POLICY, "sandbox"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let media_type = recorded::media_type(&fields).and_then(|media| HeaderValue::from_str(&media).ok());
+    if let Some(media_type) = media_type {
+        headers.insert("porthole-media-type", media_type);
+    }
+    headers.insert("porthole-truncated", HeaderValue::from_static(if truncated { "true" } else { "false" }));
+    if let Some(error) = error {
+        headers.insert("porthole-decode-error", HeaderValue::from_static(error));
+    }
+    Ok(response)
+}
+
+/// The body with its codings taken off, and why that stopped early.
+fn decoded(encoding: &str, data: Vec<u8>) -> (Vec<u8>, Option<&'static str>) {
+    match decode::decode(encoding, &data) {
+        Ok(Decoded { bytes, end }) => {
+            let error = match end {
+                End::Whole => None,
+                End::Cut => Some("cut"),
+                End::Bound => Some("bound"),
+                End::Broken => Some("broken"),
+            };
+            (bytes, error)
+        }
+        Err(_) => (data, Some("unknown")),
+    }
+}
+
+/// Work that takes longer than a moment, on a thread of its own.
+pub(super) async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::warn!(%error, "work for the local page ended early");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "this could not be done: the log says why",
+        )
+    })
+}
+
+/// How a request is written to be pasted elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum CopyFormat {
+    Curl,
+    Fetch,
+    Httpie,
+    Raw,
+}
+
+/// A text to paste.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Copied {
+    text: String,
+}
+
+/// The request as a command, as JavaScript, or as it came.
+#[utoipa::path(get, path = "/exchanges/{id}/copy/{format}", operation_id = "copyRequest", tag = "exchanges",
+    params(("id" = i64, Path), ("format" = inline(CopyFormat), Path)),
+    responses((status = OK, body = Copied)))]
+pub(super) async fn copy(
+    State(api): State<Api>,
+    At((id, format)): At<(i64, CopyFormat)>,
+) -> Result<Json<Copied>, Problem> {
+    let exchange = api.engine.reader().exchange(id).await?;
+    if exchange.summary.kind == "tcp" {
+        let detail = format!("exchange {id} is a raw TCP connection: there is no request to copy");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no-request", detail));
+    }
+    in_background(move || Json(Copied { text: copied(&exchange, format) })).await
+}
+
+fn copied(exchange: &Exchange, format: CopyFormat) -> String {
+    let request = exchange.recorded_request();
+    match format {
+        CopyFormat::Curl => copy::curl(&request),
+        CopyFormat::Fetch => copy::fetch(&request),
+        CopyFormat::Httpie => copy::httpie(&request),
+        CopyFormat::Raw => {
+            String::from_utf8_lossy(&[exchange.request.head.as_slice(), &exchange.request.body.data].concat())
+                .into_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_tells_what_its_head_says() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=UTF-8\r\ncontent-encoding: gzip\r\n\
+                     Content-Encoding: br\r\nX: \xff\r\n\r\n";
+        let half = Half::new(head, 10, 4);
+        assert_eq!(half.line, "HTTP/1.1 200 OK");
+        assert_eq!((half.media_type.as_deref(), half.charset.as_deref()), (Some("text/html"), Some("utf-8")));
+        assert_eq!(half.encoding, ["gzip", "br"]);
+        assert!(half.truncated);
+        assert_eq!(half.fields[3], ["X", "\u{fffd}"]);
+        assert!(!Half::new(b"", 0, 0).truncated);
+    }
+
+    #[test]
+    fn an_unknown_coding_leaves_the_bytes_and_says_so() {
+        assert_eq!(decoded("wat", vec![1, 2]), (vec![1, 2], Some("unknown")));
+        assert_eq!(decoded("", vec![1, 2]), (vec![1, 2], None));
+        assert_eq!(decoded("gzip", vec![1; 64]).1, Some("broken"));
+    }
+}

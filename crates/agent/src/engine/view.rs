@@ -1,0 +1,223 @@
+//! The engine as its local API sees it: what there is, and the few things that may be asked for.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Answer, Shared, StoredMapping};
+use crate::capture::Paused;
+use crate::door::StatusReport;
+use crate::events::{Event, LinkState};
+use crate::mapping::MappingSpec;
+use crate::store::exchanges::Stored;
+use crate::store::{Store, StoreError};
+
+/// Warnings remembered for whoever looks later; the oldest goes first. More is no list that anybody reads.
+const WARNINGS: usize = 50;
+
+/// A handle on a running engine. Clones are the same engine.
+#[derive(Debug, Clone)]
+pub struct View(pub(super) Arc<Shared>);
+
+/// Where a mapping was written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Stored,
+    File,
+    /// It ends with its command.
+    Command,
+}
+
+/// How a mapping is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    Live {
+        public_url: String,
+    },
+    /// The gateway has not answered yet, or there is no link.
+    Connecting,
+    Refused {
+        code: String,
+        message: String,
+    },
+    /// Switched off, meant for another gateway, or nobody asked to serve what is stored.
+    Off,
+}
+
+/// One mapping, wherever it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What only the store knows is made up for the others.
+    pub mapping: StoredMapping,
+    pub source: Source,
+    pub standing: Standing,
+}
+
+/// What a link's state does not tell by itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LinkNotes {
+    retry_at: Option<Instant>,
+    connected_since_us: Option<i64>,
+}
+
+/// The engine in one look.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    pub report: StatusReport,
+    /// Why there is no link, as a code.
+    pub code: Option<String>,
+    pub retry_at: Option<Instant>,
+    pub connected_since_us: Option<i64>,
+    /// Why nothing is captured.
+    pub paused: Option<Paused>,
+    pub warnings: Vec<Noted>,
+}
+
+/// A warning that still holds, as far as is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    pub code: String,
+    pub message: String,
+    pub mapping_id: Option<String>,
+}
+
+impl View {
+    /// For changes: calls are answered in turn with the engine's own.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// For lists and searches: they hold up nobody but each other.
+    pub fn reader(&self) -> &Store {
+        &self.0.reader
+    }
+
+    /// Which exchanges were stored, batch by batch.
+    pub fn stored(&self) -> broadcast::Receiver<Stored> {
+        self.0.stored.subscribe()
+    }
+
+    /// Wakes whenever the status or a mapping may have changed.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
+    }
+
+    pub fn link(&self) -> watch::Receiver<LinkState> {
+        self.0.link.clone()
+    }
+
+    pub fn leaving(&self) -> &CancellationToken {
+        &self.0.leaving
+    }
+
+    /// Gives up the present connection, if any, and tries at once.
+    pub fn reconnect(&self) {
+        self.0.reconnect.now();
+    }
+
+    pub fn outlook(&self) -> Outlook {
+        let report = self.0.status();
+        let code = match &*self.0.link.borrow() {
+            LinkState::Waiting { code, .. } | LinkState::Refused { code, .. } => Some(code.clone()),
+            _ => None,
+        };
+        let paused = self.0.paused.borrow().clone();
+        let state = self.0.lock();
+        let served = |noted: &&Noted| noted.mapping_id.as_ref().is_none_or(|id| state.numbering.contains(id));
+        Outlook {
+            report,
+            code,
+            retry_at: state.link_notes.retry_at,
+            connected_since_us: state.link_notes.connected_since_us,
+            paused,
+            warnings: state.noted.iter().filter(served).cloned().collect(),
+        }
+    }
+
+    /// Every mapping: the stored ones, then the file's, then those of commands.
+    pub fn mappings(&self) -> Vec<Shown> {
+        let connected = matches!(&*self.0.link.borrow(), LinkState::Connected { .. });
+        let state = self.0.lock();
+        let standing = |spec: &MappingSpec| {
+            if !state.numbering.contains(&spec.id) {
+                return Standing::Off;
+            }
+            match state.answers.get(&spec.id) {
+                Some(Answer::Live { public_url }) if connected => {
+                    Standing::Live { public_url: public_url.clone() }
+                }
+                Some(Answer::Refused { code, message }) => {
+                    Standing::Refused { code: code.clone(), message: message.clone() }
+                }
+                _ => Standing::Connecting,
+            }
+        };
+        let unstored = |spec: &MappingSpec| StoredMapping {
+            spec: spec.clone(),
+            enabled: true,
+            gateway: None,
+            created_at: String::new(),
+            updated_at: String::new(),
+        };
+        let stored = state.stored.iter().map(|mapping| (mapping.clone(), Source::Stored));
+        let file = self.0.file_mappings.iter().map(|spec| (unstored(spec), Source::File));
+        let commands = state
+            .ephemeral
+            .values()
+            .flatten()
+            .filter(|spec| !state.stored.iter().any(|stored| stored.spec.id == spec.id))
+            .map(|spec| (unstored(spec), Source::Command));
+        stored
+            .chain(file)
+            .chain(commands)
+            .map(|(mapping, source)| Shown { standing: standing(&mapping.spec), mapping, source })
+            .collect()
+    }
+
+    /// Reads the stored mappings again, and serves the changes.
+    pub async fn reload(&self) -> Result<(), StoreError> {
+        self.0.reload().await
+    }
+}
+
+impl Shared {
+    /// Keeps of an event what a later look needs.
+    pub(super) fn note(&self, event: &Event) {
+        let mut state = self.lock();
+        match event {
+            Event::Connected { .. } => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let connected_since_us = Some(now.as_micros() as i64);
+                state.link_notes = LinkNotes { retry_at: None, connected_since_us };
+            }
+            Event::Disconnected { retry_in, .. } => {
+                let retry_at = retry_in.map(|wait| Instant::now() + wait);
+                state.link_notes = LinkNotes { retry_at, connected_since_us: None };
+            }
+            Event::Refused { .. } => state.link_notes = LinkNotes::default(),
+            Event::Warning { code, message, mapping_id } => {
+                if code == CAPTURE_RESUMED {
+                    state.noted.retain(|noted| noted.code != CAPTURE_PAUSED);
+                    return;
+                }
+                let same = |noted: &Noted| noted.code == *code && noted.mapping_id == *mapping_id;
+                state.noted.retain(|noted| !same(noted));
+                if state.noted.len() == WARNINGS {
+                    state.noted.pop_front();
+                }
+                state.noted.push_back(Noted {
+                    code: code.clone(),
+                    message: message.clone(),
+                    mapping_id: mapping_id.clone(),
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The warning that nothing is captured, and the one that ends it.
+pub(super) const CAPTURE_PAUSED: &str = "capture-paused";
+pub(super) const CAPTURE_RESUMED: &str = "capture-resumed";

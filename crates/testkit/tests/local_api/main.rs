@@ -1,0 +1,5 @@
+//! The local API and its page, as programs, browsers and strangers see them.
+
+mod doors;
+mod events;
+mod reading;
