@@ -1,0 +1,31 @@
+/**
+ * The one place that knows how the engine is reached. A page in a browser asks over HTTP; the app's
+ * window will ask in-process. Everything else uses this interface and what the host says it can do.
+ */
+export interface Host {
+  request(path: string, options?: RequestOptions): Promise<HostResponse>;
+  /** Live events as they come; the answer ends them. */
+  events(listener: EventListener): () => void;
+  /** A link that downloads `path` when it is followed. */
+  downloadUrl(path: string): string;
+}
+
+export interface RequestOptions {
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Sent as JSON. */
+  body?: unknown;
+  signal?: AbortSignal;
+}
+
+export interface HostResponse {
+  status: number;
+  header(name: string): string | null;
+  json(): Promise<unknown>;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+export interface EventListener {
+  event(name: string, data: unknown): void;
+  /** The way to the engine is there, or has gone; the host tries again by itself. */
+  reachable(yes: boolean): void;
+}
