@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { complete, has, quoted, toggle, tokens } from "./filter";
+import { FLAGS, KEYS } from "./vocabulary";
+
+const labels = (filter: string, caret = filter.length) => complete(filter, caret, ["shop", "my node"]).map((one) => one.label);
+
+describe("the filter's terms", () => {
+  it("are cut at spaces, but not within quotes", () => {
+    expect(tokens('status:5xx  body:"a \\" b" x').map((one) => one.text)).toEqual(["status:5xx", 'body:"a \\" b"', "x"]);
+    expect(tokens('body:"not closed yet').map((one) => one.text)).toEqual(['body:"not closed yet']);
+  });
+
+  it("are put in and taken out", () => {
+    expect(toggle("path:/a", "is:failed")).toBe("path:/a is:failed");
+    expect(toggle('is:failed body:"a b"', "is:failed")).toBe('body:"a b"');
+    expect(has("-is:failed", "is:failed")).toBe(false);
+  });
+
+  it("are quoted where they must be", () => {
+    expect([quoted("a"), quoted("a b"), quoted('a"b')]).toEqual(["a", '"a b"', '"a\\"b"']);
+  });
+});
+
+describe("completion", () => {
+  it("offers keys for the word under the caret", () => {
+    expect(labels("me")).toEqual(["method:"]);
+    expect(labels("x status:4xx -du")).toEqual(["-duration:"]);
+    expect(labels("me status:5xx", 2)).toEqual(["method:"]);
+  });
+
+  it("offers a key's values, also behind a comma", () => {
+    expect(labels("method:p")).toEqual(["POST", "PUT", "PATCH"]);
+    expect(complete("status:4xx,5", 12, [])[0]?.filter).toBe("status:4xx,5xx ");
+  });
+
+  it("offers the mappings that there are", () => {
+    expect(labels("mapping:")).toEqual(["shop", '"my node"']);
+  });
+
+  it("offers nothing for text, unknown keys and what is written out", () => {
+    expect([labels('"me'), labels("nothing:x"), labels("method:POST")]).toEqual([[], [], []]);
+  });
+
+  it("leaves the caret where one goes on", () => {
+    const key = complete("me rest", 2, [])[0];
+    expect([key?.filter, key?.caret]).toEqual(["method: rest", 7]);
+    const value = complete("method:po rest", 9, [])[0];
+    expect([value?.filter, value?.caret]).toEqual(["method:POST rest", 12]);
+  });
+});
+
+it("knows the same words as the engine", () => {
+  const rust = readFileSync(new URL("../../../crates/agent/src/inspect/filter/keys.rs", import.meta.url), "utf8");
+  const engine = [...rust.matchAll(/^ {4}key\(\s*"([a-z]+)"/gm)].map((match) => match[1]);
+  expect(KEYS.map((key) => key.name)).toEqual(engine);
+  const flags = /const FLAGS: &\[&str\] = &\[([^\]]*)\]/.exec(rust)?.[1] ?? "";
+  expect([...FLAGS]).toEqual([...flags.matchAll(/"([a-z]+)"/g)].map((match) => match[1]));
+});
