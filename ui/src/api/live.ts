@@ -1,0 +1,99 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { useSyncExternalStore } from "react";
+import { api, host } from "./client";
+import type { LiveEvent, Mapping, Summary } from "./types";
+
+/** What the list of exchanges hears: rows told, or that it has to fetch again. */
+export interface ExchangeListener {
+  told(row: Summary): void;
+  again(): void;
+}
+
+const exchangeListeners = new Set<ExchangeListener>();
+const reachableListeners = new Set<() => void>();
+let isReachable = true;
+
+export function onExchanges(listener: ExchangeListener): () => void {
+  exchangeListeners.add(listener);
+  return () => exchangeListeners.delete(listener);
+}
+
+/** Whether the engine itself answers (not: whether the gateway does). */
+export function useReachable(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      reachableListeners.add(listener);
+      return () => reachableListeners.delete(listener);
+    },
+    () => isReachable,
+  );
+}
+
+/** The mappings with one in its newest version. */
+export function withMapping(mappings: Mapping[], mapping: Mapping): Mapping[] {
+  const known = mappings.some((one) => one.id === mapping.id);
+  return known ? mappings.map((one) => (one.id === mapping.id ? mapping : one)) : [...mappings, mapping];
+}
+
+/** Listens until the answer is called: what is told goes where the screens look for it. */
+export function listen(client: QueryClient): () => void {
+  const again = () => {
+    for (const listener of exchangeListeners) listener.again();
+  };
+  const apply = ({ event, data }: LiveEvent) => {
+    switch (event) {
+      case "snapshot":
+        client.setQueryData(["status"], data.status);
+        client.setQueryData(["mappings"], data.mappings);
+        again();
+        break;
+      case "status":
+        client.setQueryData(["status"], data);
+        break;
+      case "mapping":
+        client.setQueryData<Mapping[]>(["mappings"], (known) => known && withMapping(known, data));
+        client.invalidateQueries({ queryKey: ["ports"] });
+        break;
+      case "mapping-gone":
+        client.setQueryData<Mapping[]>(["mappings"], (known) => known?.filter((one) => one.id !== data.id));
+        client.invalidateQueries({ queryKey: ["ports"] });
+        break;
+      case "exchange":
+        for (const listener of exchangeListeners) listener.told(data);
+        client.invalidateQueries({ queryKey: ["exchange", data.id] });
+        break;
+      case "exchanges-changed":
+        again();
+        break;
+      case "connection":
+        client.invalidateQueries({ queryKey: ["connections"] });
+        break;
+      case "settings":
+        client.setQueryData(["settings"], data);
+        break;
+      case "lagged":
+        client.invalidateQueries();
+        again();
+        break;
+    }
+  };
+  return host.events({
+    event: (name, data) => apply({ event: name, data } as LiveEvent),
+    reachable: (yes) => {
+      if (yes === isReachable) return;
+      isReachable = yes;
+      for (const listener of reachableListeners) listener();
+      // The session may have ended with the engine: this finds out, and asks for the login if need be.
+      if (!yes) client.invalidateQueries({ queryKey: ["session"] });
+    },
+  });
+}
+
+export const queries = {
+  session: { queryKey: ["session"], queryFn: api.session },
+  status: { queryKey: ["status"], queryFn: api.status },
+  mappings: { queryKey: ["mappings"], queryFn: api.mappings },
+  ports: { queryKey: ["ports"], queryFn: api.ports },
+  settings: { queryKey: ["settings"], queryFn: api.settings },
+  exchange: (id: number) => ({ queryKey: ["exchange", id], queryFn: () => api.exchange(id) }),
+};

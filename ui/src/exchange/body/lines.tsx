@@ -1,0 +1,41 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type ReactNode, useRef } from "react";
+
+/** Height of a line in pixels. */
+export const LINE_HEIGHT = 20;
+/** Lines seen at once before it scrolls. */
+const MAX_SEEN = 32;
+
+/** Many lines of one height, of which only those in sight are drawn. */
+export function Lines({ count, label, children }: { count: number; label: string; children: (index: number) => ReactNode }) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => LINE_HEIGHT,
+    overscan: 20,
+  });
+  return (
+    <div
+      ref={scroller}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keys
+      tabIndex={0}
+      role="region"
+      aria-label={label}
+      className="code overflow-auto rounded-md bg-sunken py-1"
+      style={{ height: Math.min(count, MAX_SEEN) * LINE_HEIGHT + 8 + 10 }}
+    >
+      <div className="relative w-max min-w-full" style={{ height: virtual.getTotalSize() }}>
+        {virtual.getVirtualItems().map((item) => (
+          <div
+            key={item.key}
+            className="absolute inset-x-0 px-2 whitespace-pre"
+            style={{ height: LINE_HEIGHT, lineHeight: `${LINE_HEIGHT}px`, transform: `translateY(${item.start}px)` }}
+          >
+            {children(item.index)}
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,110 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { ArrowDown, ArrowUp } from "lucide-react";
+import { useState } from "react";
+import { api } from "@/api/client";
+import type { Exchange, Frame } from "@/api/types";
+import { bytes, clock, count } from "@/lib/format";
+import { Button } from "@/parts/button";
+import { Empty, Failed, Loading, Notice } from "@/parts/states";
+import { HexView } from "../body/hex-view";
+import { LINE_HEIGHT, Lines } from "../body/lines";
+import { SourceView } from "../body/source-view";
+import { closeReason, frameBytes, framesWith, frameText } from "./frame";
+
+/** Frames of one answer. */
+const PAGE = 500;
+/** While it is open, how often new ones are asked for, in milliseconds. */
+const POLL_MS = 1000;
+/** Characters of a payload in its line. */
+const IN_LINE = 200;
+
+/** WebSocket frames or server-sent events, a line each. */
+export function FramesTab({ exchange }: { exchange: Exchange }) {
+  const [search, setSearch] = useState("");
+  const [openSeq, setOpenSeq] = useState<number | null>(null);
+  const query = useInfiniteQuery({
+    queryKey: ["exchange", exchange.id, "frames"],
+    queryFn: ({ pageParam }) => api.frames(exchange.id, pageParam, PAGE),
+    initialPageParam: 0,
+    getNextPageParam: (page) => page.next_after ?? undefined,
+    refetchInterval: exchange.state === "open" ? POLL_MS : false,
+  });
+  if (query.error) return <Failed error={query.error} retry={() => query.refetch()} />;
+  if (!query.data) return <Loading what="Reading frames" />;
+  const all = query.data.pages.flatMap((page) => page.frames);
+  const events = exchange.kind === "sse";
+  if (all.length === 0) {
+    return <Empty title={events ? "No events" : "No frames"}>{exchange.state === "open" ? "They show up here as they come." : "None was sent."}</Empty>;
+  }
+  const frames = framesWith(all, search);
+  const chosen = frames.find((frame) => frame.seq === openSeq);
+  return (
+    <div className="flex flex-col gap-2 p-3">
+      <div className="flex items-center gap-2">
+        <input
+          type="search"
+          aria-label="Search frames"
+          placeholder="Search frames"
+          className="control h-7 w-56 text-xs"
+          value={search}
+          onChange={(event) => setSearch(event.target.value)}
+        />
+        <span role="status" className="text-xs text-muted">
+          {search ? `${frames.length} of ${all.length}` : count(all.length, events ? "event" : "frame")}
+          {exchange.state === "open" && ", live"}
+        </span>
+        {query.hasNextPage && (
+          <Button look="quiet" className="h-6 text-xs" disabled={query.isFetchingNextPage} onClick={() => query.fetchNextPage()}>
+            {query.isFetchingNextPage ? "Reading…" : "Read more"}
+          </Button>
+        )}
+      </div>
+      {frames.length > 0 && (
+        <Lines count={frames.length} label={events ? "Events" : "Frames"}>
+          {(index) => {
+            const frame = frames[index];
+            return frame && <FrameLine frame={frame} open={frame.seq === openSeq} onOpen={() => setOpenSeq(frame.seq)} />;
+          }}
+        </Lines>
+      )}
+      {chosen && <FrameDetail frame={chosen} />}
+    </div>
+  );
+}
+
+function FrameLine({ frame, open, onOpen }: { frame: Frame; open: boolean; onOpen: () => void }) {
+  const from = frame.from_visitor ? "from the visitor" : "from the service";
+  return (
+    <button
+      type="button"
+      aria-pressed={open}
+      onClick={onOpen}
+      style={{ height: LINE_HEIGHT }}
+      className="-mx-2 flex w-full items-center gap-3 px-2 text-left hover:bg-hover aria-pressed:bg-selected"
+    >
+      {frame.from_visitor ? (
+        <ArrowUp size={12} className="shrink-0 text-info" aria-label={from} />
+      ) : (
+        <ArrowDown size={12} className="shrink-0 text-ok" aria-label={from} />
+      )}
+      <span className="w-16 shrink-0 text-muted">{clock(frame.at_us)}</span>
+      <span className="w-20 shrink-0 truncate font-medium">{frame.event ?? frame.opcode}</span>
+      <span className="w-16 shrink-0 text-right text-muted">{bytes(frame.bytes)}</span>
+      <span>
+        {frame.close_code != null && <span className="mr-2 text-warn">{closeReason(frame.close_code)}</span>}
+        {frame.payload.slice(0, IN_LINE).replace(/[\r\n]+/g, " ")}
+      </span>
+    </button>
+  );
+}
+
+function FrameDetail({ frame }: { frame: Frame }) {
+  const text = frameText(frame);
+  return (
+    <section aria-label={`Frame ${frame.seq}`} className="flex flex-col gap-2">
+      {frame.truncated && <Notice>Only the beginning of its {bytes(frame.bytes)} was kept.</Notice>}
+      {frame.event_id && <p className="text-xs text-muted">id {frame.event_id}</p>}
+      {text === null ? <HexView body={frameBytes(frame)} /> : <SourceView text={text} />}
+    </section>
+  );
+}

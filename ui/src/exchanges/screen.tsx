@@ -1,0 +1,116 @@
+import { useCallback, useRef, useState } from "react";
+import { Problem, sentence } from "@/api/problem";
+import type { Summary } from "@/api/types";
+import { ExchangePane } from "@/exchange/pane";
+import { useActions } from "@/exchange/use-actions";
+import { useKeys } from "@/lib/keys";
+import { go, useRoute } from "@/lib/route";
+import { Failed, Loading } from "@/parts/states";
+import { Chips } from "./chips";
+import { List } from "./list";
+import { FirstRun, NoHits } from "./none";
+import { SearchBox } from "./search";
+import { Toolbar } from "./toolbar";
+import { useList } from "./use-list";
+
+/** The list with what is open beside it. */
+export function ExchangesScreen() {
+  const { id, filter } = useRoute();
+  const [store, view] = useList(filter);
+  const [tab, setTab] = useState("overview");
+  /** The earlier one of a comparison. */
+  const [marked, setMarked] = useState<number | null>(null);
+  const search = useRef<HTMLInputElement>(null);
+  const { rows } = view;
+  const at = id === null ? -1 : rows.findIndex((row) => row.id === id);
+  const current = rows[at];
+
+  const setFilter = useCallback((text: string) => go({ filter: text, id: null }), []);
+  const open = useCallback(
+    (row: Summary, compare: boolean) => {
+      const shownId = id;
+      if (compare && shownId !== null && shownId !== row.id) {
+        setMarked(shownId);
+        setTab("diff");
+      } else if (!compare) setMarked(null);
+      go({ id: row.id }, shownId !== null);
+    },
+    [id],
+  );
+  const actions = useActions(store, (shownTab) => setTab(shownTab));
+  const move = (step: number) => {
+    const next = rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + step))];
+    if (next) go({ id: next.id }, true);
+  };
+  const withCurrent = (act: (row: Summary) => void) => () => current && act(current);
+  useKeys({
+    j: () => move(1),
+    ArrowDown: () => move(1),
+    k: () => move(-1),
+    ArrowUp: () => move(-1),
+    PageDown: () => move(20),
+    PageUp: () => move(-20),
+    Home: () => move(-rows.length),
+    Enter: () => (current ? document.getElementById("exchange-pane")?.focus() : move(0)),
+    Escape: () => go({ id: null }),
+    r: withCurrent(actions.replay),
+    e: withCurrent(actions.edit),
+    c: withCurrent((row) => actions.copy(row, "curl")),
+    d: withCurrent((row) => {
+      if (marked === null || marked === row.id) setMarked(null);
+      setTab("diff");
+    }),
+    p: withCurrent(actions.pin),
+    "/": () => search.current?.focus(),
+    x: () => setFilter(""),
+  });
+
+  const badFilter = view.error instanceof Problem && view.error.code === "invalid-filter";
+  const none = rows.length === 0 && view.waiting.length === 0;
+  return (
+    <div className="flex h-full min-h-0 flex-col">
+      <h1 className="sr-only">Exchanges</h1>
+      <div className="flex flex-col gap-2 border-b border-line bg-surface px-3 py-2">
+        <div className="flex items-center gap-2">
+          <SearchBox
+            ref={search}
+            filter={filter}
+            onFilter={setFilter}
+            error={badFilter ? sentence(view.error) : undefined}
+          />
+          <Toolbar store={store} filter={filter} total={view.total} />
+        </div>
+        <Chips filter={filter} onFilter={setFilter} />
+      </div>
+      <div className="flex min-h-0 flex-1 max-lg:flex-col">
+        <div className="min-h-0 min-w-0 flex-1 bg-surface">
+          {view.loading && none ? (
+            <Loading what="Reading exchanges" />
+          ) : view.error && !badFilter && none ? (
+            <Failed error={view.error} retry={() => store.reload()} />
+          ) : none ? (
+            filter === "" ? (
+              <FirstRun />
+            ) : (
+              <NoHits filter={filter} onClear={() => setFilter("")} />
+            )
+          ) : (
+            <List store={store} view={view} selected={id} marked={marked} onOpen={open} />
+          )}
+        </div>
+        {id !== null && (
+          <ExchangePane
+            id={id}
+            tab={tab}
+            onTab={setTab}
+            compareWith={marked}
+            onCompareWith={setMarked}
+            actions={actions}
+            onClose={() => go({ id: null })}
+          />
+        )}
+      </div>
+      {actions.dialog}
+    </div>
+  );
+}

@@ -1,0 +1,53 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { api } from "@/api/client";
+import { sentence } from "@/api/problem";
+import { Button } from "@/parts/button";
+import { TextField } from "@/parts/field";
+import { Notice } from "@/parts/states";
+import { Mark } from "./mark";
+
+/** What stands before the page where it is reached from other computers. */
+export function Login() {
+  const client = useQueryClient();
+  const [user, setUser] = useState("");
+  const [password, setPassword] = useState("");
+  const [problem, setProblem] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setProblem(undefined);
+    try {
+      await api.login(user, password);
+      await client.invalidateQueries();
+    } catch (error) {
+      setProblem(sentence(error));
+      setPassword("");
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <main className="flex h-full items-center justify-center p-6">
+      <form onSubmit={submit} className="flex w-80 flex-col gap-3 rounded-xl border border-line bg-surface p-6 shadow-float">
+        <Mark size={36} />
+        <h1 className="text-lg font-semibold">Sign in to Porthole</h1>
+        {problem && <Notice bad>{problem}</Notice>}
+        <TextField label="User" value={user} onChange={setUser} autoComplete="username" autoFocus required />
+        <TextField
+          label="Password"
+          type="password"
+          value={password}
+          onChange={setPassword}
+          autoComplete="current-password"
+          required
+        />
+        <Button look="primary" type="submit" disabled={busy} className="justify-center">
+          {busy ? "Signing in…" : "Sign in"}
+        </Button>
+        <p className="text-xs text-muted">They were chosen with --ui-user and --ui-password-file on that computer.</p>
+      </form>
+    </main>
+  );
+}
