@@ -39,23 +39,36 @@ const nextId = () => (exchanges[0]?.id ?? 0) + 1;
 
 /** Enough of the language to click through: words anywhere, `status:`, `method:`, `is:failed|pinned|replay|websocket`. */
 function matches(one: FakeExchange, filter: string): boolean {
-  return filter.split(/\s+/).filter(Boolean).every((term) => {
-    const [key, value = ""] = term.split(/:(.*)/s);
-    if (key === "status") return String(one.status ?? "").startsWith(value.replace(/x/g, ""));
-    if (key === "method") return one.method === value.toUpperCase();
-    if (key === "is") return one.state === value || one.kind === value || one.source === value || (value === "pinned" && one.pinned);
-    if (key === "type") return (one.response_type ?? "").includes(value);
-    if (key === "duration") return (one.total_us ?? 0) > 500_000;
-    return (one.url + one.bodies.request + one.bodies.response).toLowerCase().includes(term.toLowerCase());
-  });
+  return filter
+    .split(/\s+/)
+    .filter(Boolean)
+    .every((term) => {
+      const [key, value = ""] = term.split(/:(.*)/s);
+      if (key === "status") return String(one.status ?? "").startsWith(value.replace(/x/g, ""));
+      if (key === "method") return one.method === value.toUpperCase();
+      if (key === "is")
+        return (
+          one.state === value ||
+          one.kind === value ||
+          one.source === value ||
+          (value === "pinned" && one.pinned)
+        );
+      if (key === "type") return (one.response_type ?? "").includes(value);
+      if (key === "duration") return (one.total_us ?? 0) > 500_000;
+      return (one.url + one.bodies.request + one.bodies.response).toLowerCase().includes(term.toLowerCase());
+    });
 }
 
 function check(input: MappingInput): Record<string, string> {
   const fields: Record<string, string> = {};
-  if (!/^(https?:\/\/)?[\w.:[\]-]+$/.test(input.target ?? "")) fields.target = `“${input.target}” is not a target: write it like 3000, host:port or a URL`;
-  if (input.name && !/^[a-z0-9-]{1,63}$/i.test(input.name)) fields.name = `“${input.name}” cannot be a name: use 1 to 63 letters, digits and dashes, with no dash at either end`;
-  if (input.path && !input.path.startsWith("/")) fields.path = `“${input.path}” is not a path prefix: start it with /`;
-  for (const cidr of input.policy?.allow_ip ?? []) if (!/^[\d.:a-f/]+$/.test(cidr)) fields["policy.allow_ip"] = `“${cidr}” is not an address or network`;
+  if (!/^(https?:\/\/)?[\w.:[\]-]+$/.test(input.target ?? ""))
+    fields.target = `“${input.target}” is not a target: write it like 3000, host:port or a URL`;
+  if (input.name && !/^[a-z0-9-]{1,63}$/i.test(input.name))
+    fields.name = `“${input.name}” cannot be a name: use 1 to 63 letters, digits and dashes, with no dash at either end`;
+  if (input.path && !input.path.startsWith("/"))
+    fields.path = `“${input.path}” is not a path prefix: start it with /`;
+  for (const cidr of input.policy?.allow_ip ?? [])
+    if (!/^[\d.:a-f/]+$/.test(cidr)) fields["policy.allow_ip"] = `“${cidr}” is not an address or network`;
   return fields;
 }
 
@@ -70,7 +83,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const [, , , what, id, more, other] = url.pathname.split("/");
   const method = request.method ?? "GET";
   const send = (body: unknown, code = 200) => {
-    response.writeHead(code, { "content-type": code >= 400 ? "application/problem+json" : "application/json" });
+    response.writeHead(code, {
+      "content-type": code >= 400 ? "application/problem+json" : "application/json",
+    });
     response.end(code === 204 ? undefined : JSON.stringify(body));
   };
   const problem = (code: number, name: string, detail: string, fields?: Record<string, string>) =>
@@ -85,18 +100,43 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case "reconnect":
       return send({}, 202);
     case "connections":
-      return send({ summary: { since_us: (Date.now() - 86_400_000) * 1000, uptime_ratio: 0.9987, success_ratio: 0.75, median_reconnect_ms: 840 }, entries: connections });
+      return send({
+        summary: {
+          since_us: (Date.now() - 86_400_000) * 1000,
+          uptime_ratio: 0.9987,
+          success_ratio: 0.75,
+          median_reconnect_ms: 840,
+        },
+        entries: connections,
+      });
     case "settings":
-      return send(method === "PUT" ? await read(request) : { keep_days: 7, keep_exchanges: 100_000, keep_bytes: 1024 ** 3, capture: true, body_bytes: 2 * 1024 ** 2 });
+      return send(
+        method === "PUT"
+          ? await read(request)
+          : {
+              keep_days: 7,
+              keep_exchanges: 100_000,
+              keep_bytes: 1024 ** 3,
+              capture: true,
+              body_bytes: 2 * 1024 ** 2,
+            },
+      );
     case "ports":
       return send({ ports });
     case "stats":
-      return send({ step_ms: 60_000, points: Array.from({ length: Number(url.searchParams.get("minutes") ?? 60) }, (_, index) => point(index)) });
+      return send({
+        step_ms: 60_000,
+        points: Array.from({ length: Number(url.searchParams.get("minutes") ?? 60) }, (_, index) =>
+          point(index),
+        ),
+      });
     case "mappings":
       return mappingAnswer(method, id, request, send, problem);
     case "events": {
       response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-      response.write(`event: snapshot\ndata: ${JSON.stringify({ status, mappings, last_exchange: exchanges[0]?.id ?? 0 })}\n\n`);
+      response.write(
+        `event: snapshot\ndata: ${JSON.stringify({ status, mappings, last_exchange: exchanges[0]?.id ?? 0 })}\n\n`,
+      );
       listeners.add(response);
       request.on("close", () => listeners.delete(response));
       return;
@@ -107,7 +147,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       return problem(404, "not-found", "There is nothing here.");
   }
   if (!id) {
-    if (/(^|\s)nope:/.test(filter)) return problem(422, "invalid-filter", "There is no key “nope”. Did you mean “note”?", { filter: "There is no key “nope”." });
+    if (/(^|\s)nope:/.test(filter))
+      return problem(422, "invalid-filter", "There is no key “nope”. Did you mean “note”?", {
+        filter: "There is no key “nope”.",
+      });
     const found = exchanges.filter((exchange) => matches(exchange, filter));
     if (method === "DELETE") {
       exchanges = exchanges.filter((exchange) => exchange.pinned || !found.includes(exchange));
@@ -116,24 +159,50 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     const before = Number(url.searchParams.get("before") ?? Number.MAX_SAFE_INTEGER);
     const limit = Number(url.searchParams.get("limit") ?? 100);
     const page = found.filter((exchange) => exchange.id < before).slice(0, limit);
-    return send({ exchanges: page.map(summary), next_before: page.length === limit ? page.at(-1)?.id : null, total: found.length });
+    return send({
+      exchanges: page.map(summary),
+      next_before: page.length === limit ? page.at(-1)?.id : null,
+      total: found.length,
+    });
   }
   if (id === "import") return send({ imported: 3, skipped: [] });
   if (!one) return problem(404, "no-exchange", `There is no exchange ${id}; it may have been forgotten.`);
   if (more === "frames") return send({ frames: one.frames, next_after: null });
-  if (more === "diff") return send(diff(one, exchanges.find((exchange) => exchange.id === Number(other))));
+  if (more === "diff")
+    return send(
+      diff(
+        one,
+        exchanges.find((exchange) => exchange.id === Number(other)),
+      ),
+    );
   if (more === "replay") {
     const input = (await read(request)) as ReplayInput;
     const made = Array.from({ length: input.times ?? 1 }, () => {
       const id = nextId();
-      const copy = { ...make(id), ...summary(one), id, request: one.request, response: one.response, bodies: one.bodies, started_us: Date.now() * 1000, source: "replay" as const, original_id: one.id, request_id: `r-${id}`, pinned: false, note: null };
+      const copy = {
+        ...make(id),
+        ...summary(one),
+        id,
+        request: one.request,
+        response: one.response,
+        bodies: one.bodies,
+        started_us: Date.now() * 1000,
+        source: "replay" as const,
+        original_id: one.id,
+        request_id: `r-${id}`,
+        pinned: false,
+        note: null,
+      };
       add(copy);
       return id;
     });
     return send({ exchanges: made });
   }
   if (more === "request" || more === "response") {
-    response.writeHead(200, { "content-type": "application/octet-stream", "x-content-type-options": "nosniff" });
+    response.writeHead(200, {
+      "content-type": "application/octet-stream",
+      "x-content-type-options": "nosniff",
+    });
     return void response.end(one.bodies[more]);
   }
   if (method === "PATCH") {
@@ -164,9 +233,15 @@ async function mappingAnswer(
   }
   const input = (await read(request)) as MappingInput;
   if (id === "check") return send({ fields: check(input) });
-  if (method !== "PATCH" && Object.keys(check(input)).length > 0) return problem(422, "invalid-mapping", "The mapping is not valid.", check(input));
+  if (method !== "PATCH" && Object.keys(check(input)).length > 0)
+    return problem(422, "invalid-mapping", "The mapping is not valid.", check(input));
   const target = /^\d+$/.test(input.target ?? "") ? `http://127.0.0.1:${input.target}` : input.target;
-  const changed = { ...(known ?? mappings[0]), ...input, ...(target ? { target } : {}), id: known?.id ?? `m${Date.now()}` } as Mapping;
+  const changed = {
+    ...(known ?? mappings[0]),
+    ...input,
+    ...(target ? { target } : {}),
+    id: known?.id ?? `m${Date.now()}`,
+  } as Mapping;
   changed.state = changed.enabled ? "live" : "off";
   changed.public_url = changed.enabled ? `https://${changed.name ?? "quiet-otter"}.tunnel.example.com` : null;
   if (known) mappings[at] = changed;
@@ -176,8 +251,46 @@ async function mappingAnswer(
 }
 
 function diff(a: FakeExchange, b: FakeExchange | undefined) {
-  if (!b || a.status === b.status) return { status: null, fields: [{ name: "date", before: ["Sat, 21 Nov 2026 10:00:00 GMT"], after: ["Sat, 21 Nov 2026 10:00:09 GMT"] }], body: { partial: false, difference: { kind: "json", more: false, changes: [{ change: "changed", path: "$.received", before: "true", after: "false" }, { change: "added", path: "$.lines[2]", after: '{"sku":"X"}' }] } } };
-  return { status: { before: a.status, after: b.status }, fields: [], body: { partial: false, difference: { kind: "text", more: false, hunks: [{ before: 1, after: 1, lines: [{ mark: "both", text: "<h1>Shop</h1>" }, { mark: "removed", text: "<p>old</p>" }, { mark: "added", text: "<p>new</p>" }] }] } } };
+  if (!b || a.status === b.status)
+    return {
+      status: null,
+      fields: [
+        { name: "date", before: ["Sat, 21 Nov 2026 10:00:00 GMT"], after: ["Sat, 21 Nov 2026 10:00:09 GMT"] },
+      ],
+      body: {
+        partial: false,
+        difference: {
+          kind: "json",
+          more: false,
+          changes: [
+            { change: "changed", path: "$.received", before: "true", after: "false" },
+            { change: "added", path: "$.lines[2]", after: '{"sku":"X"}' },
+          ],
+        },
+      },
+    };
+  return {
+    status: { before: a.status, after: b.status },
+    fields: [],
+    body: {
+      partial: false,
+      difference: {
+        kind: "text",
+        more: false,
+        hunks: [
+          {
+            before: 1,
+            after: 1,
+            lines: [
+              { mark: "both", text: "<h1>Shop</h1>" },
+              { mark: "removed", text: "<p>old</p>" },
+              { mark: "added", text: "<p>new</p>" },
+            ],
+          },
+        ],
+      },
+    },
+  };
 }
 
 function point(index: number) {
@@ -186,14 +299,24 @@ function point(index: number) {
   return {
     at_us: (Date.now() - (60 - index) * 60_000) * 1000,
     requests,
-    status: { "1xx": index % 9 === 0 ? 1 : 0, "2xx": requests - 4 - bad, "3xx": 2, "4xx": 2, "5xx": bad, failed: index % 23 === 0 ? 2 : 0 },
-    p50_us: 12_000 + 4000 * Math.sin(index / 4), p95_us: 60_000 + 30_000 * Math.sin(index / 6), p99_us: 180_000 + 90_000 * Math.sin(index / 3),
+    status: {
+      "1xx": index % 9 === 0 ? 1 : 0,
+      "2xx": requests - 4 - bad,
+      "3xx": 2,
+      "4xx": 2,
+      "5xx": bad,
+      failed: index % 23 === 0 ? 2 : 0,
+    },
+    p50_us: 12_000 + 4000 * Math.sin(index / 4),
+    p95_us: 60_000 + 30_000 * Math.sin(index / 6),
+    p99_us: 180_000 + 90_000 * Math.sin(index / 3),
   };
 }
 
 export function fakeApi(): Plugin {
   const middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => {
-    if (request.url?.startsWith("/api/v1/")) answer(request, response).catch((error) => response.writeHead(500).end(String(error)));
+    if (request.url?.startsWith("/api/v1/"))
+      answer(request, response).catch((error) => response.writeHead(500).end(String(error)));
     else next();
   };
   return {

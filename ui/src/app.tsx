@@ -3,8 +3,8 @@ import { queries } from "@/api/live";
 import { Failed, Loading } from "@/parts/states";
 import { Toasts } from "@/parts/toasts";
 import { Login } from "@/shell/login";
-import { Shell } from "@/shell/shell";
 import { useFreshSession } from "@/shell/session";
+import { Shell } from "@/shell/shell";
 
 /** The login where one is needed, else the page. */
 export function App() {

@@ -102,13 +102,16 @@ export const api = {
   mark: (id: number, marks: { pinned?: boolean; note?: string | null }) =>
     change<unknown>("PATCH", `/exchanges/${id}`, marks),
   removeExchange: (id: number) => remove(`/exchanges/${id}`),
-  removeExchanges: (filter: string) =>
-    remove<{ deleted: number }>("/exchanges", filter ? { filter } : {}),
+  removeExchanges: (filter: string) => remove<{ deleted: number }>("/exchanges", filter ? { filter } : {}),
   exportUrl: (format: ExportFormat, filter: string, redact: boolean) =>
     host.downloadUrl(`/exchanges/export${query({ format, filter, redact: redact || undefined })}`),
   bodyUrl: (id: number, side: Side) => host.downloadUrl(`/exchanges/${id}/${side}/body?view=raw`),
   importHar: (har: unknown) =>
-    change<{ imported: number; skipped: { index: number; reason: string }[] }>("POST", "/exchanges/import", har),
+    change<{ imported: number; skipped: { index: number; reason: string }[] }>(
+      "POST",
+      "/exchanges/import",
+      har,
+    ),
 
   settings: () => get<Settings>("/settings"),
   saveSettings: (settings: Settings) => change<Settings>("PUT", "/settings", settings),

@@ -16,7 +16,11 @@ export class Problem extends Error {
 export const UNREACHABLE = "engine-unreachable";
 
 export function unreachable(): Problem {
-  return new Problem(0, UNREACHABLE, "Porthole does not answer. Is `porthole` still running in its terminal?");
+  return new Problem(
+    0,
+    UNREACHABLE,
+    "Porthole does not answer. Is `porthole` still running in its terminal?",
+  );
 }
 
 /** Reads problem JSON; anything else becomes a sentence about the status. */

@@ -1,4 +1,16 @@
-import { Copy, Download, Ellipsis, GitCompare, Pencil, Pin, PinOff, Repeat2, StickyNote, Terminal, Trash2 } from "lucide-react";
+import {
+  Copy,
+  Download,
+  Ellipsis,
+  GitCompare,
+  Pencil,
+  Pin,
+  PinOff,
+  Repeat2,
+  StickyNote,
+  Terminal,
+  Trash2,
+} from "lucide-react";
 import { api } from "@/api/client";
 import type { Exchange } from "@/api/types";
 import { Button, IconButton } from "@/parts/button";
@@ -7,17 +19,36 @@ import { Tip } from "@/parts/tip";
 import type { Actions } from "./use-actions";
 
 /** What can be done with the open exchange, the usual things first. */
-export function ActionBar({ exchange, actions, onCompare }: { exchange: Exchange; actions: Actions; onCompare: () => void }) {
+export function ActionBar({
+  exchange,
+  actions,
+  onCompare,
+}: {
+  exchange: Exchange;
+  actions: Actions;
+  onCompare: () => void;
+}) {
   const canReplay = exchange.kind !== "tcp";
   return (
     <div className="flex flex-wrap items-center gap-1">
       <Tip text="Send it again, as it was" keys="r">
-        <Button look="primary" className="h-7" disabled={!canReplay} icon={<Repeat2 size={14} />} onClick={() => actions.replay(exchange)}>
+        <Button
+          look="primary"
+          className="h-7"
+          disabled={!canReplay}
+          icon={<Repeat2 size={14} />}
+          onClick={() => actions.replay(exchange)}
+        >
           Replay
         </Button>
       </Tip>
       <Tip text="Change it and send it" keys="e">
-        <Button className="h-7" disabled={!canReplay} icon={<Pencil size={14} />} onClick={() => actions.edit(exchange)}>
+        <Button
+          className="h-7"
+          disabled={!canReplay}
+          icon={<Pencil size={14} />}
+          onClick={() => actions.edit(exchange)}
+        >
           Edit
         </Button>
       </Tip>
@@ -34,11 +65,20 @@ export function ActionBar({ exchange, actions, onCompare }: { exchange: Exchange
         onClick={() => actions.pin(exchange)}
         icon={exchange.pinned ? <PinOff size={15} /> : <Pin size={15} />}
       />
-      <IconButton label={exchange.note ? "Edit note" : "Add a note"} onClick={() => actions.note(exchange)} icon={<StickyNote size={15} />} />
+      <IconButton
+        label={exchange.note ? "Edit note" : "Add a note"}
+        onClick={() => actions.note(exchange)}
+        icon={<StickyNote size={15} />}
+      />
       <Menu
         trigger={<IconButton label="Copy as" icon={<Copy size={15} />} />}
         items={[
-          { label: "Copy as curl", icon: <Terminal size={14} />, keys: "c", act: () => actions.copy(exchange, "curl") },
+          {
+            label: "Copy as curl",
+            icon: <Terminal size={14} />,
+            keys: "c",
+            act: () => actions.copy(exchange, "curl"),
+          },
           { label: "Copy as fetch", icon: <Copy size={14} />, act: () => actions.copy(exchange, "fetch") },
           { label: "Copy as HTTPie", icon: <Copy size={14} />, act: () => actions.copy(exchange, "httpie") },
           { label: "Copy raw request", icon: <Copy size={14} />, act: () => actions.copy(exchange, "raw") },
@@ -53,8 +93,16 @@ export function ActionBar({ exchange, actions, onCompare }: { exchange: Exchange
             disabled: !canReplay,
             act: () => actions.replayWith(exchange),
           },
-          { label: "Save request body", icon: <Download size={14} />, href: api.bodyUrl(exchange.id, "request") },
-          { label: "Save response body", icon: <Download size={14} />, href: api.bodyUrl(exchange.id, "response") },
+          {
+            label: "Save request body",
+            icon: <Download size={14} />,
+            href: api.bodyUrl(exchange.id, "request"),
+          },
+          {
+            label: "Save response body",
+            icon: <Download size={14} />,
+            href: api.bodyUrl(exchange.id, "response"),
+          },
           "line",
           { label: "Delete", icon: <Trash2 size={14} />, bad: true, act: () => actions.remove(exchange) },
         ]}

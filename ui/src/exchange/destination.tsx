@@ -13,7 +13,8 @@ export function destinationInput(to: Destination): { input: Partial<ReplayInput>
   if (to.kind === "own") return { input: {} };
   if (to.kind === "mapping") return { input: { mapping_id: to.id } };
   const port = Number(to.port);
-  if (!/^\d{1,5}$/.test(to.port) || port < 1 || port > 65535) return { error: "Write a port from 1 to 65535." };
+  if (!/^\d{1,5}$/.test(to.port) || port < 1 || port > 65535)
+    return { error: "Write a port from 1 to 65535." };
   return { input: { to_port: port } };
 }
 
@@ -22,7 +23,12 @@ export function mappingLabel(mapping: Mapping): string {
   return `${mapping.name ?? mapping.host ?? mapping.id} → ${mapping.target}`;
 }
 
-export function DestinationField({ row, to, onTo, error }: {
+export function DestinationField({
+  row,
+  to,
+  onTo,
+  error,
+}: {
   row: Summary;
   to: Destination;
   onTo: (to: Destination) => void;
@@ -39,7 +45,12 @@ export function DestinationField({ row, to, onTo, error }: {
     <div className="grid grid-cols-[1fr_7rem] gap-3">
       <Field label="Send to" help="Straight to the local service, also without the gateway.">
         {(given) => (
-          <select {...given} className="control w-full" value={value} onChange={(event) => choose(event.target.value)}>
+          <select
+            {...given}
+            className="control w-full"
+            value={value}
+            onChange={(event) => choose(event.target.value)}
+          >
             <option value="own">its own mapping, {row.mapping ?? row.mapping_id}</option>
             {mappings
               .filter((one) => one.id !== row.mapping_id)

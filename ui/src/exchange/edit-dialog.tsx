@@ -5,11 +5,11 @@ import { api } from "@/api/client";
 import { queries } from "@/api/live";
 import { Problem, sentence } from "@/api/problem";
 import type { Exchange, ReplayInput, Summary } from "@/api/types";
+import { bytes } from "@/lib/format";
 import { Button } from "@/parts/button";
 import { Dialog, DialogBody, DialogFoot } from "@/parts/dialog";
 import { Field, TextField } from "@/parts/field";
 import { Failed, Loading, Notice } from "@/parts/states";
-import { bytes } from "@/lib/format";
 import { decodeText, isText } from "./body/kind";
 import { type Destination, DestinationField, destinationInput, OWN } from "./destination";
 import { changes, draftOf } from "./edited";
@@ -40,7 +40,12 @@ export function EditDialog({ row, send, onClose }: EditProps) {
   );
 }
 
-function Form({ exchange, body, send, onClose }: {
+function Form({
+  exchange,
+  body,
+  send,
+  onClose,
+}: {
   exchange: Exchange;
   body: Uint8Array;
   send: EditProps["send"];
@@ -75,8 +80,20 @@ function Form({ exchange, body, send, onClose }: {
       <DialogBody className="flex flex-col gap-1">
         {problem && <Notice bad>{problem}</Notice>}
         <div className="grid grid-cols-[8rem_1fr] gap-3">
-          <TextField mono label="Method" value={draft.method} error={errors.method} onChange={(method) => change({ method })} />
-          <TextField mono label="Path and query" value={draft.target} error={errors.target} onChange={(target) => change({ target })} />
+          <TextField
+            mono
+            label="Method"
+            value={draft.method}
+            error={errors.method}
+            onChange={(method) => change({ method })}
+          />
+          <TextField
+            mono
+            label="Path and query"
+            value={draft.target}
+            error={errors.target}
+            onChange={(target) => change({ target })}
+          />
         </div>
         <Field label="Headers" help="One a line. Content-Length follows the body." error={errors.fields}>
           {(given) => (

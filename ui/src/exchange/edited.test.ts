@@ -5,7 +5,14 @@ import { changes, draftOf, readFields } from "./edited";
 const exchange = {
   method: "POST",
   target: "/hook",
-  request: { fields: [["Host", "a.example"], ["Content-Length", "2"], ["X-One", "1"], ["X-One", "2"]] },
+  request: {
+    fields: [
+      ["Host", "a.example"],
+      ["Content-Length", "2"],
+      ["X-One", "1"],
+      ["X-One", "2"],
+    ],
+  },
 } as unknown as Exchange;
 const before = draftOf(exchange, "{}");
 
@@ -19,7 +26,14 @@ describe("an edited request", () => {
     expect(changes(before, { ...before, method: "PUT", body: "[]" })).toEqual({
       input: { method: "PUT", body: "[]", body_encoding: "utf-8" },
     });
-    expect(changes(before, { ...before, fields: "A: b:c \n\nD:" })).toEqual({ input: { fields: [["A", "b:c"], ["D", ""]] } });
+    expect(changes(before, { ...before, fields: "A: b:c \n\nD:" })).toEqual({
+      input: {
+        fields: [
+          ["A", "b:c"],
+          ["D", ""],
+        ],
+      },
+    });
   });
 
   it("leaves a body that is no text as it was", () => {

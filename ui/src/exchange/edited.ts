@@ -24,12 +24,16 @@ export function draftOf(exchange: Exchange, body: string | null): Draft {
 }
 
 /** What was changed, as the engine wants it; or a sentence per field that is wrong. */
-export function changes(before: Draft, after: Draft): { input: ReplayInput } | { errors: Record<string, string> } {
+export function changes(
+  before: Draft,
+  after: Draft,
+): { input: ReplayInput } | { errors: Record<string, string> } {
   const errors: Record<string, string> = {};
   const input: ReplayInput = {};
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(after.method)) errors.method = "Letters, such as POST.";
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it is they that are refused
-  if (!/^[^\s\u0000-\u0020]+$/.test(after.target)) errors.target = "A path such as /hook?id=1, without spaces.";
+  if (!/^[^\s\u0000-\u0020]+$/.test(after.target))
+    errors.target = "A path such as /hook?id=1, without spaces.";
   const fields = readFields(after.fields);
   if (typeof fields === "string") errors.fields = fields;
   if (Object.keys(errors).length > 0) return { errors };

@@ -4,8 +4,8 @@ import type { Exchange, Half } from "@/api/types";
 import { Button } from "@/parts/button";
 import { CopyButton } from "@/parts/copy-button";
 import { Empty } from "@/parts/states";
-import { BodySection } from "./body/section";
 import { parseQuery } from "./body/form";
+import { BodySection } from "./body/section";
 import { requestCookies, setCookies } from "./cookies";
 import { Rows, Section } from "./rows";
 
@@ -69,7 +69,9 @@ function Headers({ half }: { half: Half }) {
       }
     >
       {raw ? (
-        <pre className="code overflow-x-auto rounded-md bg-sunken p-2 whitespace-pre-wrap break-all">{text}</pre>
+        <pre className="code overflow-x-auto rounded-md bg-sunken p-2 whitespace-pre-wrap break-all">
+          {text}
+        </pre>
       ) : (
         <>
           <p className="code pb-1 font-medium break-all">{half.line}</p>

@@ -6,10 +6,22 @@ import { Dialog, DialogBody, DialogFoot } from "@/parts/dialog";
 /** Longest note, in characters: a paragraph. */
 const MAX_NOTE = 2000;
 
-export function NoteDialog({ row, save, onClose }: { row: Summary; save: (note: string | null) => void; onClose: () => void }) {
+export function NoteDialog({
+  row,
+  save,
+  onClose,
+}: {
+  row: Summary;
+  save: (note: string | null) => void;
+  onClose: () => void;
+}) {
   const [note, setNote] = useState(row.note ?? "");
   return (
-    <Dialog title={`Note on #${row.id}`} about="It is searched by note: and stays with the exchange." onClose={onClose}>
+    <Dialog
+      title={`Note on #${row.id}`}
+      about="It is searched by note: and stays with the exchange."
+      onClose={onClose}
+    >
       <DialogBody>
         <textarea
           aria-label="Note"

@@ -27,7 +27,11 @@ export function Overview({ exchange }: { exchange: Exchange }) {
           {exchange.incomplete && (
             <Notice>Something is missing here: the disk could not keep up while this was captured.</Notice>
           )}
-          {exchange.note && <p className="rounded-md bg-info-soft px-2.5 py-1.5 break-words whitespace-pre-wrap">{exchange.note}</p>}
+          {exchange.note && (
+            <p className="rounded-md bg-info-soft px-2.5 py-1.5 break-words whitespace-pre-wrap">
+              {exchange.note}
+            </p>
+          )}
         </div>
       )}
       <Section title="Time">
@@ -40,13 +44,21 @@ export function Overview({ exchange }: { exchange: Exchange }) {
             ["Started", moment(exchange.started_us)],
             ["Kind", KINDS[exchange.kind] + (exchange.state === "open" ? ", still open" : "")],
             ["Visitor", exchange.visitor ?? "not known"],
-            ["Mapping", exchange.mapping ? `${exchange.mapping} (${exchange.mapping_id})` : exchange.mapping_id],
+            [
+              "Mapping",
+              exchange.mapping ? `${exchange.mapping} (${exchange.mapping_id})` : exchange.mapping_id,
+            ],
             ["Request body", size(exchange.request_bytes, exchange.request_kept)],
             ["Response body", size(exchange.response_bytes, exchange.response_kept)],
             ...(exchange.original_id === null
               ? []
-              : ([[exchange.edited ? "Edited replay of" : "Replay of", link(exchange.original_id)]] as [string, React.ReactNode][])),
-            ...(exchange.replays.length === 0 ? [] : ([["Replays", exchange.replays.map(link)]] as [string, React.ReactNode][])),
+              : ([[exchange.edited ? "Edited replay of" : "Replay of", link(exchange.original_id)]] as [
+                  string,
+                  React.ReactNode,
+                ][])),
+            ...(exchange.replays.length === 0
+              ? []
+              : ([["Replays", exchange.replays.map(link)]] as [string, React.ReactNode][])),
             ["Request id", <Copied key="id" text={exchange.request_id} label="Copy request id" />],
           ]}
         />
@@ -87,7 +99,10 @@ const FILLS: Record<string, string> = {
 function Timeline({ exchange }: { exchange: Exchange }) {
   const spans = timeline(exchange);
   const whole = spans.reduce((sum, span) => sum + span.us, 0);
-  if (spans.length === 0) return <p className="text-muted">{exchange.state === "open" ? "Still open." : "Nothing was measured."}</p>;
+  if (spans.length === 0)
+    return (
+      <p className="text-muted">{exchange.state === "open" ? "Still open." : "Nothing was measured."}</p>
+    );
   let before = 0;
   return (
     <dl className="grid grid-cols-[6rem_1fr_5rem] items-center gap-x-3 gap-y-1">
@@ -110,7 +125,9 @@ function Timeline({ exchange }: { exchange: Exchange }) {
       <div className="contents font-medium">
         <dt>In all</dt>
         <dd />
-        <dd className="text-right">{exchange.total_us === null ? "still open" : duration(exchange.total_us)}</dd>
+        <dd className="text-right">
+          {exchange.total_us === null ? "still open" : duration(exchange.total_us)}
+        </dd>
       </div>
     </dl>
   );

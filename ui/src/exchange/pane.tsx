@@ -52,17 +52,40 @@ export function ExchangePane(props: PaneProps) {
   );
 }
 
-function Content({ exchange, tab, onTab, compareWith, onCompareWith, actions, onClose }: PaneProps & { exchange: Exchange }) {
+function Content({
+  exchange,
+  tab,
+  onTab,
+  compareWith,
+  onCompareWith,
+  actions,
+  onClose,
+}: PaneProps & { exchange: Exchange }) {
   const framed = exchange.kind === "websocket" || exchange.kind === "sse";
   const tabs: Tab[] = [
     { id: "overview", label: "Overview", content: <Overview exchange={exchange} /> },
     { id: "request", label: "Request", content: <HalfTab exchange={exchange} side="request" /> },
     { id: "response", label: "Response", content: <HalfTab exchange={exchange} side="response" /> },
-    ...(framed ? [{ id: "frames", label: exchange.kind === "sse" ? "Events" : "Frames", content: <FramesTab exchange={exchange} /> }] : []),
+    ...(framed
+      ? [
+          {
+            id: "frames",
+            label: exchange.kind === "sse" ? "Events" : "Frames",
+            content: <FramesTab exchange={exchange} />,
+          },
+        ]
+      : []),
     {
       id: "diff",
       label: "Diff",
-      content: <DiffTab key={exchange.id} exchange={exchange} compareWith={compareWith} onCompareWith={onCompareWith} />,
+      content: (
+        <DiffTab
+          key={exchange.id}
+          exchange={exchange}
+          compareWith={compareWith}
+          onCompareWith={onCompareWith}
+        />
+      ),
     },
   ];
   return (

@@ -11,7 +11,11 @@ import { type Destination, DestinationField, destinationInput, OWN } from "./des
 /** Replays by one request; the engine takes no more. */
 const MAX_TIMES = 100;
 
-export function ReplayDialog({ row, send, onClose }: {
+export function ReplayDialog({
+  row,
+  send,
+  onClose,
+}: {
   row: Summary;
   send: (input: ReplayInput) => Promise<void>;
   onClose: () => void;
@@ -22,7 +26,10 @@ export function ReplayDialog({ row, send, onClose }: {
   const [problem, setProblem] = useState<string>();
   const [tried, setTried] = useState(false);
   const count = Number(times);
-  const badTimes = !/^\d{1,3}$/.test(times) || count < 1 || count > MAX_TIMES ? `Write a number from 1 to ${MAX_TIMES}.` : undefined;
+  const badTimes =
+    !/^\d{1,3}$/.test(times) || count < 1 || count > MAX_TIMES
+      ? `Write a number from 1 to ${MAX_TIMES}.`
+      : undefined;
   const destination = destinationInput(to);
   const go = async () => {
     setTried(true);
@@ -40,7 +47,12 @@ export function ReplayDialog({ row, send, onClose }: {
     <Dialog title={`Replay #${row.id}`} about={`${row.method} ${row.target}`} onClose={onClose}>
       <DialogBody className="flex flex-col gap-2">
         {problem && <Notice bad>{problem}</Notice>}
-        <DestinationField row={row} to={to} onTo={setTo} error={tried && "error" in destination ? destination.error : undefined} />
+        <DestinationField
+          row={row}
+          to={to}
+          onTo={setTo}
+          error={tried && "error" in destination ? destination.error : undefined}
+        />
         <Field label="Times" help="One after the other." error={badTimes}>
           {(given) => (
             <input

@@ -26,7 +26,12 @@ export interface Actions {
   dialog: ReactNode;
 }
 
-const FORMATS: Record<CopyFormat, string> = { curl: "curl", fetch: "fetch", httpie: "HTTPie", raw: "raw request" };
+const FORMATS: Record<CopyFormat, string> = {
+  curl: "curl",
+  fetch: "fetch",
+  httpie: "HTTPie",
+  raw: "raw request",
+};
 
 type Open = { kind: "edit" | "replay" | "note"; row: Summary };
 
@@ -93,8 +98,12 @@ export function useActions(store: ListStore, onTab: (tab: string) => void): Acti
     remove,
     dialog: open && (
       <>
-        {open.kind === "edit" && <EditDialog row={open.row} send={(input) => send(open.row, input)} onClose={close} />}
-        {open.kind === "replay" && <ReplayDialog row={open.row} send={(input) => send(open.row, input)} onClose={close} />}
+        {open.kind === "edit" && (
+          <EditDialog row={open.row} send={(input) => send(open.row, input)} onClose={close} />
+        )}
+        {open.kind === "replay" && (
+          <ReplayDialog row={open.row} send={(input) => send(open.row, input)} onClose={close} />
+        )}
         {open.kind === "note" && (
           <NoteDialog
             row={open.row}

@@ -41,9 +41,17 @@ export function Chips({ filter, onFilter }: { filter: string; onFilter: (filter:
       {saved.map((one) => (
         <span
           key={one}
-          className={cx("flex items-center rounded-full border border-line-strong text-xs", one === filter && "border-accent bg-selected")}
+          className={cx(
+            "flex items-center rounded-full border border-line-strong text-xs",
+            one === filter && "border-accent bg-selected",
+          )}
         >
-          <button type="button" title={one} className="flex max-w-48 items-center gap-1 rounded-full py-px pl-2" onClick={() => onFilter(one)}>
+          <button
+            type="button"
+            title={one}
+            className="flex max-w-48 items-center gap-1 rounded-full py-px pl-2"
+            onClick={() => onFilter(one)}
+          >
             <Bookmark size={11} className="shrink-0 text-accent" />
             <span className="truncate font-mono">{one}</span>
           </button>

@@ -3,11 +3,16 @@ import { describe, expect, it } from "vitest";
 import { complete, has, quoted, toggle, tokens } from "./filter";
 import { FLAGS, KEYS } from "./vocabulary";
 
-const labels = (filter: string, caret = filter.length) => complete(filter, caret, ["shop", "my node"]).map((one) => one.label);
+const labels = (filter: string, caret = filter.length) =>
+  complete(filter, caret, ["shop", "my node"]).map((one) => one.label);
 
 describe("the filter's terms", () => {
   it("are cut at spaces, but not within quotes", () => {
-    expect(tokens('status:5xx  body:"a \\" b" x').map((one) => one.text)).toEqual(["status:5xx", 'body:"a \\" b"', "x"]);
+    expect(tokens('status:5xx  body:"a \\" b" x').map((one) => one.text)).toEqual([
+      "status:5xx",
+      'body:"a \\" b"',
+      "x",
+    ]);
     expect(tokens('body:"not closed yet').map((one) => one.text)).toEqual(['body:"not closed yet']);
   });
 
@@ -51,7 +56,10 @@ describe("completion", () => {
 });
 
 it("knows the same words as the engine", () => {
-  const rust = readFileSync(new URL("../../../crates/agent/src/inspect/filter/keys.rs", import.meta.url), "utf8");
+  const rust = readFileSync(
+    new URL("../../../crates/agent/src/inspect/filter/keys.rs", import.meta.url),
+    "utf8",
+  );
   const engine = [...rust.matchAll(/^ {4}key\(\s*"([a-z]+)"/gm)].map((match) => match[1]);
   expect(KEYS.map((key) => key.name)).toEqual(engine);
   const flags = /const FLAGS: &\[&str\] = &\[([^\]]*)\]/.exec(rust)?.[1] ?? "";

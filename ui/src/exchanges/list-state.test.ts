@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { ExchangePage, Summary } from "@/api/types";
-import { arrived, EMPTY, first, type ListState, MAX_ROWS, older, refreshed, shown, without } from "./list-state";
+import {
+  arrived,
+  EMPTY,
+  first,
+  type ListState,
+  MAX_ROWS,
+  older,
+  refreshed,
+  shown,
+  without,
+} from "./list-state";
 
 const row = (id: number, status: number | null = 200) => ({ id, status }) as Summary;
 const page = (ids: number[], next: number | null = null): ExchangePage => ({

@@ -96,7 +96,10 @@ export class ListStore {
     if (told.length > 0) this.set(arrived(this.view, told, this.hold));
     if (!this.askAgain) return;
     // One question at a time; what comes meanwhile asks once more.
-    if (this.asking) return this.plan(true);
+    if (this.asking) {
+      this.plan(true);
+      return;
+    }
     this.askAgain = false;
     this.ask((page) => refreshed(this.view, page, this.hold));
   }

@@ -1,12 +1,12 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowUp } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef } from "react";
 import type { Summary } from "@/api/types";
 import { count } from "@/lib/format";
+import { useNow } from "@/lib/now";
 import { cx } from "@/parts/class";
 import type { ListStore, ListView } from "./list-store";
 import { COLUMNS, ROW_HEIGHT, Row } from "./row";
-import "./list.css";
 
 /** Rows before the end at which the next page is asked for. */
 const AHEAD = 60;
@@ -53,7 +53,6 @@ export function List({ store, view, selected, marked, onOpen }: ListProps) {
   };
   return (
     <div className="exchange-list relative flex h-full min-h-0 flex-col">
-      {/* biome-ignore lint/a11y/useSemanticElements: a table cannot be drawn in part */}
       <div
         role="grid"
         aria-label="Exchanges"
@@ -62,11 +61,12 @@ export function List({ store, view, selected, marked, onOpen }: ListProps) {
         tabIndex={0}
         className="flex min-h-0 flex-1 flex-col -outline-offset-2"
       >
-        <div role="rowgroup" className="shrink-0 overflow-hidden border-b border-line bg-sunken [scrollbar-gutter:stable]">
-          {/* biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus */}
+        <div
+          role="rowgroup"
+          className="shrink-0 overflow-hidden border-b border-line bg-sunken [scrollbar-gutter:stable]"
+        >
           <div role="row" aria-rowindex={1} className="exchange-row h-7 text-xs text-muted">
             {COLUMNS.map(([name, className]) => (
-              // biome-ignore lint/a11y/useFocusableInteractive: nothing to do with it
               <span key={name} role="columnheader" className={cx("truncate", className)}>
                 {name}
               </span>
@@ -112,14 +112,4 @@ export function List({ store, view, selected, marked, onOpen }: ListProps) {
       )}
     </div>
   );
-}
-
-/** The clock that “12 s” is counted by, once a second. */
-function useNow(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }

@@ -15,7 +15,12 @@ export function FirstRun() {
         <>
           <p>Requests to a public URL show up here as they come. Try yours:</p>
           <p className="mt-3 flex items-center justify-center gap-1">
-            <a href={url} target="_blank" rel="noreferrer" className="code font-medium text-accent hover:underline">
+            <a
+              href={url}
+              target="_blank"
+              rel="noreferrer"
+              className="code font-medium text-accent hover:underline"
+            >
               {url}
             </a>
             <CopyButton text={url} label="Copy URL" />
@@ -40,8 +45,8 @@ export function NoHits({ filter, onClear }: { filter: string; onClear: () => voi
   return (
     <Empty icon={<SearchX size={28} />} title="No exchange matches">
       <p>
-        Nothing that is kept matches <code className="code break-all text-ink">{filter}</code>. A bare word matches
-        where a word begins with it.
+        Nothing that is kept matches <code className="code break-all text-ink">{filter}</code>. A bare word
+        matches where a word begins with it.
       </p>
       <p className="mt-3">
         <Button onClick={onClear}>Clear the search</Button>

@@ -1,4 +1,15 @@
-import { CircleAlert, FileInput, Pencil, Pin, Plug, Radio, Repeat2, Scissors, StickyNote, Waves } from "lucide-react";
+import {
+  CircleAlert,
+  FileInput,
+  Pencil,
+  Pin,
+  Plug,
+  Radio,
+  Repeat2,
+  Scissors,
+  StickyNote,
+  Waves,
+} from "lucide-react";
 import { memo } from "react";
 import type { Summary } from "@/api/types";
 import { ago, bytes, moment } from "@/lib/format";
@@ -65,7 +76,9 @@ export const Row = memo(function Row({ row, index, top, selected, marked, now, o
         <span className="text-muted">{search}</span>
       </Cell>
       <Cell className="at-720 text-muted">{shortType(row.response_type ?? row.request_type)}</Cell>
-      <Cell className="at-1000 text-right text-muted">{row.request_bytes > 0 ? bytes(row.request_bytes) : ""}</Cell>
+      <Cell className="at-1000 text-right text-muted">
+        {row.request_bytes > 0 ? bytes(row.request_bytes) : ""}
+      </Cell>
       <Cell className="at-720 text-right">{row.response_bytes > 0 ? bytes(row.response_bytes) : ""}</Cell>
       <Duration row={row} />
       <Cell className="at-1000 text-muted">{row.source === "visitor" ? "" : row.source}</Cell>
@@ -74,7 +87,15 @@ export const Row = memo(function Row({ row, index, top, selected, marked, now, o
   );
 });
 
-function Cell({ className, title, children }: { className?: string; title?: string; children?: React.ReactNode }) {
+function Cell({
+  className,
+  title,
+  children,
+}: {
+  className?: string;
+  title?: string;
+  children?: React.ReactNode;
+}) {
   return (
     <span role="gridcell" title={title} className={cx("truncate", className)}>
       {children}
@@ -107,7 +128,10 @@ function Duration({ row }: { row: Summary }) {
     <span role="gridcell" className="flex items-center gap-2">
       <span className="w-15 shrink-0 text-right">{durationText(row)}</span>
       {shares && (
-        <span className="duration-bar flex h-1.5 flex-1 overflow-hidden rounded-full bg-sunken" aria-hidden="true">
+        <span
+          className="duration-bar flex h-1.5 flex-1 overflow-hidden rounded-full bg-sunken"
+          aria-hidden="true"
+        >
           <span className="bg-accent" style={{ width: `${shares.wait * 100}%` }} />
           <span className="bg-accent/45" style={{ width: `${shares.body * 100}%` }} />
         </span>

@@ -1,6 +1,6 @@
+import { useQuery } from "@tanstack/react-query";
 import { Search, X } from "lucide-react";
 import { type Ref, useEffect, useId, useState } from "react";
-import { useQuery } from "@tanstack/react-query";
 import { queries } from "@/api/live";
 import { IconButton } from "@/parts/button";
 import { Keys } from "@/parts/tip";
@@ -95,18 +95,33 @@ export function SearchBox({ filter, onFilter, error, ref }: SearchProps) {
       />
       <div className="absolute top-0.5 right-1 flex h-7 items-center gap-1">
         {text ? (
-          <IconButton label="Clear the search" keys="x" className="size-6" onClick={clear} icon={<X size={14} />} />
+          <IconButton
+            label="Clear the search"
+            keys="x"
+            className="size-6"
+            onClick={clear}
+            icon={<X size={14} />}
+          />
         ) : (
           <Keys keys="/" />
         )}
       </div>
       {error && (
-        <p id={`${id}-error`} role="alert" className="absolute top-full z-20 mt-1 w-full rounded-md border border-bad bg-bad-soft px-2 py-1 text-xs text-bad">
+        <p
+          id={`${id}-error`}
+          role="alert"
+          className="absolute top-full z-20 mt-1 w-full rounded-md border border-bad bg-bad-soft px-2 py-1 text-xs text-bad"
+        >
           {error}
         </p>
       )}
       {open && !error && (
-        <div id={`${id}-list`} role="listbox" aria-label="Completions" className="absolute top-full z-20 mt-1 w-full rounded-lg border border-line bg-raised p-1 shadow-float">
+        <div
+          id={`${id}-list`}
+          role="listbox"
+          aria-label="Completions"
+          className="absolute top-full z-20 mt-1 w-full rounded-lg border border-line bg-raised p-1 shadow-float"
+        >
           {offered.map((one, index) => (
             <div
               key={one.label}

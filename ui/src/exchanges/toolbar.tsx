@@ -12,7 +12,15 @@ import type { ListStore } from "./list-store";
 const MAX_HAR_BYTES = 64 * 1024 * 1024;
 
 /** How many there are, and what can be done with all of them. */
-export function Toolbar({ store, filter, total }: { store: ListStore; filter: string; total: number | null }) {
+export function Toolbar({
+  store,
+  filter,
+  total,
+}: {
+  store: ListStore;
+  filter: string;
+  total: number | null;
+}) {
   const file = useRef<HTMLInputElement>(null);
   const [asking, setAsking] = useState(false);
   const matching = filter ? "matching exchanges" : "all exchanges";
@@ -21,7 +29,8 @@ export function Toolbar({ store, filter, total }: { store: ListStore; filter: st
     try {
       if (chosen.size > MAX_HAR_BYTES) throw new Error("the file is larger than 64 MiB");
       const done = await api.importHar(JSON.parse(await chosen.text()));
-      const skipped = done.skipped.length > 0 ? `, ${done.skipped.length} left out: ${done.skipped[0]?.reason}` : "";
+      const skipped =
+        done.skipped.length > 0 ? `, ${done.skipped.length} left out: ${done.skipped[0]?.reason}` : "";
       say(`${count(done.imported, "exchange")} imported${skipped}`);
       store.reload();
     } catch (error) {
@@ -48,8 +57,16 @@ export function Toolbar({ store, filter, total }: { store: ListStore; filter: st
       <Menu
         trigger={<IconButton label="More" icon={<Ellipsis size={16} />} />}
         items={[
-          { label: `Export ${matching} as HAR`, icon: <Download size={14} />, href: api.exportUrl("har", filter, false) },
-          { label: "Export as HAR, secrets removed", icon: <Download size={14} />, href: api.exportUrl("har", filter, true) },
+          {
+            label: `Export ${matching} as HAR`,
+            icon: <Download size={14} />,
+            href: api.exportUrl("har", filter, false),
+          },
+          {
+            label: "Export as HAR, secrets removed",
+            icon: <Download size={14} />,
+            href: api.exportUrl("har", filter, true),
+          },
           { label: "Import HAR…", icon: <FileInput size={14} />, act: () => file.current?.click() },
           "line",
           { label: `Delete ${matching}…`, icon: <Trash2 size={14} />, bad: true, act: () => setAsking(true) },

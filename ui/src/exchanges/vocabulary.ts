@@ -6,8 +6,22 @@ export interface Key {
 }
 
 export const FLAGS = [
-  "http", "websocket", "sse", "upgrade", "tcp", "visitor", "replay", "import",
-  "open", "done", "failed", "cancelled", "pinned", "edited", "truncated", "incomplete",
+  "http",
+  "websocket",
+  "sse",
+  "upgrade",
+  "tcp",
+  "visitor",
+  "replay",
+  "import",
+  "open",
+  "done",
+  "failed",
+  "cancelled",
+  "pinned",
+  "edited",
+  "truncated",
+  "incomplete",
 ] as const;
 
 export const KEYS: readonly Key[] = [

@@ -72,7 +72,11 @@ export function timeline(row: Summary): { name: string; us: number; help: string
   add("Link", row.link_us, "the way over the link");
   add("Connect", row.connect_us, "connecting to the local service");
   const first = row.first_byte_us;
-  add("First byte", first === null ? null : first - (row.connect_us ?? 0), "waiting for the local service's answer");
+  add(
+    "First byte",
+    first === null ? null : first - (row.connect_us ?? 0),
+    "waiting for the local service's answer",
+  );
   if (row.total_us !== null) add("Body", row.total_us - (first ?? 0), "the rest of the answer");
   return spans;
 }
@@ -80,9 +84,11 @@ export function timeline(row: Summary): { name: string; us: number; help: string
 /** Shares of a bar that tells durations from 1 ms to 60 s apart: logarithmic, so that rows do not rescale. */
 export function bar(row: Pick<Summary, "total_us" | "first_byte_us">): { wait: number; body: number } | null {
   if (row.total_us === null) return null;
-  const scale = (us: number) => Math.min(1, Math.max(0.02, Math.log10(Math.max(us, 1) / 500) / Math.log10(120_000)));
+  const scale = (us: number) =>
+    Math.min(1, Math.max(0.02, Math.log10(Math.max(us, 1) / 500) / Math.log10(120_000)));
   const whole = scale(row.total_us);
-  const wait = row.first_byte_us === null ? whole : whole * Math.min(1, row.first_byte_us / Math.max(1, row.total_us));
+  const wait =
+    row.first_byte_us === null ? whole : whole * Math.min(1, row.first_byte_us / Math.max(1, row.total_us));
   return { wait, body: whole - wait };
 }
 

@@ -33,5 +33,7 @@ export function useKeys(map: KeyMap, on = true): void {
 
 /** Whether keys pressed in there write something, or choose something of its own. */
 function types(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null;
+  return (
+    target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null
+  );
 }

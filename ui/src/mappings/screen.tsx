@@ -1,1 +1,94 @@
-export default function Screen() { return null; }
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Plus, Waypoints } from "lucide-react";
+import { useState } from "react";
+import { api } from "@/api/client";
+import { queries } from "@/api/live";
+import type { Mapping } from "@/api/types";
+import { Button } from "@/parts/button";
+import { Dialog, DialogBody, DialogFoot } from "@/parts/dialog";
+import { Card, ScreenFrame } from "@/parts/screen";
+import { Empty, Failed, Loading } from "@/parts/states";
+import { complain, say } from "@/parts/toasts";
+import { MappingDialog } from "./edit-dialog";
+import { Ports } from "./ports";
+import { QrDialog } from "./qr-dialog";
+import { type MappingActions, MappingRow } from "./row";
+
+type Open = { kind: "add" } | { kind: "edit" | "remove"; mapping: Mapping } | { kind: "qr"; url: string };
+
+/** Mappings, and what could become one. */
+export default function MappingsScreen() {
+  const client = useQueryClient();
+  const mappings = useQuery(queries.mappings);
+  const [open, setOpen] = useState<Open | null>(null);
+  const close = () => setOpen(null);
+  const attempt = async (what: string, work: Promise<unknown>) => {
+    try {
+      await work;
+      await client.invalidateQueries({ queryKey: ["mappings"] });
+    } catch (error) {
+      complain(what, error);
+    }
+  };
+  const actions: MappingActions = {
+    onEnable: (mapping, on) => attempt(on ? "Not resumed" : "Not paused", api.enableMapping(mapping.id, on)),
+    onEdit: (mapping) => setOpen({ kind: "edit", mapping }),
+    onRemove: (mapping) => setOpen({ kind: "remove", mapping }),
+    onQr: (url) => setOpen({ kind: "qr", url }),
+  };
+  const remove = (mapping: Mapping) => {
+    close();
+    attempt(
+      "Not deleted",
+      api.removeMapping(mapping.id).then(() => say("Mapping deleted")),
+    );
+  };
+  return (
+    <ScreenFrame
+      title="Mappings"
+      about="Each leads from a public address to a local target."
+      actions={
+        <Button look="primary" icon={<Plus size={14} />} onClick={() => setOpen({ kind: "add" })}>
+          Add a mapping
+        </Button>
+      }
+    >
+      <Card>
+        {mappings.error ? (
+          <Failed error={mappings.error} retry={() => mappings.refetch()} />
+        ) : !mappings.data ? (
+          <Loading what="Reading mappings" />
+        ) : mappings.data.length === 0 ? (
+          <Empty icon={<Waypoints size={24} />} title="No mappings yet">
+            Expose one of the ports below, add a mapping, or run{" "}
+            <code className="code">porthole http 3000</code>.
+          </Empty>
+        ) : (
+          <ul>
+            {mappings.data.map((mapping) => (
+              <MappingRow key={mapping.id} mapping={mapping} actions={actions} />
+            ))}
+          </ul>
+        )}
+      </Card>
+      <Ports mappings={mappings.data ?? []} />
+      {open?.kind === "add" && <MappingDialog onClose={close} />}
+      {open?.kind === "edit" && <MappingDialog mapping={open.mapping} onClose={close} />}
+      {open?.kind === "qr" && <QrDialog url={open.url} onClose={close} />}
+      {open?.kind === "remove" && (
+        <Dialog title="Delete this mapping?" onClose={close}>
+          <DialogBody>
+            <span className="code">{open.mapping.public_url ?? open.mapping.name ?? open.mapping.id}</span>{" "}
+            ends at once. Its exchanges stay. To end it for a while, pause it.
+          </DialogBody>
+          <DialogFoot>
+            <Button onClick={close}>Keep it</Button>
+            <Button look="danger" onClick={() => remove(open.mapping)}>
+              Delete
+            </Button>
+          </DialogFoot>
+        </Dialog>
+      )}
+    </ScreenFrame>
+  );
+}

@@ -35,7 +35,14 @@ export function Button({ look = "plain", icon, children, className, ...rest }: B
 }
 
 /** A button that is only a picture; its label is read out and shown beside it. */
-export function IconButton({ label, keys, className, icon, children, ...rest }: ButtonProps & { label: string; keys?: string }) {
+export function IconButton({
+  label,
+  keys,
+  className,
+  icon,
+  children,
+  ...rest
+}: ButtonProps & { label: string; keys?: string }) {
   return (
     <Tip text={label} keys={keys}>
       <button

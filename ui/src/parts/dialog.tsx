@@ -49,5 +49,7 @@ export function DialogBody({ children, className }: { children: ReactNode; class
 
 /** Its buttons, the one that goes on last. */
 export function DialogFoot({ children }: { children: ReactNode }) {
-  return <footer className="flex items-center justify-end gap-2 border-t border-line px-4 py-3">{children}</footer>;
+  return (
+    <footer className="flex items-center justify-end gap-2 border-t border-line px-4 py-3">{children}</footer>
+  );
 }

@@ -29,7 +29,11 @@ export function Field({ label, help, error, children }: FieldProps) {
 }
 
 type TextFieldProps = Omit<FieldProps, "children"> &
-  Omit<InputHTMLAttributes<HTMLInputElement>, "onChange"> & { value: string; onChange: (text: string) => void; mono?: boolean };
+  Omit<InputHTMLAttributes<HTMLInputElement>, "onChange"> & {
+    value: string;
+    onChange: (text: string) => void;
+    mono?: boolean;
+  };
 
 export function TextField({ label, help, error, onChange, mono, ...input }: TextFieldProps) {
   return (
@@ -49,7 +53,14 @@ export function TextField({ label, help, error, onChange, mono, ...input }: Text
 }
 
 /** On or off, at once. */
-export function Switch({ label, help, checked, onChange, disabled, hidden }: {
+export function Switch({
+  label,
+  help,
+  checked,
+  onChange,
+  disabled,
+  hidden,
+}: {
   label: string;
   help?: ReactNode;
   checked: boolean;

@@ -1,7 +1,12 @@
 import type { ReactNode } from "react";
 
 /** A screen other than the list: a title with its actions, and what scrolls below. */
-export function ScreenFrame({ title, about, actions, children }: {
+export function ScreenFrame({
+  title,
+  about,
+  actions,
+  children,
+}: {
   title: string;
   about?: ReactNode;
   actions?: ReactNode;
@@ -23,7 +28,15 @@ export function ScreenFrame({ title, about, actions, children }: {
   );
 }
 
-export function Card({ title, actions, children }: { title?: string; actions?: ReactNode; children: ReactNode }) {
+export function Card({
+  title,
+  actions,
+  children,
+}: {
+  title?: string;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <section className="rounded-xl border border-line bg-surface">
       {title && (

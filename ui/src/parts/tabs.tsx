@@ -9,11 +9,22 @@ export interface Tab {
   content: ReactNode;
 }
 
-export function Tabs({ tabs, value, onChange }: { tabs: Tab[]; value: string; onChange: (id: string) => void }) {
+export function Tabs({
+  tabs,
+  value,
+  onChange,
+}: {
+  tabs: Tab[];
+  value: string;
+  onChange: (id: string) => void;
+}) {
   const known = tabs.some((tab) => tab.id === value) ? value : (tabs[0]?.id ?? "");
   return (
     <Radix.Root value={known} onValueChange={onChange} className="flex min-h-0 flex-1 flex-col">
-      <Radix.List className="flex shrink-0 gap-1 overflow-x-auto border-b border-line px-3" aria-label="Views">
+      <Radix.List
+        className="flex shrink-0 gap-1 overflow-x-auto border-b border-line px-3"
+        aria-label="Views"
+      >
         {tabs.map((tab) => (
           <Radix.Trigger
             key={tab.id}

@@ -2,7 +2,15 @@ import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
 
 /** A short text beside what the pointer or the focus is on. */
-export function Tip({ text, keys, children }: { text: ReactNode; keys?: string | undefined; children: ReactNode }) {
+export function Tip({
+  text,
+  keys,
+  children,
+}: {
+  text: ReactNode;
+  keys?: string | undefined;
+  children: ReactNode;
+}) {
   return (
     <Tooltip.Root>
       <Tooltip.Trigger asChild>{children}</Tooltip.Trigger>

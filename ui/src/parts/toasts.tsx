@@ -44,7 +44,11 @@ export function Toasts() {
     () => toasts,
   );
   return (
-    <section aria-label="Notes" aria-live="polite" className="pointer-events-none fixed right-4 bottom-4 z-50 flex w-96 max-w-[calc(100vw-2rem)] flex-col gap-2">
+    <section
+      aria-label="Notes"
+      aria-live="polite"
+      className="pointer-events-none fixed right-4 bottom-4 z-50 flex w-96 max-w-[calc(100vw-2rem)] flex-col gap-2"
+    >
       {shown.map((toast) => (
         <div
           key={toast.id}
@@ -57,7 +61,11 @@ export function Toasts() {
           )}
           <p className="min-w-0 flex-1 break-words">{toast.text}</p>
           {toast.action && (
-            <button type="button" className="font-medium text-accent hover:underline" onClick={toast.action.act}>
+            <button
+              type="button"
+              className="font-medium text-accent hover:underline"
+              onClick={toast.action.act}
+            >
               {toast.action.label}
             </button>
           )}

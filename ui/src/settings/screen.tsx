@@ -1,1 +1,150 @@
-export default function Screen(_: { session: unknown }) { return null; }
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { api } from "@/api/client";
+import { queries } from "@/api/live";
+import { Problem, sentence } from "@/api/problem";
+import type { Session, Settings } from "@/api/types";
+import type { Theme } from "@/lib/theme";
+import { Button } from "@/parts/button";
+import { Field, Switch, TextField } from "@/parts/field";
+import { Card, ScreenFrame } from "@/parts/screen";
+import { Failed, Loading, Notice } from "@/parts/states";
+import { say } from "@/parts/toasts";
+import { useTheme } from "@/shell/theme-button";
+import { formOf, read, type SettingsForm } from "./form";
+
+export default function SettingsScreen({ session }: { session: Session }) {
+  const settings = useQuery(queries.settings);
+  const status = useQuery(queries.status).data;
+  const [theme, setTheme] = useTheme();
+  return (
+    <ScreenFrame
+      title="Settings"
+      about="They hold for this computer's engine, but for the look, which is this browser's."
+    >
+      <Card title="What is kept">
+        {settings.data ? (
+          <Kept settings={settings.data} />
+        ) : settings.error ? (
+          <Failed error={settings.error} retry={() => settings.refetch()} />
+        ) : (
+          <Loading what="Reading settings" />
+        )}
+      </Card>
+      <Card title="Look">
+        <div className="w-72 px-4 pt-3">
+          <Field label="Colours">
+            {(given) => (
+              <select
+                {...given}
+                className="control w-full"
+                value={theme}
+                onChange={(event) => setTheme(event.target.value as Theme)}
+              >
+                <option value="system">as the system has them</option>
+                <option value="light">light</option>
+                <option value="dark">dark</option>
+              </select>
+            )}
+          </Field>
+        </div>
+      </Card>
+      <Card title="About">
+        <p className="px-4 py-3 text-muted">
+          Porthole {status?.version}, process {status?.pid}.{" "}
+          {session.user ? `Signed in as ${session.user}. ` : ""}
+          What is captured stays on this computer; nothing on this page is loaded from elsewhere.
+        </p>
+      </Card>
+    </ScreenFrame>
+  );
+}
+
+function Kept({ settings }: { settings: Settings }) {
+  const client = useQueryClient();
+  const [form, setForm] = useState<SettingsForm>(() => formOf(settings));
+  const [refused, setRefused] = useState<Record<string, string>>({});
+  const [problem, setProblem] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const made = read(form, settings);
+  const errors: Record<string, string> = { ...refused, ...("errors" in made ? made.errors : {}) };
+  const changed = JSON.stringify(form) !== JSON.stringify(formOf(settings));
+  const set =
+    <K extends keyof SettingsForm>(key: K) =>
+    (value: SettingsForm[K]) => {
+      setForm((before) => ({ ...before, [key]: value }));
+      setRefused(({ [key]: _, ...rest }) => rest);
+    };
+  const save = async () => {
+    if ("errors" in made) return;
+    setBusy(true);
+    setProblem(undefined);
+    try {
+      const saved = await api.saveSettings(made.settings);
+      client.setQueryData(["settings"], saved);
+      setForm(formOf(saved));
+      say("Settings saved");
+    } catch (error) {
+      if (error instanceof Problem) setRefused(error.fields);
+      setProblem(sentence(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <form
+      className="flex flex-col gap-2 p-4"
+      onSubmit={(event) => {
+        event.preventDefault();
+        save();
+      }}
+    >
+      {problem && <Notice bad>{problem}</Notice>}
+      <Switch
+        label="Capture"
+        help="Off: traffic goes on, and nothing of it is kept."
+        checked={form.capture}
+        onChange={set("capture")}
+      />
+      <div className="mt-2 grid gap-x-5 sm:grid-cols-2">
+        <TextField
+          label="Days"
+          inputMode="numeric"
+          help="Older exchanges are forgotten; pinned ones stay."
+          value={form.keep_days}
+          error={errors.keep_days}
+          onChange={set("keep_days")}
+        />
+        <TextField
+          label="Exchanges"
+          inputMode="numeric"
+          help="At most so many."
+          value={form.keep_exchanges}
+          error={errors.keep_exchanges}
+          onChange={set("keep_exchanges")}
+        />
+        <TextField
+          label="Bodies in all, MiB"
+          inputMode="decimal"
+          help="The oldest go first."
+          value={form.keep_bytes}
+          error={errors.keep_bytes}
+          onChange={set("keep_bytes")}
+        />
+        <TextField
+          label="Of one body, MiB"
+          inputMode="decimal"
+          help="The rest passes through and is counted, not kept."
+          value={form.body_bytes}
+          error={errors.body_bytes}
+          onChange={set("body_bytes")}
+        />
+      </div>
+      <div className="flex justify-end">
+        <Button look="primary" type="submit" disabled={!changed || busy || "errors" in made}>
+          {busy ? "Saving…" : "Save"}
+        </Button>
+      </div>
+    </form>
+  );
+}

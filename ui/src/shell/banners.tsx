@@ -14,7 +14,8 @@ export function Banners({ status }: { status: Status | undefined }) {
     <div aria-live="polite">
       {!reachable && (
         <Banner bad icon={<CloudOff size={16} />}>
-          Porthole does not answer: what is shown may be old. Is <code>porthole</code> still running? Trying again.
+          Porthole does not answer: what is shown may be old. Is <code>porthole</code> still running? Trying
+          again.
         </Banner>
       )}
       {reachable && status && status.state !== "connected" && status.state !== "connecting" && (
@@ -24,8 +25,8 @@ export function Banners({ status }: { status: Status | undefined }) {
       )}
       {status?.capture.state === "paused" && (
         <Banner icon={<DatabaseZap size={16} />}>
-          Capture is paused: {status.capture.reason ?? "exchanges cannot be stored"}. Traffic goes on; nothing of it is
-          kept.
+          Capture is paused: {status.capture.reason ?? "exchanges cannot be stored"}. Traffic goes on; nothing
+          of it is kept.
         </Banner>
       )}
       {status?.warnings.map((warning) => (
@@ -37,7 +38,12 @@ export function Banners({ status }: { status: Status | undefined }) {
   );
 }
 
-function Banner({ icon, bad, action, children }: {
+function Banner({
+  icon,
+  bad,
+  action,
+  children,
+}: {
   icon: ReactNode;
   bad?: boolean;
   action?: { label: string; act: () => void };
@@ -50,7 +56,11 @@ function Banner({ icon, bad, action, children }: {
       <span className="shrink-0">{icon}</span>
       <p className="min-w-0 flex-1">{children}</p>
       {action && (
-        <button type="button" className="shrink-0 rounded-md border border-current px-2 py-0.5 font-medium" onClick={action.act}>
+        <button
+          type="button"
+          className="shrink-0 rounded-md border border-current px-2 py-0.5 font-medium"
+          onClick={action.act}
+        >
           {action.label}
         </button>
       )}

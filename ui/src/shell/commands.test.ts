@@ -3,9 +3,10 @@ import { matching } from "./commands";
 
 const command = (label: string, about?: string) => ({ label, ...(about ? { about } : {}), act: () => {} });
 const labels = (typed: string) =>
-  matching([command("Go to mappings"), command("Copy URL", "shop.example.com"), command("Reconnect")], typed).map(
-    (one) => one.label,
-  );
+  matching(
+    [command("Go to mappings"), command("Copy URL", "shop.example.com"), command("Reconnect")],
+    typed,
+  ).map((one) => one.label);
 
 it("finds commands by words, by letters and by what stands behind them", () => {
   expect(labels("map")).toEqual(["Go to mappings"]);

@@ -46,8 +46,8 @@ export function Help({ onClose }: { onClose: () => void }) {
         <section>
           <h3 className="mb-2 font-semibold">Search</h3>
           <p className="mb-2 text-muted">
-            Words are looked for in URL, headers and bodies. Terms are separated by spaces and all must hold; a minus
-            turns one round.
+            Words are looked for in URL, headers and bodies. Terms are separated by spaces and all must hold;
+            a minus turns one round.
           </p>
           <dl className="grid grid-cols-[6rem_1fr] gap-y-0.5">
             {KEYS.map((key) => (

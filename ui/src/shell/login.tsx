@@ -30,7 +30,10 @@ export function Login() {
   };
   return (
     <main className="flex h-full items-center justify-center p-6">
-      <form onSubmit={submit} className="flex w-80 flex-col gap-3 rounded-xl border border-line bg-surface p-6 shadow-float">
+      <form
+        onSubmit={submit}
+        className="flex w-80 flex-col gap-3 rounded-xl border border-line bg-surface p-6 shadow-float"
+      >
         <Mark size={36} />
         <h1 className="text-lg font-semibold">Sign in to Porthole</h1>
         {problem && <Notice bad>{problem}</Notice>}
@@ -46,7 +49,9 @@ export function Login() {
         <Button look="primary" type="submit" disabled={busy} className="justify-center">
           {busy ? "Signing in…" : "Sign in"}
         </Button>
-        <p className="text-xs text-muted">They were chosen with --ui-user and --ui-password-file on that computer.</p>
+        <p className="text-xs text-muted">
+          They were chosen with --ui-user and --ui-password-file on that computer.
+        </p>
       </form>
     </main>
   );

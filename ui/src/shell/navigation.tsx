@@ -4,8 +4,8 @@ import { api } from "@/api/client";
 import type { Session, Status } from "@/api/types";
 import { gatewayName, LINK_STATES, LinkMark } from "@/connection/link-state";
 import type { Screen } from "@/lib/route";
-import { cx } from "@/parts/class";
 import { IconButton } from "@/parts/button";
+import { cx } from "@/parts/class";
 import { complain } from "@/parts/toasts";
 import { Mark } from "./mark";
 import { ThemeButton } from "./theme-button";
@@ -18,14 +18,24 @@ const ITEMS: { screen: Screen; label: string; icon: ReactNode }[] = [
   { screen: "settings", label: "Settings", icon: <Settings size={16} /> },
 ];
 
-export function Navigation({ screen, status, session, onPalette, onHelp }: {
+export function Navigation({
+  screen,
+  status,
+  session,
+  onPalette,
+  onHelp,
+}: {
   screen: Screen;
   status: Status | undefined;
   session: Session;
   onPalette: () => void;
   onHelp: () => void;
 }) {
-  const logout = () => api.logout().then(() => location.reload(), (error) => complain("Not signed out", error));
+  const logout = () =>
+    api.logout().then(
+      () => location.reload(),
+      (error) => complain("Not signed out", error),
+    );
   return (
     <header className="flex w-44 shrink-0 flex-col gap-4 border-r border-line bg-sunken p-3 max-lg:w-14 max-md:w-full max-md:flex-row max-md:items-center max-md:border-r-0 max-md:border-b max-md:p-1.5">
       <div className="flex items-center gap-2 px-1 max-md:hidden">

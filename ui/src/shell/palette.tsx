@@ -91,7 +91,9 @@ function useCommands(typed: string, onHelp: () => void): Command[] {
     { label: "Light look", act: () => setTheme("light") },
     { label: "Look as the system has it", act: () => setTheme("system") },
     { label: "Keys and search help", keys: "?", act: onHelp },
-    ...(typed.trim() ? [{ label: "Search exchanges for", about: typed.trim(), act: () => filter(typed.trim()) }] : []),
+    ...(typed.trim()
+      ? [{ label: "Search exchanges for", about: typed.trim(), act: () => filter(typed.trim()) }]
+      : []),
   ];
 }
 
@@ -99,7 +101,15 @@ function mappingCommands(mapping: Mapping): Command[] {
   const name = mapping.name ?? mapping.host ?? mapping.target;
   const url = mapping.public_url;
   return [
-    ...(url ? [{ label: "Copy URL", about: url, act: () => copyText(url).then((done) => done && say("URL copied")) }] : []),
+    ...(url
+      ? [
+          {
+            label: "Copy URL",
+            about: url,
+            act: () => copyText(url).then((done) => done && say("URL copied")),
+          },
+        ]
+      : []),
     {
       label: mapping.enabled ? "Pause" : "Resume",
       about: name,

@@ -17,7 +17,9 @@ export function hexLine(body: Uint8Array, index: number): HexLine {
     offset: (index * LINE).toString(16).padStart(8, "0"),
     left: hex(bytes.subarray(0, 8)),
     right: hex(bytes.subarray(8)),
-    text: Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·")).join(""),
+    text: Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·")).join(
+      "",
+    ),
   };
 }
 

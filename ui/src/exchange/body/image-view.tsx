@@ -8,7 +8,12 @@ export function ImageView({ body, mediaType }: { body: Uint8Array<ArrayBuffer>; 
   const url = useBlobUrl(() => new Blob([body], { type: imageType(body) ?? essence(mediaType) }), body);
   const [size, setSize] = useState<string>();
   const [broken, setBroken] = useState(false);
-  if (broken) return <Notice>It cannot be shown as a picture: it is cut short, or of a kind that this browser does not know.</Notice>;
+  if (broken)
+    return (
+      <Notice>
+        It cannot be shown as a picture: it is cut short, or of a kind that this browser does not know.
+      </Notice>
+    );
   return (
     <figure className="flex flex-col gap-1">
       {url && (
@@ -16,7 +21,9 @@ export function ImageView({ body, mediaType }: { body: Uint8Array<ArrayBuffer>; 
           src={url}
           alt="The body"
           className="max-h-96 max-w-full self-start rounded-md border border-line bg-sunken object-contain"
-          onLoad={({ currentTarget: image }) => setSize(`${image.naturalWidth} × ${image.naturalHeight} pixels`)}
+          onLoad={({ currentTarget: image }) =>
+            setSize(`${image.naturalWidth} × ${image.naturalHeight} pixels`)
+          }
           onError={() => setBroken(true)}
         />
       )}

@@ -55,7 +55,14 @@ function walk(
 ): boolean {
   const inside = children(value);
   const size = value.kind === "object" || value.kind === "array" ? inside.length : null;
-  const row: JsonRow = { path, depth, label, value, size, open: size !== null && (word !== "" || open.has(path)) };
+  const row: JsonRow = {
+    path,
+    depth,
+    label,
+    value,
+    size,
+    open: size !== null && (word !== "" || open.has(path)),
+  };
   const at = rows.push(row) - 1;
   let found = word === "" || hit(row, word);
   if (row.open) {

@@ -58,20 +58,36 @@ function TreeLine({ row, word, turn }: { row: JsonRow; word: string; turn: () =>
       {row.size === null ? (
         <span className="w-4 shrink-0" />
       ) : (
-        <button type="button" aria-expanded={row.open} aria-label={row.open ? "Close" : "Open"} onClick={turn} className="w-4 shrink-0 rounded text-muted hover:text-ink">
+        <button
+          type="button"
+          aria-expanded={row.open}
+          aria-label={row.open ? "Close" : "Open"}
+          onClick={turn}
+          className="w-4 shrink-0 rounded text-muted hover:text-ink"
+        >
           {row.open ? <ChevronDown size={12} /> : <ChevronRight size={12} />}
         </button>
       )}
       {row.label !== null && (
         <>
-          <button type="button" title={`Copy the path ${row.path}`} onClick={copyPath} className={`rounded hover:underline ${typeof row.label === "number" ? "text-muted" : "text-code-key"}`}>
+          <button
+            type="button"
+            title={`Copy the path ${row.path}`}
+            onClick={copyPath}
+            className={`rounded hover:underline ${typeof row.label === "number" ? "text-muted" : "text-code-key"}`}
+          >
             {row.label}
           </button>
           <span className="mr-1.5 text-muted">:</span>
         </>
       )}
       <Value row={row} found={word !== "" && hit(row, word)} />
-      <button type="button" aria-label={`Copy the value of ${row.path}`} onClick={copyValue} className="ml-2 rounded text-muted opacity-0 group-hover:opacity-100 hover:text-ink focus-visible:opacity-100">
+      <button
+        type="button"
+        aria-label={`Copy the value of ${row.path}`}
+        onClick={copyValue}
+        className="ml-2 rounded text-muted opacity-0 group-hover:opacity-100 hover:text-ink focus-visible:opacity-100"
+      >
         <Copy size={11} />
       </button>
     </span>
@@ -83,11 +99,25 @@ function Value({ row, found }: { row: JsonRow; found: boolean }) {
   const { value } = row;
   switch (value.kind) {
     case "object":
-      return <span className="text-muted">{row.open && row.size ? "{" : `{ ${count(row.size ?? 0, "member")} }`}</span>;
+      return (
+        <span className="text-muted">
+          {row.open && row.size ? "{" : `{ ${count(row.size ?? 0, "member")} }`}
+        </span>
+      );
     case "array":
-      return <span className="text-muted">{row.open && row.size ? `[ ${row.size}` : `[ ${count(row.size ?? 0, "element")} ]`}</span>;
+      return (
+        <span className="text-muted">
+          {row.open && row.size ? `[ ${row.size}` : `[ ${count(row.size ?? 0, "element")} ]`}
+        </span>
+      );
     case "string":
-      return <span className={`text-code-string ${mark}`}>{JSON.stringify(value.value.length > MAX_VALUE ? `${value.value.slice(0, MAX_VALUE)}…` : value.value)}</span>;
+      return (
+        <span className={`text-code-string ${mark}`}>
+          {JSON.stringify(
+            value.value.length > MAX_VALUE ? `${value.value.slice(0, MAX_VALUE)}…` : value.value,
+          )}
+        </span>
+      );
     case "number":
       return <span className={`text-code-number ${mark}`}>{value.raw}</span>;
     case "word":

@@ -13,6 +13,7 @@ export type Json =
 export const MAX_DEPTH = 500;
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is they that may not stand in a string
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const SPACE = /[ \t\n\r]*/y;
 
@@ -135,7 +136,9 @@ export function writeJson(value: Json, indent = ""): string {
     }
     case "object": {
       if (value.members.length === 0) return "{}";
-      const lines = value.members.map(([name, one]) => `${inner}${JSON.stringify(name)}: ${writeJson(one, inner)}`);
+      const lines = value.members.map(
+        ([name, one]) => `${inner}${JSON.stringify(name)}: ${writeJson(one, inner)}`,
+      );
       return `{\n${lines.join(",\n")}\n${indent}}`;
     }
   }

@@ -46,7 +46,9 @@ function sniff(body: Uint8Array): BodyKind {
 /** UTF-8 or a single-byte text: no control bytes but the usual ones among the first. */
 export function isText(body: Uint8Array): boolean {
   const start = body.subarray(0, SNIFF_BYTES);
-  return !start.some((byte) => byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 12 && byte !== 13 && byte !== 27);
+  return !start.some(
+    (byte) => byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 12 && byte !== 13 && byte !== 27,
+  );
 }
 
 const MAGIC: [string, number[], number?][] = [

@@ -7,7 +7,15 @@ export const LINE_HEIGHT = 20;
 const MAX_SEEN = 32;
 
 /** Many lines of one height, of which only those in sight are drawn. */
-export function Lines({ count, label, children }: { count: number; label: string; children: (index: number) => ReactNode }) {
+export function Lines({
+  count,
+  label,
+  children,
+}: {
+  count: number;
+  label: string;
+  children: (index: number) => ReactNode;
+}) {
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count,
@@ -30,7 +38,11 @@ export function Lines({ count, label, children }: { count: number; label: string
           <div
             key={item.key}
             className="absolute inset-x-0 px-2 whitespace-pre"
-            style={{ height: LINE_HEIGHT, lineHeight: `${LINE_HEIGHT}px`, transform: `translateY(${item.start}px)` }}
+            style={{
+              height: LINE_HEIGHT,
+              lineHeight: `${LINE_HEIGHT}px`,
+              transform: `translateY(${item.start}px)`,
+            }}
           >
             {children(item.index)}
           </div>

@@ -9,9 +9,20 @@ import { bodyKind, decodeText, parameter } from "./kind";
 import { type Part, parseMultipart } from "./multipart";
 import { SourceView } from "./source-view";
 
-export function MultipartView({ body, mediaType }: { body: Uint8Array<ArrayBuffer>; mediaType: string | null }) {
+export function MultipartView({
+  body,
+  mediaType,
+}: {
+  body: Uint8Array<ArrayBuffer>;
+  mediaType: string | null;
+}) {
   const parts = useMemo(() => parseMultipart(body, mediaType), [body, mediaType]);
-  if (!parts) return <Notice>Its Content-Type names no boundary, so that its parts cannot be told apart. Look at the source.</Notice>;
+  if (!parts)
+    return (
+      <Notice>
+        Its Content-Type names no boundary, so that its parts cannot be told apart. Look at the source.
+      </Notice>
+    );
   return (
     <ol className="flex flex-col gap-2">
       {parts.map((part, index) => (
@@ -33,7 +44,11 @@ function PartView({ part, index }: { part: Part; index: number }) {
         <span className="min-w-0 flex-1 truncate text-muted">
           {[part.filename, part.mediaType, bytes(part.body.length)].filter(Boolean).join(" · ")}
         </span>
-        <a href={url} download={safeName(part.filename ?? part.name ?? `part-${index + 1}`)} className="flex items-center gap-1 text-accent hover:underline">
+        <a
+          href={url}
+          download={safeName(part.filename ?? part.name ?? `part-${index + 1}`)}
+          className="flex items-center gap-1 text-accent hover:underline"
+        >
           <Download size={12} /> Save
         </a>
       </header>

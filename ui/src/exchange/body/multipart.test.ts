@@ -13,14 +13,17 @@ describe("a multipart body", () => {
         '--x y\r\nContent-Disposition: form-data; name="f"; filename="k.png"\r\nContent-Type: image/png\r\n\r\n\x00--x yes\r\n--x y--\r\n',
     );
     const parts = parseMultipart(body, TYPE) ?? [];
-    expect(parts.map((part) => [part.name, part.filename, part.mediaType, text(part.body), part.cut])).toEqual([
+    expect(
+      parts.map((part) => [part.name, part.filename, part.mediaType, text(part.body), part.cut]),
+    ).toEqual([
       ["a", null, null, "one\r\ntwo", false],
       ["f", "k.png", "image/png", "\x00--x yes", false],
     ]);
   });
 
   it("says of a part that it was cut", () => {
-    const [part] = parseMultipart(of('--x y\r\nContent-Disposition: form-data; name="a"\r\n\r\nbegun'), TYPE) ?? [];
+    const [part] =
+      parseMultipart(of('--x y\r\nContent-Disposition: form-data; name="a"\r\n\r\nbegun'), TYPE) ?? [];
     expect([part?.name, text(part?.body ?? of("")), part?.cut]).toEqual(["a", "begun", true]);
   });
 
@@ -38,8 +41,17 @@ describe("a multipart body", () => {
 
 describe("a form", () => {
   it("gives its pairs in order, repeats too, and keeps what cannot be decoded", () => {
-    expect(parseForm("a=1+2&b&a=%C3%A9&c=%ZZ&=x")).toEqual([["a", "1 2"], ["b", ""], ["a", "é"], ["c", "%ZZ"], ["", "x"]]);
-    expect(parseQuery("/p?q=1&q=2#f")).toEqual([["q", "1"], ["q", "2"]]);
+    expect(parseForm("a=1+2&b&a=%C3%A9&c=%ZZ&=x")).toEqual([
+      ["a", "1 2"],
+      ["b", ""],
+      ["a", "é"],
+      ["c", "%ZZ"],
+      ["", "x"],
+    ]);
+    expect(parseQuery("/p?q=1&q=2#f")).toEqual([
+      ["q", "1"],
+      ["q", "2"],
+    ]);
     expect(parseQuery("/p")).toEqual([]);
   });
 });

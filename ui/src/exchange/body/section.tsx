@@ -54,7 +54,13 @@ export function BodySection({ exchange, side, half }: { exchange: Exchange; side
             {kind !== "binary" && kind !== "image" && (
               <CopyButton text={decodeText(body, half.charset)} label="Copy body" />
             )}
-            <a href={api.bodyUrl(exchange.id, side)} download className="inline-flex" aria-label="Save body" title="Save body">
+            <a
+              href={api.bodyUrl(exchange.id, side)}
+              download
+              className="inline-flex"
+              aria-label="Save body"
+              title="Save body"
+            >
               <span className="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink">
                 <Download size={14} />
               </span>
@@ -66,12 +72,15 @@ export function BodySection({ exchange, side, half }: { exchange: Exchange; side
       <div className="flex flex-col gap-2">
         {half.truncated && (
           <Notice>
-            First {bytes(half.body_kept)} of {bytes(half.body_bytes)} kept. The whole of it went through; the rest was
-            not stored.
+            First {bytes(half.body_kept)} of {bytes(half.body_bytes)} kept. The whole of it went through; the
+            rest was not stored.
           </Notice>
         )}
         {decoded.data?.decodeError && (
-          <Notice>{DECODE_ERRORS[decoded.data.decodeError] ?? `It could not be decoded: ${decoded.data.decodeError}.`}</Notice>
+          <Notice>
+            {DECODE_ERRORS[decoded.data.decodeError] ??
+              `It could not be decoded: ${decoded.data.decodeError}.`}
+          </Notice>
         )}
         {half.encoding.length > 0 && body && !decoded.data?.decodeError && (
           <p className="text-xs text-muted">

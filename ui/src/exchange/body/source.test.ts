@@ -13,5 +13,8 @@ it("numbers lines whatever ends them, without an empty one at the end", () => {
 it("cuts a line at its bound and not before", () => {
   expect(sourceLines("x".repeat(MAX_LINE))).toHaveLength(1);
   const cut = sourceLines("x".repeat(MAX_LINE + 1));
-  expect(cut.map((line) => [line.number, line.text.length])).toEqual([[1, MAX_LINE], [null, 1]]);
+  expect(cut.map((line) => [line.number, line.text.length])).toEqual([
+    [1, MAX_LINE],
+    [null, 1],
+  ]);
 });

@@ -53,7 +53,11 @@ function Tree({ text, truncated }: { text: string; truncated: boolean }) {
   if (tree) return <JsonTree root={tree} />;
   return (
     <>
-      <Notice>{truncated ? "Cut short, it is no whole JSON: here is its text." : "It is not valid JSON: here is its text."}</Notice>
+      <Notice>
+        {truncated
+          ? "Cut short, it is no whole JSON: here is its text."
+          : "It is not valid JSON: here is its text."}
+      </Notice>
       <SourceView text={text} />
     </>
   );

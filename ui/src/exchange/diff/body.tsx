@@ -24,7 +24,10 @@ export function BodyDifference({ difference }: { difference: Difference }) {
       return (
         <>
           {difference.hunks.map((hunk) => (
-            <div key={`${hunk.before}-${hunk.after}`} className="mb-2 overflow-hidden rounded-md border border-line">
+            <div
+              key={`${hunk.before}-${hunk.after}`}
+              className="mb-2 overflow-hidden rounded-md border border-line"
+            >
               <p className="code bg-sunken px-2 text-muted">
                 line {hunk.before} → line {hunk.after}
               </p>

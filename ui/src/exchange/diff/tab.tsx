@@ -11,7 +11,11 @@ import { After, Before } from "./marks";
 import { related } from "./related";
 
 /** What differs between this answer and another. */
-export function DiffTab({ exchange, compareWith, onCompareWith }: {
+export function DiffTab({
+  exchange,
+  compareWith,
+  onCompareWith,
+}: {
   exchange: Exchange;
   compareWith: number | null;
   onCompareWith: (id: number | null) => void;
@@ -21,8 +25,12 @@ export function DiffTab({ exchange, compareWith, onCompareWith }: {
   const [ignore, setIgnore] = useStored("diff-ignore");
   const number = /^#?\d{1,15}$/.test(typed.trim()) ? Number(typed.trim().replace("#", "")) : null;
   const chosen = number ?? (compareWith === exchange.id ? null : compareWith) ?? options[0]?.id ?? null;
-  const [before, after] = chosen === null ? [0, 0] : [Math.min(chosen, exchange.id), Math.max(chosen, exchange.id)];
-  const rules = (ignore ?? "").split(/[\s,]+/).filter(Boolean).join(",");
+  const [before, after] =
+    chosen === null ? [0, 0] : [Math.min(chosen, exchange.id), Math.max(chosen, exchange.id)];
+  const rules = (ignore ?? "")
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .join(",");
   const diff = useQuery({
     queryKey: ["diff", before, after, rules],
     queryFn: () => api.diff(before, after, rules),
@@ -31,7 +39,10 @@ export function DiffTab({ exchange, compareWith, onCompareWith }: {
   return (
     <div>
       <div className="grid grid-cols-[1fr_6rem_1fr] gap-3 border-b border-line px-3 pt-3">
-        <Field label="Compare with" help={options.length > 0 ? undefined : "Replay it, or shift-click another in the list."}>
+        <Field
+          label="Compare with"
+          help={options.length > 0 ? undefined : "Replay it, or shift-click another in the list."}
+        >
           {(given) => (
             <select
               {...given}
@@ -43,7 +54,9 @@ export function DiffTab({ exchange, compareWith, onCompareWith }: {
               }}
             >
               {chosen === null && <option value="">nothing yet</option>}
-              {chosen !== null && !options.some((one) => one.id === chosen) && <option value={chosen}>#{chosen}</option>}
+              {chosen !== null && !options.some((one) => one.id === chosen) && (
+                <option value={chosen}>#{chosen}</option>
+              )}
               {options.map((one) => (
                 <option key={one.id} value={one.id}>
                   #{one.id}, {one.what}
@@ -64,7 +77,8 @@ export function DiffTab({ exchange, compareWith, onCompareWith }: {
       </div>
       {chosen === null ? (
         <Empty title="Nothing to compare with">
-          Replay this exchange, or open one and shift-click another in the list: their answers are compared here.
+          Replay this exchange, or open one and shift-click another in the list: their answers are compared
+          here.
         </Empty>
       ) : diff.error ? (
         <Failed error={diff.error} retry={() => diff.refetch()} />
@@ -79,7 +93,8 @@ export function DiffTab({ exchange, compareWith, onCompareWith }: {
 
 function Differences({ diff, before, after }: { diff: ResponseDiff; before: number; after: number }) {
   const { difference, partial } = diff.body;
-  const sameBody = difference.kind === "none" || (difference.kind === "json" && difference.changes.length === 0);
+  const sameBody =
+    difference.kind === "none" || (difference.kind === "json" && difference.changes.length === 0);
   const same = !diff.status && diff.fields.length === 0 && sameBody;
   return (
     <div>

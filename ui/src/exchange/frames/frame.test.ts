@@ -3,7 +3,15 @@ import type { Frame } from "@/api/types";
 import { closeReason, frameBytes, framesWith, frameText } from "./frame";
 
 const frame = (given: Partial<Frame>): Frame => ({
-  seq: 1, at_us: 0, from_visitor: true, opcode: "text", bytes: 0, payload: "", payload_encoding: "utf-8", truncated: false, ...given,
+  seq: 1,
+  at_us: 0,
+  from_visitor: true,
+  opcode: "text",
+  bytes: 0,
+  payload: "",
+  payload_encoding: "utf-8",
+  truncated: false,
+  ...given,
 });
 
 describe("a frame", () => {
@@ -20,7 +28,11 @@ describe("a frame", () => {
 
   it("is found by payload, opcode and event", () => {
     const frames = [frame({ payload: "Hello" }), frame({ opcode: "ping" }), frame({ event: "order" })];
-    expect([framesWith(frames, "hell").length, framesWith(frames, "PING").length, framesWith(frames, "order").length]).toEqual([1, 1, 1]);
+    expect([
+      framesWith(frames, "hell").length,
+      framesWith(frames, "PING").length,
+      framesWith(frames, "order").length,
+    ]).toEqual([1, 1, 1]);
     expect(framesWith(frames, " ")).toHaveLength(3);
   });
 

@@ -34,7 +34,11 @@ export function FramesTab({ exchange }: { exchange: Exchange }) {
   const all = query.data.pages.flatMap((page) => page.frames);
   const events = exchange.kind === "sse";
   if (all.length === 0) {
-    return <Empty title={events ? "No events" : "No frames"}>{exchange.state === "open" ? "They show up here as they come." : "None was sent."}</Empty>;
+    return (
+      <Empty title={events ? "No events" : "No frames"}>
+        {exchange.state === "open" ? "They show up here as they come." : "None was sent."}
+      </Empty>
+    );
   }
   const frames = framesWith(all, search);
   const chosen = frames.find((frame) => frame.seq === openSeq);
@@ -54,7 +58,12 @@ export function FramesTab({ exchange }: { exchange: Exchange }) {
           {exchange.state === "open" && ", live"}
         </span>
         {query.hasNextPage && (
-          <Button look="quiet" className="h-6 text-xs" disabled={query.isFetchingNextPage} onClick={() => query.fetchNextPage()}>
+          <Button
+            look="quiet"
+            className="h-6 text-xs"
+            disabled={query.isFetchingNextPage}
+            onClick={() => query.fetchNextPage()}
+          >
             {query.isFetchingNextPage ? "Reading…" : "Read more"}
           </Button>
         )}
@@ -63,7 +72,11 @@ export function FramesTab({ exchange }: { exchange: Exchange }) {
         <Lines count={frames.length} label={events ? "Events" : "Frames"}>
           {(index) => {
             const frame = frames[index];
-            return frame && <FrameLine frame={frame} open={frame.seq === openSeq} onOpen={() => setOpenSeq(frame.seq)} />;
+            return (
+              frame && (
+                <FrameLine frame={frame} open={frame.seq === openSeq} onOpen={() => setOpenSeq(frame.seq)} />
+              )
+            );
           }}
         </Lines>
       )}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import type { Mapping } from "@/api/types";
+import { BLANK, formOf, inputOf, localErrors } from "./form";
+
+const mapping = {
+  name: null,
+  host: "a.example.com",
+  path: "/api",
+  strip_prefix: true,
+  remote_port: null,
+  target: "http://127.0.0.1:3000",
+  protocol: "http",
+  host_header: "local.test",
+  allow_invalid_certs: true,
+  timeout_ms: 1500,
+  inspect: false,
+  policy: { basic_auth: [{ user: "ada" }], allow_ip: ["10.0.0.0/8"], deny_ip: [] },
+} as unknown as Mapping;
+
+describe("a mapping in the dialog", () => {
+  it("is what it was when nothing is changed, passwords kept", () => {
+    expect(inputOf(formOf(mapping))).toEqual({
+      protocol: "http",
+      target: "http://127.0.0.1:3000",
+      name: null,
+      host: "a.example.com",
+      path: "/api",
+      strip_prefix: true,
+      host_header: "local.test",
+      allow_invalid_certs: true,
+      timeout_ms: 1500,
+      inspect: false,
+      policy: { basic_auth: [{ user: "ada" }], allow_ip: ["10.0.0.0/8"], deny_ip: [] },
+    });
+  });
+
+  it("leaves out of TCP what is for HTTP only", () => {
+    const input = inputOf({ ...BLANK, protocol: "tcp", target: "5432", name: "db", remotePort: "20001" });
+    expect(input).toEqual({
+      protocol: "tcp",
+      target: "5432",
+      inspect: true,
+      remote_port: 20_001,
+      policy: { basic_auth: [], allow_ip: [], deny_ip: [] },
+    });
+  });
+
+  it("does not strip a prefix that there is not", () => {
+    expect(inputOf({ ...BLANK, target: "1", stripPrefix: true }).strip_prefix).toBe(false);
+  });
+
+  it("says what is wrong by itself", () => {
+    expect(localErrors(BLANK)).toHaveProperty("target");
+    expect(localErrors({ ...BLANK, target: "3000" })).toEqual({});
+    const wrong = {
+      ...BLANK,
+      target: "1",
+      timeout: "0",
+      address: "host",
+      hostHeader: "value",
+      users: [{ user: "a", password: "", known: false }],
+    } as const;
+    expect(Object.keys(localErrors({ ...wrong, users: [...wrong.users] }))).toEqual([
+      "timeout_ms",
+      "host",
+      "host_header",
+      "policy.basic_auth",
+    ]);
+    expect(localErrors({ ...BLANK, target: "1", protocol: "tcp", remotePort: "70000" })).toHaveProperty(
+      "remote_port",
+    );
+  });
+
+  it("lets a known user keep the password and wants one of a new one", () => {
+    expect(
+      localErrors({ ...BLANK, target: "1", users: [{ user: "ada", password: "", known: true }] }),
+    ).toEqual({});
+  });
+});

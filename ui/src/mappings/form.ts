@@ -1,0 +1,124 @@
+import type { Mapping, MappingInput } from "@/api/types";
+
+/** A mapping as it is written in the dialog: texts, as they are typed. */
+export interface MappingForm {
+  protocol: "http" | "tcp";
+  target: string;
+  address: "name" | "host";
+  name: string;
+  host: string;
+  path: string;
+  stripPrefix: boolean;
+  remotePort: string;
+  hostHeader: "preserve" | "rewrite" | "value";
+  hostValue: string;
+  insecure: boolean;
+  timeout: string;
+  inspect: boolean;
+  /** Known ones have no password here: theirs stays as it is. */
+  users: { user: string; password: string; known: boolean }[];
+  allow: string;
+  deny: string;
+}
+
+export const BLANK: MappingForm = {
+  protocol: "http",
+  target: "",
+  address: "name",
+  name: "",
+  host: "",
+  path: "",
+  stripPrefix: false,
+  remotePort: "",
+  hostHeader: "preserve",
+  hostValue: "",
+  insecure: false,
+  timeout: "120",
+  inspect: true,
+  users: [],
+  allow: "",
+  deny: "",
+};
+
+export function formOf(mapping: Mapping): MappingForm {
+  const header = mapping.host_header;
+  const fixed = header === "preserve" || header === "rewrite";
+  return {
+    protocol: mapping.protocol,
+    target: mapping.target,
+    address: mapping.host ? "host" : "name",
+    name: mapping.name ?? "",
+    host: mapping.host ?? "",
+    path: mapping.path ?? "",
+    stripPrefix: mapping.strip_prefix,
+    remotePort: mapping.remote_port === null ? "" : String(mapping.remote_port),
+    hostHeader: fixed ? header : "value",
+    hostValue: fixed ? "" : header,
+    insecure: mapping.allow_invalid_certs,
+    timeout: String(mapping.timeout_ms / 1000),
+    inspect: mapping.inspect,
+    users: mapping.policy.basic_auth.map(({ user }) => ({ user, password: "", known: true })),
+    allow: mapping.policy.allow_ip.join(" "),
+    deny: mapping.policy.deny_ip.join(" "),
+  };
+}
+
+const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);
+
+/** What the engine is told. What is of no use for the protocol is left out. */
+export function inputOf(form: MappingForm): MappingInput {
+  const text = (value: string) => value.trim() || null;
+  const common = { protocol: form.protocol, target: form.target.trim(), inspect: form.inspect };
+  const policy = { allow_ip: words(form.allow), deny_ip: words(form.deny) };
+  if (form.protocol === "tcp") {
+    return { ...common, remote_port: number(form.remotePort), policy: { basic_auth: [], ...policy } };
+  }
+  return {
+    ...common,
+    name: form.address === "name" ? text(form.name) : null,
+    host: form.address === "host" ? text(form.host) : null,
+    path: text(form.path),
+    strip_prefix: form.stripPrefix && form.path.trim() !== "",
+    host_header: form.hostHeader === "value" ? form.hostValue.trim() : form.hostHeader,
+    allow_invalid_certs: form.insecure,
+    timeout_ms: Math.round(Number(form.timeout) * 1000),
+    policy: {
+      basic_auth: form.users.map(({ user, password }) => ({
+        user: user.trim(),
+        ...(password ? { password } : {}),
+      })),
+      ...policy,
+    },
+  };
+}
+
+function number(text: string): number | null {
+  return text.trim() === "" ? null : Number(text);
+}
+
+/** What is wrong by itself, before the engine is asked: numbers that are none, passwords that are missing. */
+export function localErrors(form: MappingForm): Record<string, string> {
+  const errors: Record<string, string> = {};
+  if (form.target.trim() === "") errors.target = "Write a port such as 3000, a host:port or a URL.";
+  if (form.protocol === "tcp") {
+    const port = number(form.remotePort);
+    if (port !== null && !(Number.isInteger(port) && port >= 1 && port <= 65535)) {
+      errors.remote_port = "Write a port from 1 to 65535, or leave it empty.";
+    }
+    return errors;
+  }
+  const seconds = Number(form.timeout);
+  if (form.timeout.trim() === "" || !(seconds > 0 && seconds <= 86_400)) {
+    errors.timeout_ms = "Write seconds, more than 0 and at most 86400.";
+  }
+  if (form.address === "host" && form.host.trim() === "")
+    errors.host = "Write a host such as shop.example.com.";
+  if (form.hostHeader === "value" && form.hostValue.trim() === "")
+    errors.host_header = "Write the host that the service expects.";
+  if (form.users.some((one) => one.user.trim() === "" || one.user.includes(":"))) {
+    errors["policy.basic_auth"] = "Each user needs a name without a colon.";
+  } else if (form.users.some((one) => !one.known && one.password === "")) {
+    errors["policy.basic_auth"] = "Each new user needs a password.";
+  }
+  return errors;
+}
