@@ -95,7 +95,7 @@ function Content({
           <h2 className="min-w-0 flex-1 font-mono text-sm leading-6">
             <span className="mr-2 font-semibold">{exchange.method || exchange.kind.toUpperCase()}</span>
             <span className={`mr-2 font-semibold ${TONES[tone(exchange)]}`}>{statusText(exchange)}</span>
-            <span className="line-clamp-2 break-all" title={exchange.url}>
+            <span className="break-all" title={exchange.url}>
               {exchange.target}
             </span>
           </h2>

@@ -38,7 +38,7 @@ export function Section({
   return (
     <section className="border-b border-line px-3 py-2.5 last:border-b-0">
       <header className="mb-1 flex min-h-7 items-center gap-2">
-        <h3 className="flex-1 text-xs font-semibold tracking-wide text-muted uppercase">{title}</h3>
+        <h3 className="flex-1 text-xs font-semibold text-muted">{title}</h3>
         {actions}
       </header>
       {children}

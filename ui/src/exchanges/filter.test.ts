@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { complete, has, quoted, toggle, tokens } from "./filter";
+import { complete, has, quoted, toggle, tokens, unfinished } from "./filter";
 import { FLAGS, KEYS } from "./vocabulary";
 
 const labels = (filter: string, caret = filter.length) =>
@@ -25,6 +25,17 @@ describe("the filter's terms", () => {
   it("are quoted where they must be", () => {
     expect([quoted("a"), quoted("a b"), quoted('a"b')]).toEqual(["a", '"a b"', '"a\\"b"']);
   });
+});
+
+it("waits for a term that is still being written", () => {
+  expect(["is:", "a -", 'body:"a b', "-status:"].map(unfinished)).toEqual([true, true, true, true]);
+  expect(["", "is:failed", 'body:"a b"', "a: b", '"a \\" b"'].map(unfinished)).toEqual([
+    false,
+    false,
+    false,
+    false,
+    false,
+  ]);
 });
 
 describe("completion", () => {

@@ -38,6 +38,13 @@ export function toggle(filter: string, term: string): string {
   return (rest.length === terms.length ? terms.concat(term) : rest).join(" ");
 }
 
+/** Whether the last term is still being written: a key without its value, or a quote that is open. */
+export function unfinished(filter: string): boolean {
+  const last = tokens(filter).at(-1)?.text ?? "";
+  const quotes = last.replace(/\\./g, "").split('"').length - 1;
+  return quotes % 2 === 1 || last === "-" || /^-?[a-z]+:$/i.test(last);
+}
+
 /** A value as it stands behind a colon: quoted where it must be. */
 export function quoted(value: string): string {
   return /[\s"]/.test(value) || value === "" ? `"${value.replace(/[\\"]/g, "\\$&")}"` : value;

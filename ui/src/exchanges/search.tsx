@@ -4,7 +4,7 @@ import { type Ref, useEffect, useId, useState } from "react";
 import { queries } from "@/api/live";
 import { IconButton } from "@/parts/button";
 import { Keys } from "@/parts/tip";
-import { complete } from "./filter";
+import { complete, unfinished } from "./filter";
 
 /** Wait after the last key before the engine is asked, in milliseconds. */
 const SETTLE_MS = 250;
@@ -26,7 +26,7 @@ export function SearchBox({ filter, onFilter, error, ref }: SearchProps) {
   const [chosen, setChosen] = useState(-1);
   useEffect(() => setText(filter), [filter]);
   useEffect(() => {
-    if (text.trim() === filter) return;
+    if (text.trim() === filter || unfinished(text)) return;
     const timer = setTimeout(() => onFilter(text.trim()), SETTLE_MS);
     return () => clearTimeout(timer);
   }, [text, filter, onFilter]);
@@ -120,7 +120,7 @@ export function SearchBox({ filter, onFilter, error, ref }: SearchProps) {
           id={`${id}-list`}
           role="listbox"
           aria-label="Completions"
-          className="absolute top-full z-20 mt-1 w-full rounded-lg border border-line bg-raised p-1 shadow-float"
+          className="absolute top-full z-20 mt-1 w-full max-w-120 rounded-lg border border-line bg-raised p-1 shadow-float"
         >
           {offered.map((one, index) => (
             <div

@@ -20,9 +20,16 @@ export function Dialog({ title, about, wide, onClose, children }: DialogProps) {
       <Radix.Portal>
         <Radix.Overlay className="fixed inset-0 z-40 bg-shade" />
         <Radix.Content
+          onOpenAutoFocus={(event) => {
+            // What one came for, rather than the button that closes it.
+            const content = event.currentTarget as HTMLElement;
+            const first = content.querySelector<HTMLElement>("input, textarea, select");
+            event.preventDefault();
+            (first ?? content).focus();
+          }}
           {...(about ? {} : { "aria-describedby": undefined })}
           className={cx(
-            "fixed top-1/2 left-1/2 z-40 flex max-h-[90vh] w-[calc(100vw-2rem)] -translate-x-1/2 -translate-y-1/2 flex-col rounded-xl border border-line bg-raised shadow-float",
+            "fixed top-1/2 outline-none left-1/2 z-40 flex max-h-[90vh] w-[calc(100vw-2rem)] -translate-x-1/2 -translate-y-1/2 flex-col rounded-xl border border-line bg-raised shadow-float",
             wide ? "max-w-4xl" : "max-w-xl",
           )}
         >

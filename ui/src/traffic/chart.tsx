@@ -68,7 +68,7 @@ export function Chart({ title, summary, times, max, write, legend, at, onAt, chi
           <g key={value}>
             <line x1={LEFT} x2={WIDTH} y1={frame.y(value)} y2={frame.y(value)} className="stroke-line" />
             <text x={LEFT - 8} y={frame.y(value) + 4} textAnchor="end" className="fill-muted text-2xs">
-              {write(value)}
+              {value === 0 ? "0" : write(value)}
             </text>
           </g>
         ))}

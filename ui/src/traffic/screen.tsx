@@ -111,7 +111,7 @@ function Charts({ points, stepMs }: { points: StatsPoint[]; stepMs: number }) {
       <Card>
         <Chart
           {...common}
-          title={`Requests per ${duration(stepMs * 1000)}`}
+          title={`Requests per ${stepMs === 60_000 ? "minute" : duration(stepMs * 1000)}`}
           summary={`${count(total, "request")}, of them ${failed} failed or with 5xx`}
           max={Math.max(1, ...points.map((point) => point.requests))}
           write={String}

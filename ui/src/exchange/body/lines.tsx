@@ -3,17 +3,19 @@ import { type ReactNode, useRef } from "react";
 
 /** Height of a line in pixels. */
 export const LINE_HEIGHT = 20;
-/** Lines seen at once before it scrolls. */
-const MAX_SEEN = 32;
+/** Lines seen at once before it scrolls, unless it says otherwise. */
+const SEEN = 32;
 
 /** Many lines of one height, of which only those in sight are drawn. */
 export function Lines({
   count,
   label,
+  seen = SEEN,
   children,
 }: {
   count: number;
   label: string;
+  seen?: number;
   children: (index: number) => ReactNode;
 }) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -31,7 +33,7 @@ export function Lines({
       role="region"
       aria-label={label}
       className="code overflow-auto rounded-md bg-sunken py-1"
-      style={{ height: Math.min(count, MAX_SEEN) * LINE_HEIGHT + 8 + 10 }}
+      style={{ height: Math.min(count, seen) * LINE_HEIGHT + 8 + 10 }}
     >
       <div className="relative w-max min-w-full" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map((item) => (

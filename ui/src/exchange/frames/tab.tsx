@@ -15,6 +15,8 @@ import { closeReason, frameBytes, framesWith, frameText } from "./frame";
 const PAGE = 500;
 /** While it is open, how often new ones are asked for, in milliseconds. */
 const POLL_MS = 1000;
+/** Lines seen while one of them is open below. */
+const SEEN_BESIDE = 12;
 /** Characters of a payload in its line. */
 const IN_LINE = 200;
 
@@ -69,7 +71,11 @@ export function FramesTab({ exchange }: { exchange: Exchange }) {
         )}
       </div>
       {frames.length > 0 && (
-        <Lines count={frames.length} label={events ? "Events" : "Frames"}>
+        <Lines
+          count={frames.length}
+          label={events ? "Events" : "Frames"}
+          {...(chosen ? { seen: SEEN_BESIDE } : {})}
+        >
           {(index) => {
             const frame = frames[index];
             return (
@@ -93,7 +99,7 @@ function FrameLine({ frame, open, onOpen }: { frame: Frame; open: boolean; onOpe
       aria-pressed={open}
       onClick={onOpen}
       style={{ height: LINE_HEIGHT }}
-      className="-mx-2 flex w-full items-center gap-3 px-2 text-left hover:bg-hover aria-pressed:bg-selected"
+      className="-mx-2 flex w-[calc(100%+1rem)] items-center gap-3 px-2 text-left hover:bg-hover aria-pressed:bg-selected"
     >
       {frame.from_visitor ? (
         <ArrowUp size={12} className="shrink-0 text-info" aria-label={from} />
