@@ -8,9 +8,7 @@ use porthole_link::StreamKind;
 use super::PROGRESS;
 use super::exchange::{Capture, Progress, Side};
 use super::queue::{Piece, Reserved};
-
-/// Media types longer than this are nonsense (RFC 6838 §4.2: 127 on either side of the slash).
-const MEDIA_TYPE_BYTES: usize = 255;
+use crate::inspect::recorded::media_type_of;
 
 /// A row of `exchanges`, with the parts of its bodies that are not stored yet.
 #[derive(Debug)]
@@ -95,7 +93,7 @@ impl Capture {
             sides.into_iter().filter_map(|side| bodies[side as usize].take(side, reserved)).collect();
         let half = |side: Side, fields: Option<&Fields>, head| ToldHalf {
             head,
-            media_type: fields.and_then(media_type),
+            media_type: fields.and_then(|fields| fields.get_str("content-type")).and_then(media_type_of),
             encoded: fields.is_some_and(|fields| fields.contains("content-encoding")),
             bytes: bodies[side as usize].bytes,
             kept: bodies[side as usize].kept,
@@ -166,12 +164,6 @@ fn raw<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Vec<u8> {
     out
 }
 
-fn media_type(fields: &Fields) -> Option<String> {
-    let value = fields.get_str("content-type")?;
-    let name = value.split(';').next().unwrap_or_default().trim();
-    (!name.is_empty() && name.len() <= MEDIA_TYPE_BYTES).then(|| name.to_ascii_lowercase())
-}
-
 fn kind(
     stream: StreamKind,
     asked: &Fields,
@@ -194,14 +186,6 @@ fn kind(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_media_type_is_lower_case_and_without_parameters() {
-        let of = |value: &str| media_type(&Fields::from_iter([("Content-Type", value)]));
-        assert_eq!(of("Application/JSON; charset=utf-8").as_deref(), Some("application/json"));
-        assert_eq!(of(" ; charset=utf-8"), None);
-        assert_eq!(media_type(&Fields::new()), None);
-    }
 
     #[test]
     fn an_upgrade_is_what_its_answer_says() {

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+/// Media types longer than this are nonsense (RFC 6838 §4.2: 127 on either side of the slash).
+const MEDIA_TYPE_BYTES: usize = 255;
+
 /// Fields in their order, names in their case, values as bytes.
 pub type Fields = Vec<(String, Vec<u8>)>;
 
@@ -73,37 +76,57 @@ impl RecordedRequest {
         let target = if self.target.starts_with('/') { self.target.as_str() } else { "/" };
         format!("{}://{}{target}", self.scheme, self.host)
     }
+}
+
+/// What requests and answers have in common.
+pub trait Message {
+    fn fields(&self) -> &Fields;
+    /// What was kept of the body.
+    fn body(&self) -> &[u8];
+    /// Bytes of the whole body as it passed.
+    fn body_bytes(&self) -> u64;
 
     /// Some of the body passed by and was not kept.
-    pub fn is_truncated(&self) -> bool {
-        (self.body.len() as u64) < self.body_bytes
+    fn is_truncated(&self) -> bool {
+        (self.body().len() as u64) < self.body_bytes()
     }
 
     /// `application/json`, lower case, without parameters.
-    pub fn media_type(&self) -> Option<String> {
-        media_type(&self.fields)
+    fn media_type(&self) -> Option<String> {
+        media_type(self.fields())
     }
 
     /// The `charset` parameter, lower case.
-    pub fn charset(&self) -> Option<String> {
-        charset(&self.fields)
+    fn charset(&self) -> Option<String> {
+        charset(self.fields())
     }
 }
 
-impl RecordedResponse {
-    /// Some of the body passed by and was not kept.
-    pub fn is_truncated(&self) -> bool {
-        (self.body.len() as u64) < self.body_bytes
+impl Message for RecordedRequest {
+    fn fields(&self) -> &Fields {
+        &self.fields
     }
 
-    /// `text/html`, lower case, without parameters.
-    pub fn media_type(&self) -> Option<String> {
-        media_type(&self.fields)
+    fn body(&self) -> &[u8] {
+        &self.body
     }
 
-    /// The `charset` parameter, lower case.
-    pub fn charset(&self) -> Option<String> {
-        charset(&self.fields)
+    fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+}
+
+impl Message for RecordedResponse {
+    fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    fn body_bytes(&self) -> u64 {
+        self.body_bytes
     }
 }
 
@@ -144,9 +167,13 @@ fn content_type(fields: &[(String, Vec<u8>)]) -> Option<String> {
 
 /// `application/json`, lower case, without parameters.
 pub fn media_type(fields: &[(String, Vec<u8>)]) -> Option<String> {
-    let value = content_type(fields)?;
-    let media = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    (!media.is_empty()).then_some(media)
+    media_type_of(&content_type(fields)?)
+}
+
+/// The same of the field's value. None of an empty one, and of one that is too long to be any.
+pub fn media_type_of(content_type: &str) -> Option<String> {
+    let media = content_type.split(';').next().unwrap_or_default().trim();
+    (!media.is_empty() && media.len() <= MEDIA_TYPE_BYTES).then(|| media.to_ascii_lowercase())
 }
 
 /// The `charset` parameter, lower case.
@@ -177,6 +204,7 @@ mod tests {
             ("application/json", Some("application/json"), None),
             ("text/plain;format=flowed;charset=latin1", Some("text/plain"), Some("latin1")),
             ("; charset=", None, None),
+            (&format!("text/{}", "x".repeat(MEDIA_TYPE_BYTES)), None, None),
         ] {
             let response = with_type(value);
             assert_eq!(response.media_type().as_deref(), media, "{value}");

@@ -16,7 +16,7 @@ pub use fetch::fetch;
 pub use httpie::httpie;
 pub use raw::{raw_request, raw_response};
 
-use super::recorded::RecordedRequest;
+use super::recorded::{Message as _, RecordedRequest};
 
 /// Fields that the program which sends writes itself: framing belongs to the body as it is now, and
 /// an `Expect` would only make it wait.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::decode::{End, decode};
-use super::super::recorded::{Fields, RecordedRequest, RecordedResponse};
+use super::super::recorded::Message;
 use super::Ignore;
 use super::json::{self, JsonChange};
 use super::lines::{self, Hunk};
@@ -53,17 +53,11 @@ pub(super) struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn of_request(request: &'a RecordedRequest) -> Self {
-        Self::new(&request.body, &request.fields, request.media_type(), request.is_truncated())
-    }
-
-    pub(super) fn of_response(response: &'a RecordedResponse) -> Self {
-        Self::new(&response.body, &response.fields, response.media_type(), response.is_truncated())
-    }
-
     /// A coding that is not known leaves the bytes as they are.
-    fn new(body: &'a [u8], fields: &Fields, media: Option<String>, truncated: bool) -> Self {
-        let codings: Vec<_> = fields
+    pub(super) fn of(message: &'a impl Message) -> Self {
+        let (body, media, truncated) = (message.body(), message.media_type(), message.is_truncated());
+        let codings: Vec<_> = message
+            .fields()
             .iter()
             .filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"))
             .map(|(_, value)| String::from_utf8_lossy(value))

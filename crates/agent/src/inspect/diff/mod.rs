@@ -57,7 +57,7 @@ pub fn responses(before: &RecordedResponse, after: &RecordedResponse, ignore: &I
     ResponseDiff {
         status: changed(&before.status, &after.status),
         fields: fields::compare(&before.fields, &after.fields, ignore),
-        body: body::compare(&body::Side::of_response(before), &body::Side::of_response(after), ignore),
+        body: body::compare(&body::Side::of(before), &body::Side::of(after), ignore),
     }
 }
 
@@ -67,7 +67,7 @@ pub fn requests(before: &RecordedRequest, after: &RecordedRequest, ignore: &Igno
         method: changed(&before.method, &after.method),
         url: changed(&before.url(), &after.url()),
         fields: fields::compare(&before.fields, &after.fields, ignore),
-        body: body::compare(&body::Side::of_request(before), &body::Side::of_request(after), ignore),
+        body: body::compare(&body::Side::of(before), &body::Side::of(after), ignore),
     }
 }
 

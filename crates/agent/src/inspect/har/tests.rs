@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::recorded::{Recorded, RecordedRequest, RecordedResponse, Timings};
+use super::super::recorded::{Message as _, Recorded, RecordedRequest, RecordedResponse, Timings};
 use super::*;
 
 /// Members that HAR 1.2 asks for, by the object they are in: name and kind (`s`tring, `n`umber,
