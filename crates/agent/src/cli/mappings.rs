@@ -275,7 +275,7 @@ pub(super) fn failed(error: StoreError) -> Failure {
         | StoreError::Ambiguous(_)
         | StoreError::Exists(_)
         | StoreError::SameAddress(_) => Failure::usage("mapping", error),
-        StoreError::NoExchange(_) => Failure::usage("exchange", error),
+        StoreError::NoExchange(_) | StoreError::LongNote => Failure::usage("exchange", error),
         StoreError::Full => Failure::failed("disk-full", error),
         other => Failure::failed("store", other),
     }

@@ -44,6 +44,8 @@ pub enum StoreError {
     SameAddress(String),
     #[error("no exchange has the number {0}: `porthole exchanges list` shows them")]
     NoExchange(i64),
+    #[error("a note has at most {} KiB of text", exchanges::NOTE_BYTES / 1024)]
+    LongNote,
     #[error("the database cannot be used: {0}")]
     Other(String),
 }

@@ -1,9 +1,11 @@
 //! Exchanges as rows: one thread that writes them, batch by batch, and whoever reads beside it.
 //!
 //! In reading order: [`writer`] (the thread) → [`keeper`] (its connection, one batch) → [`text`] (what is
-//! searched) → [`retention`] (what is forgotten) → [`read`] (lists and single ones) → [`recorded`] (as the
+//! searched) → [`retention`] (what is forgotten) → [`change`] (what
+//! people change) → [`read`] (lists and single ones) → [`recorded`] (as the
 //! inspector takes them).
 
+mod change;
 mod keeper;
 mod read;
 mod recorded;
@@ -11,6 +13,7 @@ mod retention;
 mod text;
 mod writer;
 
+pub use change::{Change, NOTE_BYTES};
 pub use read::{Body, Exchange, Half, Heads, Listed, Summary};
 pub use retention::Limits;
 pub use writer::{Stored, Writer};

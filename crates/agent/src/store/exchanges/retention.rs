@@ -8,7 +8,7 @@ use super::super::StoreError;
 use super::keeper::Keeper;
 
 /// Exchanges forgotten in one transaction: a few milliseconds' work.
-const STEP: usize = 200;
+pub(super) const STEP: usize = 200;
 /// Transactions between two batches: new exchanges must not wait while many old ones go.
 const STEPS: usize = 5;
 
@@ -67,7 +67,7 @@ impl Keeper {
                 victims = too_many(&self.connection, totals, &goal)?;
             }
             if !victims.is_empty() {
-                forget(&mut self.connection, &victims)?;
+                forget(&mut self.connection, victims.iter().map(|(id, _)| *id))?;
             }
             for (_, bytes) in &victims {
                 totals.count -= 1;
@@ -123,7 +123,11 @@ fn too_many(connection: &Connection, totals: Totals, limits: &Limits) -> rusqlit
     Ok(victims)
 }
 
-fn forget(connection: &mut Connection, victims: &[(i64, i64)]) -> rusqlite::Result<()> {
+/// Takes exchanges away with everything that belongs to them, all or none.
+pub(super) fn forget(
+    connection: &mut Connection,
+    ids: impl Iterator<Item = i64> + Clone,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for statement in [
         "DELETE FROM bodies WHERE exchange_id = ?1",
@@ -132,7 +136,7 @@ fn forget(connection: &mut Connection, victims: &[(i64, i64)]) -> rusqlite::Resu
         "DELETE FROM exchanges WHERE id = ?1",
     ] {
         let mut statement = transaction.prepare_cached(statement)?;
-        for (id, _) in victims {
+        for id in ids.clone() {
             statement.execute([id])?;
         }
     }

@@ -16,19 +16,19 @@ use crate::mapping::MappingSpec;
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct World {
+pub(super) struct World {
     dir: tempfile::TempDir,
-    store: Store,
+    pub(super) store: Store,
     recorder: Recorder,
     writer: Option<Writer>,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::with(Limits::default()).await
     }
 
-    async fn with(limits: Limits) -> Self {
+    pub(super) async fn with(limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&path(&dir), Mend::SetAside).await.unwrap().store;
         let recorder = Recorder::default();
@@ -36,17 +36,17 @@ impl World {
         Self { dir, store, recorder, writer: Some(writer) }
     }
 
-    fn begin(&self, target: &str) -> Arc<Capture> {
+    pub(super) fn begin(&self, target: &str) -> Arc<Capture> {
         begin(&self.recorder, target).unwrap()
     }
 
     /// Everything that was captured is stored, and nothing more is.
-    async fn settle(&mut self) {
+    pub(super) async fn settle(&mut self) {
         self.writer.take().unwrap().close().await;
     }
 
     /// The rows once `wanted` holds.
-    async fn rows(&self, wanted: impl Fn(&[Summary]) -> bool) -> Vec<Summary> {
+    pub(super) async fn rows(&self, wanted: impl Fn(&[Summary]) -> bool) -> Vec<Summary> {
         let began = Instant::now();
         loop {
             let rows = self.store.exchanges(&Filter::default(), &jiff::Zoned::now(), 1000).await.unwrap();
@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    fn sql(&self) -> rusqlite::Connection {
+    pub(super) fn sql(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(path(&self.dir)).unwrap()
     }
 
@@ -95,7 +95,7 @@ fn begin(recorder: &Recorder, target: &str) -> Option<Arc<Capture>> {
     })
 }
 
-fn answer(status: u16) -> ResponseHead {
+pub(super) fn answer(status: u16) -> ResponseHead {
     let fields = [("Content-Type", "application/json"), ("X-twice", "1"), ("x-Twice", "2")];
     ResponseHead {
         status,
