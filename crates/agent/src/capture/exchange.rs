@@ -8,6 +8,7 @@ use porthole_http1::{Fields, RequestHead, ResponseHead};
 use porthole_link::StreamKind;
 
 use super::queue::{Piece, Recorder, Reserved};
+use super::replaying::Replaying;
 use super::{BODY_BYTES, CHUNK_BYTES};
 use crate::events::Served;
 
@@ -130,6 +131,11 @@ impl Capture {
                 changed: true,
             }),
         }
+    }
+
+    /// Set where it is sent again.
+    pub(super) fn sent_again(&self) -> Option<&Arc<Replaying>> {
+        self.recorder.sent_again()
     }
 
     /// The number it is stored under.

@@ -2,18 +2,21 @@
 //! up, the copy suffers and says so.
 //!
 //! In reading order: [`Recorder`] (the one queue to the store's writer) → [`Capture`] (one exchange while it
-//! runs) → [`Told`] (what the writer is told of it).
+//! runs; with [`Replaying`] where it is sent again) → [`Told`] (what the writer is told of it).
 //!
 //! What a small exchange costs: one allocation for its capture, its two heads and bodies copied once, two
 //! short turns at the queue's lock (in the list of open ones, out of it). No task, no timer; the writer is
 //! woken at most once a batch.
 
 mod exchange;
+
 mod queue;
+mod replaying;
 mod told;
 
 pub use exchange::{Capture, Side, Start};
 pub use queue::{Item, Paused, Piece, Recorder, Work};
+pub use replaying::Replaying;
 pub use told::{Told, ToldHalf};
 
 use std::time::Duration;

@@ -9,11 +9,16 @@ use slab::Slab;
 use tokio::sync::watch;
 
 use super::exchange::{Capture, Start};
+use super::replaying::Replaying;
 use super::{BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES};
 
 /// The forwarder's end of the store's writer. Clones are the same queue.
 #[derive(Debug, Clone)]
-pub struct Recorder(Arc<Queue>);
+pub struct Recorder {
+    queue: Arc<Queue>,
+    /// Set where what is recorded is sent again.
+    replaying: Option<Arc<Replaying>>,
+}
 
 /// Why nothing is captured at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +79,7 @@ struct State {
 
 impl Default for Recorder {
     fn default() -> Self {
-        Self(Arc::new(Queue {
+        let queue = Queue {
             state: Mutex::default(),
             changed: Condvar::new(),
             held: AtomicUsize::new(0),
@@ -82,7 +87,8 @@ impl Default for Recorder {
             writing: AtomicBool::new(false),
             unseen: AtomicU64::new(0),
             paused: watch::Sender::new(None),
-        }))
+        };
+        Self { queue: Arc::new(queue), replaying: None }
     }
 }
 
@@ -90,7 +96,7 @@ impl Default for Recorder {
 impl Recorder {
     /// Begins to capture an exchange; None while nothing is written, or too much waits already.
     pub fn begin(&self, start: Start<'_>) -> Option<Arc<Capture>> {
-        let queue = &self.0;
+        let queue = &self.queue;
         if !queue.writing.load(Relaxed) {
             return None;
         }
@@ -109,17 +115,30 @@ impl Recorder {
         if asleep {
             queue.changed.notify_all();
         }
+        if let Some(replaying) = &self.replaying {
+            replaying.begun(id);
+        }
         Some(capture)
+    }
+
+    /// A recorder for the one exchange that is this one sent again.
+    pub fn replaying(&self, original_id: i64, edited: bool) -> (Self, Arc<Replaying>) {
+        let replaying = Arc::new(Replaying::new(original_id, edited));
+        (Self { queue: self.queue.clone(), replaying: Some(replaying.clone()) }, replaying)
     }
 
     /// Why nothing is captured at the moment, if so; a listener hears of changes.
     pub fn paused(&self) -> watch::Receiver<Option<Paused>> {
-        self.0.paused.subscribe()
+        self.queue.paused.subscribe()
     }
 
     /// Exchanges of which nothing was kept, because too much waited for the disk.
     pub fn unseen(&self) -> u64 {
-        self.0.unseen.load(Relaxed)
+        self.queue.unseen.load(Relaxed)
+    }
+
+    pub(super) fn sent_again(&self) -> Option<&Arc<Replaying>> {
+        self.replaying.as_ref()
     }
 
     pub(super) fn ended(&self, key: usize) {
@@ -130,7 +149,7 @@ impl Recorder {
             state.waiting.len() == BATCH_ITEMS
         };
         if full {
-            self.0.changed.notify_all();
+            self.queue.changed.notify_all();
         }
     }
 
@@ -142,7 +161,7 @@ impl Recorder {
             state.waiting.len() == BATCH_ITEMS || state.pieces == BATCH_PIECES
         };
         if full {
-            self.0.changed.notify_all();
+            self.queue.changed.notify_all();
         }
     }
 
@@ -153,7 +172,7 @@ impl Recorder {
 
     /// What this lock guards is whole at any moment: a panic elsewhere leaves it usable.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -197,28 +216,28 @@ impl Recorder {
     /// The writer writes; exchanges are numbered from `next_id` on, if it is given.
     pub fn resume(&self, next_id: Option<i64>) {
         if let Some(next_id) = next_id {
-            self.0.next_id.fetch_max(next_id, Relaxed);
+            self.queue.next_id.fetch_max(next_id, Relaxed);
         }
-        self.0.writing.store(true, Relaxed);
-        self.0.paused.send_if_modified(|paused| paused.take().is_some());
+        self.queue.writing.store(true, Relaxed);
+        self.queue.paused.send_if_modified(|paused| paused.take().is_some());
     }
 
     /// The writer cannot write.
     pub fn pause(&self, paused: Paused) {
-        self.0.writing.store(false, Relaxed);
-        self.0.paused.send_if_modified(|now| now.replace(paused.clone()) != Some(paused));
+        self.queue.writing.store(false, Relaxed);
+        self.queue.paused.send_if_modified(|now| now.replace(paused.clone()) != Some(paused));
     }
 
     /// Has the writer store what it has, and end.
     pub fn close(&self) {
-        self.0.writing.store(false, Relaxed);
+        self.queue.writing.store(false, Relaxed);
         self.lock().closed = true;
-        self.0.changed.notify_all();
+        self.queue.changed.notify_all();
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>, until: Instant) -> MutexGuard<'a, State> {
         let left = until.saturating_duration_since(Instant::now());
-        self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+        self.queue.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -232,7 +251,7 @@ pub(super) struct Reserved {
 impl Reserved {
     /// Takes more; false when there is none.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
-        let held = &self.recorder.0.held;
+        let held = &self.recorder.queue.held;
         if held.fetch_add(bytes, Relaxed) + bytes > QUEUE_BYTES {
             held.fetch_sub(bytes, Relaxed);
             return false;
@@ -251,14 +270,14 @@ impl Reserved {
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        self.recorder.0.held.fetch_sub(self.bytes, Relaxed);
+        self.recorder.queue.held.fetch_sub(self.bytes, Relaxed);
     }
 }
 
 #[cfg(test)]
 impl Recorder {
     pub(super) fn held(&self) -> usize {
-        self.0.held.load(Relaxed)
+        self.queue.held.load(Relaxed)
     }
 }
 

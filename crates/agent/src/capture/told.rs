@@ -1,5 +1,6 @@
 //! What the writer is told of an exchange: made on the writer's thread, out of what the exchange left.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use porthole_http1::{Fields, ResponseHead, write_request_head, write_response_head};
@@ -8,6 +9,7 @@ use porthole_link::StreamKind;
 use super::PROGRESS;
 use super::exchange::{Capture, Progress, Side};
 use super::queue::{Piece, Reserved};
+use super::replaying::Replaying;
 use crate::inspect::recorded::media_type_of;
 
 /// A row of `exchanges`, with the parts of its bodies that are not stored yet.
@@ -19,13 +21,16 @@ pub struct Told {
     pub request_id: String,
     pub mapping_id: String,
     pub mapping: Option<String>,
+    /// Set where it is sent again.
+    pub replaying: Option<Arc<Replaying>>,
     pub kind: &'static str,
     pub started_us: i64,
     pub method: String,
     pub scheme: String,
     pub host: String,
     pub target: String,
-    pub visitor: String,
+    /// None where there is none: it is sent again.
+    pub visitor: Option<String>,
     pub status: Option<u16>,
     pub error: Option<&'static str>,
     pub state: &'static str,
@@ -125,13 +130,14 @@ impl Capture {
             request_id: self.request_id.clone(),
             mapping_id: wire.id.clone(),
             mapping: wire.name.clone().or_else(|| wire.host.clone()),
+            replaying: self.sent_again().cloned(),
             kind: kind(self.stream, &request.fields, response.as_ref(), response_half.media_type.as_deref()),
             started_us: self.started_us,
             method: request.method.clone(),
             scheme,
             host: text("host").unwrap_or_default(),
             target: request.target.clone(),
-            visitor: self.visitor.ip().to_string(),
+            visitor: self.sent_again().is_none().then(|| self.visitor.ip().to_string()),
             status: response.as_ref().map(|head| head.status),
             error,
             state: match (end, error) {

@@ -1,8 +1,10 @@
 //! The writer's connection: what it finds when it opens, and one batch.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
-use rusqlite::{Connection, Statement, TransactionBehavior, params};
+use rusqlite::types::{Null, ToSqlOutput};
+use rusqlite::{Connection, Statement, ToSql as _, TransactionBehavior, params, params_from_iter};
 
 use super::super::{StoreError, open};
 use super::retention::{Limits, Totals};
@@ -12,18 +14,52 @@ use crate::capture::{Piece, Told};
 /// Statements kept ready: as many as there are here and in [`text`] and [`super::retention`], and some.
 const STATEMENTS: usize = 32;
 
-const INSERT: &str = "INSERT INTO exchanges (id, request_id, mapping_id, mapping, source, kind, started_us,
-    method, scheme, host, target, visitor, status, error, state, request_type, response_type,
-    connect_us, first_byte_us, total_us, request_bytes, response_bytes, request_kept, response_kept,
-    request_head, response_head, incomplete, edited, pinned)
-    VALUES (?1, ?2, ?3, ?4, 'visitor', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-    ?20, ?21, ?22, ?23, ?24, ?25, ?26, 0, 0)";
+/// What is known when an exchange begins, with [`fixed`].
+const FIXED: [&str; 14] = [
+    "id",
+    "request_id",
+    "mapping_id",
+    "mapping",
+    "source",
+    "original_id",
+    "edited",
+    "started_us",
+    "method",
+    "scheme",
+    "host",
+    "target",
+    "visitor",
+    "request_head",
+];
 
-/// What changes while an exchange runs. Nothing of a row that somebody deleted meanwhile.
-const UPDATE: &str =
-    "UPDATE exchanges SET kind = ?2, status = ?3, error = ?4, state = ?5, response_type = ?6,
-    connect_us = ?7, first_byte_us = ?8, total_us = ?9, request_bytes = ?10, response_bytes = ?11,
-    request_kept = ?12, response_kept = ?13, response_head = ?14, incomplete = ?15 WHERE id = ?1";
+/// What changes while it runs, with [`changing`].
+const CHANGING: [&str; 15] = [
+    "kind",
+    "status",
+    "error",
+    "state",
+    "request_type",
+    "response_type",
+    "connect_us",
+    "first_byte_us",
+    "total_us",
+    "request_bytes",
+    "response_bytes",
+    "request_kept",
+    "response_kept",
+    "response_head",
+    "incomplete",
+];
+
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let columns = [&FIXED[..], &CHANGING].concat();
+    let places = vec!["?"; columns.len()].join(", ");
+    format!("INSERT INTO exchanges ({}, pinned) VALUES ({places}, 0)", columns.join(", "))
+});
+
+/// Nothing of a row that somebody deleted meanwhile.
+static UPDATE: LazyLock<String> =
+    LazyLock::new(|| format!("UPDATE exchanges SET {} = ? WHERE id = ?", CHANGING.join(" = ?, ")));
 
 /// Parts of a body of which nobody knows the exchange any more are not written.
 const PIECE: &str = "INSERT INTO bodies (exchange_id, response, seq, data)
@@ -88,8 +124,8 @@ impl Keeper {
         let mut grown = Totals::default();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
-            let mut insert = transaction.prepare_cached(INSERT)?;
-            let mut update = transaction.prepare_cached(UPDATE)?;
+            let mut insert = transaction.prepare_cached(&INSERT)?;
+            let mut update = transaction.prepare_cached(&UPDATE)?;
             let mut piece = transaction.prepare_cached(PIECE)?;
             for write in writes {
                 match write {
@@ -125,53 +161,50 @@ impl Keeper {
 }
 
 fn insert_row(insert: &mut Statement<'_>, told: &Told) -> rusqlite::Result<usize> {
-    insert.execute(params![
-        told.id,
-        told.request_id,
-        told.mapping_id,
-        told.mapping,
-        told.kind,
-        told.started_us,
-        told.method,
-        told.scheme,
-        told.host,
-        told.target,
-        told.visitor,
-        told.status,
-        told.error,
-        told.state,
-        told.request.media_type,
-        told.response.media_type,
-        told.connect_us,
-        told.first_byte_us,
-        told.total_us,
-        told.request.bytes as i64,
-        told.response.bytes as i64,
-        told.request.kept as i64,
-        told.response.kept as i64,
-        told.request.head,
-        told.response.head,
-        told.incomplete,
-    ])
+    insert.execute(params_from_iter(fixed(told)?.iter().chain(&changing(told)?)))
 }
 
 fn update_row(update: &mut Statement<'_>, told: &Told) -> rusqlite::Result<usize> {
-    update.execute(params![
-        told.id,
-        told.kind,
-        told.status,
-        told.error,
-        told.state,
-        told.response.media_type,
-        told.connect_us,
-        told.first_byte_us,
-        told.total_us,
-        told.request.bytes as i64,
-        told.response.bytes as i64,
-        told.request.kept as i64,
-        told.response.kept as i64,
-        told.response.head,
-        told.incomplete,
+    update.execute(params_from_iter(changing(told)?.iter().chain([&told.id.into()])))
+}
+
+fn fixed(told: &Told) -> rusqlite::Result<[ToSqlOutput<'_>; FIXED.len()]> {
+    let replaying = told.replaying.as_deref();
+    Ok([
+        told.id.into(),
+        told.request_id.to_sql()?,
+        told.mapping_id.to_sql()?,
+        told.mapping.to_sql()?,
+        replaying.map_or("visitor", |_| "replay").to_sql()?,
+        replaying.map_or(Null.into(), |replaying| replaying.original_id.into()),
+        replaying.is_some_and(|replaying| replaying.edited).into(),
+        told.started_us.into(),
+        told.method.to_sql()?,
+        told.scheme.to_sql()?,
+        told.host.to_sql()?,
+        told.target.to_sql()?,
+        told.visitor.to_sql()?,
+        told.request.head.to_sql()?,
+    ])
+}
+
+fn changing(told: &Told) -> rusqlite::Result<[ToSqlOutput<'_>; CHANGING.len()]> {
+    Ok([
+        told.kind.to_sql()?,
+        told.status.to_sql()?,
+        told.error.to_sql()?,
+        told.state.to_sql()?,
+        told.request.media_type.to_sql()?,
+        told.response.media_type.to_sql()?,
+        told.connect_us.to_sql()?,
+        told.first_byte_us.to_sql()?,
+        told.total_us.to_sql()?,
+        (told.request.bytes as i64).into(),
+        (told.response.bytes as i64).into(),
+        (told.request.kept as i64).into(),
+        (told.response.kept as i64).into(),
+        told.response.head.to_sql()?,
+        told.incomplete.into(),
     ])
 }
 

@@ -153,6 +153,7 @@ fn run(
             if written && stored.receiver_count() > 0 {
                 let _ = stored.send(writes.iter().filter_map(Write::exchange).collect());
             }
+            tell_stored(&writes);
             writes = rest;
         }
         if closed {
@@ -161,6 +162,18 @@ fn run(
         recorder.resume(None);
         if let Err(error) = keeper.forget_old(jiff::Timestamp::now().as_microsecond()) {
             tracing::debug!(%error, "old exchanges stay for now");
+        }
+    }
+}
+
+/// Whoever sent an exchange again waits for its end. Told also where it could not be stored: it will not be.
+fn tell_stored(writes: &[Write]) {
+    for write in writes {
+        if let Write::Exchange(told) = write
+            && !told.is_open()
+            && let Some(replaying) = &told.replaying
+        {
+            replaying.tell_stored();
         }
     }
 }
