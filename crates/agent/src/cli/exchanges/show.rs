@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::super::output::{duration, print, print_line};
 use super::{Format, Part, size, summary_json};
 use crate::inspect::copy;
+use crate::inspect::recorded::parse_head;
 use crate::logging::escape;
 use crate::store::exchanges::{Body, Exchange, Half};
 
@@ -41,10 +42,11 @@ fn as_json(exchange: &Exchange, part: Option<Part>) -> Value {
             Ok(text) => ("utf-8", text.to_owned()),
             Err(_) => ("base64", STANDARD.encode(&half.body.data)),
         };
-        let (first, fields) = head(&half.head);
+        let (line, fields) = parse_head(&half.head);
+        let text = |(name, value): &(String, Vec<u8>)| json!([name, String::from_utf8_lossy(value)]);
         value[name] = json!({
-            "line": first,
-            "fields": fields,
+            "line": line,
+            "fields": fields.iter().map(text).collect::<Vec<_>>(),
             "body": body,
             "body_encoding": encoding,
             "body_bytes": half.body.bytes,
@@ -52,18 +54,6 @@ fn as_json(exchange: &Exchange, part: Option<Part>) -> Value {
         });
     }
     value
-}
-
-/// The first line and the fields of a raw head.
-fn head(raw: &[u8]) -> (String, Vec<[String; 2]>) {
-    let text = String::from_utf8_lossy(raw);
-    let mut lines = text.split("\r\n").filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or_default().to_owned();
-    let field = |line: &str| {
-        let (name, value) = line.split_once(':').unwrap_or((line, ""));
-        [name.to_owned(), value.strip_prefix(' ').unwrap_or(value).to_owned()]
-    };
-    (first, lines.map(field).collect())
 }
 
 fn for_people(exchange: &Exchange, part: Option<Part>) -> String {

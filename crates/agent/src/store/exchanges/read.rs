@@ -19,7 +19,7 @@ const COLUMNS: &str = "id, request_id, mapping_id, mapping, source, original_id,
      response_kept, incomplete, edited, pinned, note";
 
 /// A row of a list. Times are Unix microseconds, durations microseconds.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Summary {
     pub id: i64,
     pub request_id: String,

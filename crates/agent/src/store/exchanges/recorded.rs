@@ -1,10 +1,32 @@
 //! Stored exchanges as the inspector's functions take them.
 
-use super::Exchange;
-use crate::inspect::recorded::{RecordedRequest, parse_head};
+use std::time::Duration;
+
+use super::{Exchange, Half};
+use crate::inspect::recorded::{Fields, Recorded, RecordedRequest, RecordedResponse, Timings, parse_head};
 
 impl Exchange {
-    /// The request, its head taken apart. Of raw TCP only the bytes.
+    /// The whole exchange, its heads taken apart. Of raw TCP only the bytes.
+    pub fn recorded(&self) -> Recorded {
+        let summary = &self.summary;
+        let time = |us: Option<i64>| us.and_then(|us| u64::try_from(us).ok()).map(Duration::from_micros);
+        Recorded {
+            id: summary.id,
+            started: summary.started(),
+            request: self.recorded_request(),
+            response: self.recorded_response(),
+            error: summary.error.clone(),
+            timings: Timings {
+                connect: time(summary.connect_us),
+                first_byte: time(summary.first_byte_us),
+                total: time(summary.total_us),
+                link: time(summary.link_us),
+                gateway: time(summary.gateway_us),
+            },
+        }
+    }
+
+    /// The request alone.
     pub fn recorded_request(&self) -> RecordedRequest {
         let summary = &self.summary;
         RecordedRequest {
@@ -12,9 +34,56 @@ impl Exchange {
             scheme: summary.scheme.clone(),
             host: summary.host.clone(),
             target: summary.target.clone(),
-            fields: parse_head(&self.request.head).1,
+            fields: self.request.fields(),
             body: self.request.body.data.clone(),
             body_bytes: self.request.body.bytes,
         }
+    }
+
+    /// The answer alone, where there is one with a status.
+    pub fn recorded_response(&self) -> Option<RecordedResponse> {
+        let half = self.response.as_ref()?;
+        let (line, fields) = parse_head(&half.head);
+        let mut words = line.splitn(3, ' ');
+        Some(RecordedResponse {
+            version: words.next().unwrap_or_default().to_owned(),
+            status: self.summary.status?,
+            reason: words.nth(1).unwrap_or_default().to_owned(),
+            fields,
+            body: half.body.data.clone(),
+            body_bytes: half.body.bytes,
+        })
+    }
+}
+
+impl Half {
+    /// Fields in order, values byte for byte.
+    pub fn fields(&self) -> Fields {
+        parse_head(&self.head).1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::exchanges::{Body, Summary};
+
+    #[test]
+    fn an_exchange_comes_with_both_heads_taken_apart() {
+        let half = |head: &[u8]| Half { head: head.to_vec(), body: Body { data: b"b".to_vec(), bytes: 2 } };
+        let exchange = Exchange {
+            summary: Summary { status: Some(404), total_us: Some(7), ..Summary::default() },
+            request: half(b"GET / HTTP/1.1\r\nX-b: \xff: 1\r\n\r\n"),
+            response: Some(half(b"HTTP/1.1 404 Not Found Here\r\nA: b\r\n\r\n")),
+        };
+        let recorded = exchange.recorded();
+        assert_eq!(recorded.request.fields, [("X-b".to_owned(), b"\xff: 1".to_vec())]);
+        assert_eq!(recorded.timings.total, Some(Duration::from_micros(7)));
+        let response = recorded.response.unwrap();
+        assert_eq!((response.version.as_str(), response.status), ("HTTP/1.1", 404));
+        assert_eq!((response.reason.as_str(), response.body_bytes), ("Not Found Here", 2));
+        let quiet = half(b"HTTP/1.1 200 \r\n\r\n");
+        let exchange = Exchange { response: Some(quiet), ..exchange };
+        assert_eq!(exchange.recorded_response().unwrap().reason, "");
     }
 }
