@@ -6,8 +6,8 @@
 //!
 //! In reading order: what things are ([`target`], [`gateway_url`], [`events`]); what was configured
 //! ([`paths`], [`config`], [`secrets`], [`store`]); what runs ([`engine`], [`door`], [`trial`],
-//! [`uplink`], [`forward`], [`capture`] around it); how it is watched ([`api`]); the command line
-//! ([`cli`]).
+//! [`uplink`], [`forward`], [`capture`] around it); what is done with what was kept ([`inspect`], [`replay`]);
+//! how it is watched ([`api`]); the command line ([`cli`]).
 
 pub mod api;
 pub mod capture;
@@ -27,6 +27,7 @@ pub mod logging;
 pub mod mapping;
 pub mod names;
 pub mod paths;
+pub mod replay;
 pub mod secrets;
 pub mod store;
 pub mod target;

@@ -17,6 +17,7 @@ pub mod node;
 pub mod process;
 
 pub mod agent;
+pub mod exchanges;
 pub mod gateway;
 
 pub mod bare_link;

@@ -1,7 +1,7 @@
 //! Exchanges as they are kept on the laptop, and shown by `porthole exchanges`.
 
 use http_body_util::{BodyExt, Empty};
-use porthole_testkit::agent::Home;
+use porthole_testkit::exchanges::{ended, exchange, listed, shown};
 use porthole_testkit::service::body;
 use porthole_testkit::wait::{until, within};
 use porthole_testkit::{LocalService, World};
@@ -10,31 +10,6 @@ use serde_json::Value;
 
 /// Bytes of a body that are kept.
 const KEPT: usize = 2 * 1024 * 1024;
-
-/// The newest first, as `exchanges list --json` tells them.
-async fn listed(home: &Home) -> Vec<Value> {
-    let listed = home.run(&["exchanges", "list", "--json"]).await;
-    assert_eq!(listed.code, Some(0), "{listed:?}");
-    listed.stdout.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect()
-}
-
-/// The one exchange of that target once it is as wanted.
-async fn exchange(home: &Home, target: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    until(format!("{target} in the list"), async || {
-        listed(home).await.into_iter().find(|row| row["target"] == target && wanted(row))
-    })
-    .await
-}
-
-async fn ended(home: &Home, target: &str) -> Value {
-    exchange(home, target, |row| row["state"] != "open").await
-}
-
-async fn shown(home: &Home, id: &Value) -> Value {
-    let shown = home.run(&["exchanges", "show", &id.to_string(), "--format", "json"]).await;
-    assert_eq!(shown.code, Some(0), "{shown:?}");
-    serde_json::from_str(&shown.stdout).expect("one JSON object")
-}
 
 #[tokio::test]
 async fn a_request_is_listed_and_shown_byte_for_byte_while_the_engine_runs_and_after() {

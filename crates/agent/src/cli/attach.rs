@@ -30,6 +30,13 @@ pub(super) struct Reached {
     pub(super) conversation: Conversation,
 }
 
+/// A data folder's engine, as it is found.
+pub(super) enum Place {
+    /// There is none, and nobody becomes it as long as this is held.
+    Free(EngineLock),
+    Taken(Conversation),
+}
+
 /// Becomes the engine, or attaches to the one that runs.
 pub(super) async fn reach(
     context: &Context,
@@ -37,6 +44,23 @@ pub(super) async fn reach(
     page: &Page,
     printer: &mut Printer,
 ) -> Result<Reached, Failure> {
+    let remark = |text: &str| {
+        printer.note("waiting", text);
+        printer.flush();
+    };
+    match place(context, remark).await? {
+        Place::Free(lock) => {
+            let engine = start(context, asked, page, lock, printer).await?;
+            let conversation = engine.attach();
+            Ok(Reached { engine: Some(engine), conversation })
+        }
+        Place::Taken(conversation) => Ok(Reached { engine: None, conversation }),
+    }
+}
+
+/// Waits until the engine's place is free, or somebody in it answers. What is worth a word of a long wait is
+/// told through `remark`, once.
+pub(super) async fn place(context: &Context, mut remark: impl FnMut(&str)) -> Result<Place, Failure> {
     let since = Instant::now();
     let mut told = false;
     loop {
@@ -51,17 +75,14 @@ pub(super) async fn reach(
             )
         })?;
         if let Some(lock) = lock {
-            let engine = start(context, asked, page, lock, printer).await?;
-            let conversation = engine.attach();
-            return Ok(Reached { engine: Some(engine), conversation });
+            return Ok(Place::Free(lock));
         }
         if let Some(conversation) = running(context).await {
-            return Ok(Reached { engine: None, conversation });
+            return Ok(Place::Taken(conversation));
         }
         if since.elapsed() > QUIET_WAIT && !told {
             told = true;
-            printer.note("waiting", "another Porthole process is about to leave; waiting for it");
-            printer.flush();
+            remark("another Porthole process is about to leave; waiting for it");
         }
         if since.elapsed() > WAIT {
             return Err(Failure::failed(

@@ -162,7 +162,10 @@ async fn talk<F: Future<Output = Option<(&'static str, String)>>>(
                 printer.event(&event);
             }
             FromEngine::Leaving => return End::EngineGone,
-            FromEngine::Status(_) | FromEngine::Reloaded => {}
+            FromEngine::Status(_)
+            | FromEngine::Reloaded
+            | FromEngine::Replayed { .. }
+            | FromEngine::ReplayEnded { .. } => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::events::Event;
 use crate::mapping::MappingSpec;
+use crate::replay::Ask;
 
 #[cfg(unix)]
 pub mod socket;
@@ -35,6 +36,8 @@ pub enum ToEngine {
     Status,
     /// The stored mappings changed.
     Reload,
+    /// Send kept requests again.
+    Replay(Box<Ask>),
 }
 
 /// Who asks, and for which gateway.
@@ -88,8 +91,24 @@ pub enum FromEngine {
     },
     Status(StatusReport),
     Reloaded,
+    /// A request was sent again; its exchange has this number.
+    Replayed {
+        id: i64,
+    },
+    /// All of them were, or why no more are.
+    ReplayEnded {
+        error: Option<Problem>,
+    },
     /// The engine's own command is leaving; somebody else may become the engine.
     Leaving,
+}
+
+/// Why something could not be done, though the command may go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    pub code: String,
+    /// One sentence.
+    pub message: String,
 }
 
 /// Why an engine refuses a command.

@@ -8,10 +8,11 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::set::standing;
 use super::{Answer, Shared, warning};
-use crate::door::{FromEngine, Hello, MAX_CLIENTS, PROTOCOL, Refusal, ToEngine, Wanted, Welcome};
+use crate::door::{FromEngine, Hello, MAX_CLIENTS, PROTOCOL, Problem, Refusal, ToEngine, Wanted, Welcome};
 use crate::events::{Event, LinkState};
 use crate::mapping::{MappingSpec, random_id};
 use crate::names::random_name;
+use crate::replay::Ask;
 use crate::store::{Remembered, StoredMapping};
 use crate::target::Scheme;
 
@@ -204,9 +205,32 @@ impl Client {
                     self.say(FromEngine::Refused { refusal: Refusal::Store, message }).await
                 }
             },
+            ToEngine::Replay(ask) => self.replay(&ask).await,
             ToEngine::ServeStored => self.serve_stored().await,
             ToEngine::Serve(wanted) => self.serve(wanted).await,
         }
+    }
+
+    /// Sends kept requests again, one after the other, until one cannot be sent.
+    async fn replay(&self, ask: &Ask) -> Result<(), Gone> {
+        let error = match ask.turns() {
+            Ok(turns) => {
+                let mut error = None;
+                for id in turns {
+                    match self.shared.replay(id, ask).await {
+                        Ok(id) => self.say(FromEngine::Replayed { id }).await?,
+                        Err(problem) => {
+                            error = Some(problem);
+                            break;
+                        }
+                    }
+                }
+                error
+            }
+            Err(problem) => Some(problem),
+        };
+        let error = error.map(|error| Problem { code: error.code().into(), message: error.to_string() });
+        self.say(FromEngine::ReplayEnded { error }).await
     }
 
     async fn serve_stored(&mut self) -> Result<(), Gone> {

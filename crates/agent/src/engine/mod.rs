@@ -2,6 +2,7 @@
 //! and the uplink, and tells every attached command what concerns it.
 
 mod client;
+mod replay;
 mod set;
 mod view;
 
@@ -88,6 +89,7 @@ struct Shared {
     store: Store,
     /// For long reads, on a thread of its own.
     reader: Store,
+    recorder: Recorder,
     events: Events,
     link: watch::Receiver<LinkState>,
     reconnect: Reconnect,
@@ -175,7 +177,7 @@ impl Engine {
                 ca_file,
                 agent_id,
                 epoch,
-                recorder: Some(recorder),
+                recorder: Some(recorder.clone()),
             },
             watching,
             events.clone(),
@@ -187,6 +189,7 @@ impl Engine {
             name_pattern,
             store,
             reader,
+            recorder,
             events,
             link: uplink.state(),
             reconnect: uplink.reconnect(),

@@ -40,6 +40,20 @@ impl Store {
         .await
     }
 
+    /// Where the mapping with this id led when a command last asked for it.
+    pub async fn remembered_target(&self, mapping_id: String) -> Result<Option<String>, StoreError> {
+        self.call(move |connection| {
+            Ok(connection
+                .query_row(
+                    "SELECT target FROM remembered WHERE mapping_id = ?1 ORDER BY used_at DESC LIMIT 1",
+                    [mapping_id],
+                    |row| row.get(0),
+                )
+                .optional()?)
+        })
+        .await
+    }
+
     /// Remembers it for the next time.
     pub async fn remember(
         &self,

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::super::output::{duration, in_colour, outcome_colour, print, print_line};
-use super::size;
+use super::{outcome, size};
 use crate::logging::{escape, mask_target};
 use crate::store::exchanges::Summary;
 
@@ -62,20 +62,13 @@ fn line(out: &mut String, cells: &[String; 8], widths: &[usize; 8], outcome: Opt
 fn cells(row: &Summary, today: jiff::civil::Date, zone: &TimeZone) -> [String; 8] {
     let started = row.started().to_zoned(zone.clone());
     let format = if started.date() == today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
-    let outcome = match (&row.error, row.status) {
-        _ if row.state == "open" => row.status.map_or("open".into(), |status| format!("{status} open")),
-        (Some(error), Some(status)) => format!("{status} {}", escape(error)),
-        (Some(error), None) => escape(error).into_owned(),
-        (None, Some(status)) => status.to_string(),
-        (None, None) => row.state.clone(),
-    };
     let method = if row.kind == "http" { row.method.clone() } else { format!("{} {}", row.method, row.kind) };
     let mapping = row.mapping.as_deref().unwrap_or(&row.mapping_id);
     [
         row.id.to_string(),
         started.strftime(format).to_string(),
         escape(method.trim()).into_owned(),
-        outcome,
+        outcome(row),
         escape(mapping).into_owned(),
         shortened(&escape(&mask_target(&row.target))),
         size(row.response_bytes.max(0) as u64),

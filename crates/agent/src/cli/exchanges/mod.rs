@@ -1,6 +1,7 @@
 //! `porthole exchanges`: what came through, out of the database: also while an engine runs, and after it.
 
 mod list;
+mod replay;
 mod show;
 
 use clap::{Subcommand, ValueEnum};
@@ -11,6 +12,7 @@ use super::mappings::{failed, open};
 use super::output::print;
 use super::{Context, Failure};
 use crate::inspect::filter::Filter;
+use crate::logging::escape;
 use crate::store::Store;
 use crate::store::exchanges::{Listed, Summary};
 
@@ -42,6 +44,8 @@ pub(super) enum ExchangesCommand {
         #[arg(long, value_name = "PART")]
         part: Option<Part>,
     },
+    /// Send requests again, straight to the local service: as they were, or changed
+    Replay(replay::ReplayArgs),
 }
 
 /// How one exchange is printed.
@@ -66,23 +70,17 @@ impl ExchangesCommand {
         match self {
             Self::List { json, .. } => *json,
             Self::Show { format, .. } => *format == Some(Format::Json),
+            Self::Replay(args) => args.json,
         }
     }
 }
 
 pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<(), Failure> {
-    let filter = match &command {
-        // One after the other they are one filter; a phrase keeps its quotation marks where the shell is
-        // told to leave them.
-        ExchangesCommand::List { filter, .. } => {
-            Filter::parse(&filter.join(" ")).map_err(|error| Failure::usage("filter", error))?
-        }
-        ExchangesCommand::Show { .. } => Filter::default(),
-    };
-    let store = store(context).await?;
     match command {
-        ExchangesCommand::List { limit, json, .. } => {
-            let rows = store.exchanges(&filter, &Zoned::now(), limit).await.map_err(failed)?;
+        ExchangesCommand::List { filter, limit, json } => {
+            let filter = parse(&filter)?;
+            let rows =
+                store(context).await?.exchanges(&filter, &Zoned::now(), limit).await.map_err(failed)?;
             if json {
                 let lines: Vec<String> =
                     rows.iter().map(|row| summary_json(row).to_string() + "\n").collect();
@@ -92,7 +90,7 @@ pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<
             }
         }
         ExchangesCommand::Show { id, format, part } => {
-            let exchange = store.exchange(id).await.map_err(failed)?;
+            let exchange = store(context).await?.exchange(id).await.map_err(failed)?;
             if format == Some(Format::Curl) && exchange.summary.kind == "tcp" {
                 let message =
                     format!("exchange {id} is a raw TCP connection: curl has nothing to send again");
@@ -100,8 +98,15 @@ pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<
             }
             show::tell(&exchange, format, part);
         }
+        ExchangesCommand::Replay(args) => return replay::run(context, args).await,
     }
     Ok(())
+}
+
+/// One word after the other they are one filter; a phrase keeps its quotation marks where the shell is told to
+/// leave them.
+fn parse(filter: &[String]) -> Result<Filter, Failure> {
+    Filter::parse(&filter.join(" ")).map_err(|error| Failure::usage("filter", error))
 }
 
 /// The database; where the disk is too full to open it for writing, what is there can still be read.
@@ -117,6 +122,17 @@ async fn store(context: &Context) -> Result<Store, Failure> {
 fn summary_json(summary: &Summary) -> Value {
     // Text and numbers only: nothing in it can fail to be written.
     serde_json::to_value(Listed::from(summary.clone())).unwrap_or_default()
+}
+
+/// How it ended, in a word or two.
+fn outcome(row: &Summary) -> String {
+    match (&row.error, row.status) {
+        _ if row.state == "open" => row.status.map_or("open".into(), |status| format!("{status} open")),
+        (Some(error), Some(status)) => format!("{status} {}", escape(error)),
+        (Some(error), None) => escape(error).into_owned(),
+        (None, Some(status)) => status.to_string(),
+        (None, None) => row.state.clone(),
+    }
 }
 
 /// In the largest unit of which there is one; units of 1024.

@@ -209,6 +209,11 @@ impl Store {
         .await
     }
 
+    /// One row of the list.
+    pub async fn exchange_summary(&self, id: i64) -> Result<Summary, StoreError> {
+        self.exchanges_numbered(vec![id]).await?.pop().ok_or(StoreError::NoExchange(id))
+    }
+
     /// One exchange with heads and bodies.
     pub async fn exchange(&self, id: i64) -> Result<Exchange, StoreError> {
         self.call(move |connection| one(connection, id)?.ok_or(StoreError::NoExchange(id))).await
