@@ -8,7 +8,7 @@ use rusqlite::{Connection, Statement, ToSql as _, TransactionBehavior, params, p
 
 use super::super::{StoreError, open};
 use super::retention::{Limits, Totals};
-use super::text;
+use super::text::Texts;
 use crate::capture::{Piece, Told};
 
 /// Statements kept ready: as many as there are here and in [`text`] and [`super::retention`], and some.
@@ -127,6 +127,7 @@ impl Keeper {
             let mut insert = transaction.prepare_cached(&INSERT)?;
             let mut update = transaction.prepare_cached(&UPDATE)?;
             let mut piece = transaction.prepare_cached(PIECE)?;
+            let mut texts = Texts::default();
             for write in writes {
                 match write {
                     Write::Exchange(told) => {
@@ -140,7 +141,7 @@ impl Keeper {
                             write_piece(&mut piece, told.id, part)?;
                         }
                         if there && (told.first || !told.is_open()) {
-                            text::index(&transaction, told)?;
+                            texts.add(&transaction, told)?;
                         }
                         if there && !told.is_open() {
                             grown.count += 1;
@@ -150,6 +151,7 @@ impl Keeper {
                     Write::Piece(id, part) => write_piece(&mut piece, *id, part)?,
                 }
             }
+            texts.write(&transaction)?;
         }
         transaction.commit()?;
         if let Some(totals) = &mut self.totals {

@@ -1,44 +1,112 @@
 //! What of an exchange can be searched: its URL, its heads, and bodies that are text.
 
-use rusqlite::{Connection, params};
+use std::borrow::Cow;
+
+use rusqlite::{Connection, ToSql, params, params_from_iter};
 
 use crate::capture::{Told, ToldHalf};
 
 /// Bytes of one body that are searched. Beyond, hits are chance and the index outgrows what it indexes.
 const INDEXED_BYTES: usize = 256 * 1024;
 
-/// Writes the exchange's row of the index anew.
-pub(super) fn index(connection: &Connection, told: &Told) -> rusqlite::Result<()> {
-    let url = format!("{}://{}{}", told.scheme, told.host, told.target);
-    let heads = [&told.request.head, &told.response.head].into_iter().flatten();
-    let heads: String = heads.map(|head| String::from_utf8_lossy(head)).collect();
-    let mut bodies = String::new();
-    for (half, response) in [(&told.request, false), (&told.response, true)] {
-        let body = body(connection, told, half, response)?;
-        if let Some(text) = text(half, &body) {
-            bodies.push_str(text);
-            bodies.push('\n');
+/// Rows that one statement writes. With each statement the index writes out what it gathered: rows that come
+/// one by one leave it in as many pieces, and putting those together costs more than all the rest (half of a
+/// small exchange's 146,000 instructions).
+const ROWS: [usize; 3] = [64, 8, 1];
+/// Bytes of text that wait to be written together.
+const WAITING_BYTES: usize = 512 * 1024;
+
+/// What of some exchanges can be searched, on its way into the index.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    rows: Vec<Row>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Row {
+    id: i64,
+    /// The index has a row already.
+    again: bool,
+    url: String,
+    heads: String,
+    bodies: String,
+}
+
+impl Texts {
+    /// Takes in an exchange whose parts are stored; its row is written anew. Nothing is sure to be written
+    /// before [`Self::write`].
+    pub(super) fn add(&mut self, connection: &Connection, told: &Told) -> rusqlite::Result<()> {
+        let row = Row::of(connection, told)?;
+        self.bytes += row.url.len() + row.heads.len() + row.bodies.len();
+        self.rows.push(row);
+        if self.rows.len() >= ROWS[0] || self.bytes >= WAITING_BYTES {
+            self.write(connection)
+        } else {
+            Ok(())
         }
     }
-    let statement = if told.first {
-        "INSERT INTO exchange_text (rowid, url, heads, bodies) VALUES (?1, ?2, ?3, ?4)"
-    } else {
-        "INSERT OR REPLACE INTO exchange_text (rowid, url, heads, bodies) VALUES (?1, ?2, ?3, ?4)"
-    };
-    connection.prepare_cached(statement)?.execute(params![told.id, url, heads, bodies]).map(drop)
+
+    /// Writes what waits.
+    pub(super) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut rows = self.rows.as_slice();
+        for size in ROWS {
+            while let Some((now, later)) = rows.split_at_checked(size) {
+                write(connection, now)?;
+                rows = later;
+            }
+        }
+        self.rows.clear();
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+fn write(connection: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
+    let or_replace = if rows.iter().any(|row| row.again) { " OR REPLACE" } else { "" };
+    let places = vec!["(?, ?, ?, ?)"; rows.len()].join(", ");
+    let statement =
+        format!("INSERT{or_replace} INTO exchange_text (rowid, url, heads, bodies) VALUES {places}");
+    let values = rows.iter().flat_map(|row| {
+        let Row { id, url, heads, bodies, .. } = row;
+        [id as &dyn ToSql, url, heads, bodies]
+    });
+    connection.prepare_cached(&statement)?.execute(params_from_iter(values)).map(drop)
+}
+
+impl Row {
+    fn of(connection: &Connection, told: &Told) -> rusqlite::Result<Self> {
+        let url = format!("{}://{}{}", told.scheme, told.host, told.target);
+        let heads = [&told.request.head, &told.response.head].into_iter().flatten();
+        let heads = heads.map(|head| String::from_utf8_lossy(head)).collect();
+        let mut bodies = String::new();
+        for (half, response) in [(&told.request, false), (&told.response, true)] {
+            let body = body(connection, told, half, response)?;
+            if let Some(text) = text(half, &body) {
+                bodies.push_str(text);
+                bodies.push('\n');
+            }
+        }
+        Ok(Self { id: told.id, again: !told.first, url, heads, bodies })
+    }
 }
 
 /// The beginning of a body: of a small one at hand, else what was stored before.
-fn body(connection: &Connection, told: &Told, half: &ToldHalf, response: bool) -> rusqlite::Result<Vec<u8>> {
+fn body<'a>(
+    connection: &Connection,
+    told: &'a Told,
+    half: &ToldHalf,
+    response: bool,
+) -> rusqlite::Result<Cow<'a, [u8]>> {
     if half.kept == 0 || !may_be_text(half) {
-        return Ok(Vec::new());
+        return Ok(Cow::default());
     }
     // At most one in each direction.
     let at_hand = told.pieces.iter().find(|piece| piece.response == response);
     if let Some(piece) = at_hand
         && piece.data.len() == half.kept
     {
-        return Ok(piece.data.clone());
+        return Ok(Cow::Borrowed(&piece.data));
     }
     let mut query = connection
         .prepare_cached("SELECT data FROM bodies WHERE exchange_id = ?1 AND response = ?2 ORDER BY seq")?;
@@ -49,7 +117,7 @@ fn body(connection: &Connection, told: &Told, half: &ToldHalf, response: bool) -
     {
         body.extend_from_slice(row.get_ref(0)?.as_blob()?);
     }
-    Ok(body)
+    Ok(Cow::Owned(body))
 }
 
 fn may_be_text(half: &ToldHalf) -> bool {
