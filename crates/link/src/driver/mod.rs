@@ -20,6 +20,7 @@ use crate::mux::{Mux, Role};
 use crate::stream::{Incoming, LinkStream, OpenError};
 use crate::sync::{Mutex, MutexGuard, Notify};
 
+mod bell;
 mod counted;
 mod handshake;
 mod heartbeat;

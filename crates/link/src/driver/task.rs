@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_util::{Sink, Stream};
@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::debug;
 
+use super::bell::Bell;
 use super::heartbeat::{Due, Heartbeat};
 use super::{LinkError, Shared, Socket, State};
 use crate::control::{ToAgent, ToGateway};
@@ -73,8 +74,11 @@ where
 {
     let now = now();
     let heard = socket.get_ref().received();
+    let bell = Arc::new(Bell::default());
     let mut driver = Driver {
         socket,
+        on_arrival: Waker::from(bell.clone()),
+        bell,
         shared: tenure.0.clone(),
         inbox,
         heartbeat: Heartbeat::new(now),
@@ -100,6 +104,10 @@ where
 
 struct Driver<IO> {
     socket: Socket<IO>,
+    /// Rung when there may be something to read.
+    bell: Arc<Bell>,
+    /// What rings it.
+    on_arrival: Waker,
     shared: Arc<Shared>,
     inbox: Inbox,
     heartbeat: Heartbeat,
@@ -131,11 +139,16 @@ where
         self.write(cx)
     }
 
-    /// Takes in what has arrived.
+    /// Takes in what has arrived. Looks only when the socket has called: most turns are for output, and
+    /// tungstenite zero-fills its whole read buffer before each look.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        if !self.bell.answer(cx.waker()) {
+            return Ok(());
+        }
         let mut bytes = 0;
         for _ in 0..READS_PER_TURN {
-            let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { return Ok(()) };
+            let mut arrival = Context::from_waker(&self.on_arrival);
+            let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(&mut arrival) else { return Ok(()) };
             let message = match next {
                 None | Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed)) => {
                     return Err(LinkError::Closed);
@@ -161,7 +174,7 @@ where
             }
         }
         // More may be there: have another turn after everybody else had one.
-        cx.waker().wake_by_ref();
+        self.on_arrival.wake_by_ref();
         Ok(())
     }
 
