@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -56,6 +56,8 @@ struct Visit<IO> {
     timer: Timer,
     /// Kept over all requests: to sign up and off for each would cost a lock and a list that all share.
     last_call: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// The last call wakes this task.
+    signed_up: bool,
     service: Arc<Service>,
     peer: std::net::SocketAddr,
     scheme: &'static str,
@@ -93,6 +95,7 @@ impl<IO: VisitorIo> Visit<IO> {
             requests: Requests::new(Limits::default()),
             timer: Timer::default(),
             last_call: Box::pin(service.gateway.last_call()),
+            signed_up: false,
             service,
             peer,
             scheme,
@@ -146,7 +149,7 @@ impl<IO: VisitorIo> Visit<IO> {
                 if let Poll::Ready(filled) = self.conn.poll_fill(cx) {
                     return Poll::Ready(Some(filled));
                 }
-                if self.timer.poll(cx).is_ready() || (idle && self.last_call.as_mut().poll(cx).is_ready()) {
+                if self.timer.poll(cx).is_ready() || (idle && self.is_last_call(cx)) {
                     return Poll::Ready(None);
                 }
                 Poll::Pending
@@ -160,6 +163,16 @@ impl<IO: VisitorIo> Visit<IO> {
                 None => return Err(NoHead::Late),
             }
         }
+    }
+
+    /// Whether it is time to go. A connection is one task with one waker: once signed up, it has only to
+    /// look whether the gateway leaves.
+    fn is_last_call(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.signed_up && !self.service.gateway.draining.is_cancelled() {
+            return false;
+        }
+        self.signed_up = true;
+        self.last_call.as_mut().poll(cx).is_ready()
     }
 
     async fn exchange(&mut self, mut head: RequestHead, framing: Framing) -> Result<After, Handed> {
