@@ -73,6 +73,7 @@ impl From<StoreError> for Problem {
             StoreError::Ambiguous(_) => (StatusCode::CONFLICT, "ambiguous"),
             StoreError::Exists(_) => (StatusCode::CONFLICT, "mapping-exists"),
             StoreError::SameAddress(_) => (StatusCode::CONFLICT, "name-taken"),
+            StoreError::LongNote => (StatusCode::UNPROCESSABLE_ENTITY, "long-note"),
             StoreError::Full => (StatusCode::INSUFFICIENT_STORAGE, "disk-full"),
             StoreError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "store-busy"),
             StoreError::Damaged | StoreError::Newer(_) | StoreError::Other(_) => {
