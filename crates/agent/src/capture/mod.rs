@@ -30,8 +30,8 @@ pub const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Bytes captured and not yet stored, over all exchanges: some thousand small ones, or one large transfer each
 /// way and the beginning of another. Beyond, bodies are cut short and marked incomplete, and new exchanges go
-/// unseen. With twice as much, an agent with stalled readers grew by more than 32 MiB.
-pub const QUEUE_BYTES: usize = 6 * 1024 * 1024;
+/// unseen. A bound of the agent's memory: with 12 MiB it grew by more than 32 MiB beside stalled readers.
+pub const QUEUE_BYTES: usize = 5 * 1024 * 1024;
 
 /// What an exchange takes of [`QUEUE_BYTES`] beside its heads and bodies. Bounds the number of items, too.
 pub const EXCHANGE_BYTES: usize = 768;

@@ -315,14 +315,14 @@ mod tests {
         recorder.resume(Some(7));
         let body = vec![0; BODY_BYTES];
         let mut captures = Vec::new();
-        for _ in 0..QUEUE_BYTES / BODY_BYTES {
+        for _ in 0..QUEUE_BYTES.div_ceil(BODY_BYTES) {
             let capture = begin(&recorder).unwrap();
             capture.data(Side::Response, &body);
             captures.push(capture);
         }
         assert_eq!(captures[0].id(), 7);
         assert!(!captures[0].tell(Instant::now()).incomplete);
-        // Heads and all took the room of the last body.
+        // There was no room left for the last body.
         let last = captures.last().unwrap().tell(Instant::now());
         assert!(last.incomplete);
         assert_eq!((last.response.kept, last.response.bytes), (0, BODY_BYTES as u64));

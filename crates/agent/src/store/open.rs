@@ -160,6 +160,10 @@ fn try_open_file(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// KiB of pages that the exchanges' writer keeps at hand: it adds at the end of everything, and comes back to
+/// little. Half of what SQLite would keep, for the agent's memory.
+const WRITER_CACHE_KIB: i64 = 1024;
+
 /// A further connection to a database that [`open`] has seen to, for the exchanges' writer: what the last
 /// moment before a power loss brought may be lost, nothing before, and nothing at a `kill -9`.
 pub(super) fn beside(path: &Path) -> Result<Connection, StoreError> {
@@ -171,6 +175,7 @@ fn try_open_beside(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY_WAIT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     migrate(&mut connection, path)?;
     keep_private(path);
     Ok(connection)
