@@ -1,5 +1,6 @@
 //! Installs what the tests need on a fresh Debian or Ubuntu, and says so before doing it.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -69,6 +70,28 @@ const BENCH_TOOLS: &[Tool] = &[
     Tool { program: "sshd", probe: &["-V"], packages: &["openssh-server"], why: "compared with" },
     Tool { program: "ssh", probe: &["-V"], packages: &["openssh-client"], why: "compared with" },
 ];
+
+/// Names under which a Chromium is found; the first is Debian's package.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// The browser that tests look at the page with, installed where there is none and Debian's package can be had.
+pub fn browser() -> Option<PathBuf> {
+    let there = || {
+        let name = BROWSERS.into_iter().find(|name| sh::works(name, &["--version"]))?;
+        let places = std::env::var_os("PATH")?;
+        std::env::split_paths(&places).map(|place| place.join(name)).find(|path| path.is_file())
+    };
+    there().or_else(|| {
+        // By itself: Ubuntu has no such package, and one that is missing keeps apt from all the others.
+        bring_in(&[&Tool {
+            program: BROWSERS[0],
+            probe: &["--version"],
+            packages: &["chromium"],
+            why: "tests look at the page with it",
+        }]);
+        there()
+    })
+}
 
 /// What tests have to do without, after saying how each is brought: programs, and `root`.
 pub fn absent() -> Vec<&'static str> {

@@ -16,6 +16,13 @@ struct Wanted {
     filters: Vec<String>,
 }
 
+impl Wanted {
+    /// Of the programs that are tested.
+    fn profile(&self) -> &'static str {
+        if self.long { "release" } else { "debug" }
+    }
+}
+
 /// Tests run and failed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Tally {
@@ -50,9 +57,18 @@ pub fn test(arguments: Vec<String>) -> Result<()> {
     }
 
     let mut tally = Tally::default();
+    if wanted.filters.is_empty() {
+        for mut command in ui::checks().into_iter().flatten() {
+            note(&mut problems, counted(&mut command, &mut tally));
+        }
+    }
     note(&mut problems, run_tests(&wanted, &absent, &mut tally));
     if wanted.filters.is_empty() {
         note(&mut problems, doc_tests(&mut tally));
+        let programs = sh::target_dir().join(wanted.profile());
+        if let Some(mut command) = ui::in_a_browser(&programs) {
+            note(&mut problems, counted(&mut command, &mut tally));
+        }
     }
     if !wanted.tests_only && wanted.filters.is_empty() {
         note(&mut problems, fuzz::all());
@@ -102,14 +118,13 @@ fn run_tests(wanted: &Wanted, absent: &[&str], tally: &mut Tally) -> Result<()> 
     // agent have integration tests of their own. A build of their own would have other features of
     // shared crates, and everything above those would be built twice. The long form measures, so it starts
     // what is shipped.
-    let profile = if wanted.long { "release" } else { "debug" };
     if wanted.long {
         let mut programs = sh::cargo();
         programs.args(["build", "--release", "--bins"]);
         programs.args(["--package", "porthole-gateway", "--package", "porthole-agent"]);
         sh::run(&mut programs)?;
     }
-    command.env("PORTHOLE_TEST_BINARIES", sh::target_dir().join(profile));
+    command.env("PORTHOLE_TEST_BINARIES", sh::target_dir().join(wanted.profile()));
     // A test that needs one of these says that it is skipped; without the variable it fails.
     command.env("PORTHOLE_TEST_WITHOUT", absent.join(","));
     if wanted.long {
@@ -166,21 +181,27 @@ impl Tally {
     }
 }
 
-/// Reads `test result: ok. 3 passed; 0 failed; …` (cargo test) and
-/// `Summary [ 1.2s] 3 tests run: 3 passed, 1 failed, …` (nextest); anything else counts nothing.
+/// Reads `test result: ok. 3 passed; 0 failed; …` (cargo test),
+/// `Summary [ 1.2s] 3 tests run: 3 passed, 1 failed, …` (nextest), `Tests  1 failed | 3 passed (4)` (vitest) and
+/// `3 passed (1.2s)` or `1 failed` (Playwright); anything else counts nothing.
 fn closing_line(line: &str) -> Tally {
     // Nextest shows a failed test's own closing line as well, indented.
     let cargo = line.starts_with("test result:");
+    let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
     let nextest = line.trim_start().starts_with("Summary [") && line.contains(" run: ");
-    if !cargo && !nextest {
+    let vitest = words.first() == Some(&"Tests");
+    let playwright = line.starts_with("  ")
+        && (matches!(words[..], [_, "failed" | "flaky"])
+            || (words.get(1) == Some(&"passed") && line.ends_with("s)")))
+        && words[0].parse::<u64>().is_ok();
+    if !cargo && !nextest && !vitest && !playwright {
         return Tally::default();
     }
     let before = |word: &str| {
-        let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
         let number = |pair: &&[&str]| pair[1] == word;
         words.windows(2).find(number).and_then(|pair| pair[0].parse().ok()).unwrap_or(0)
     };
-    Tally { passed: before("passed"), failed: before("failed") + before("timed") }
+    Tally { passed: before("passed"), failed: before("failed") + before("timed") + before("flaky") }
 }
 
 #[cfg(test)]
@@ -188,12 +209,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn closing_lines_of_both_runners_are_added_up() {
+    fn closing_lines_of_all_runners_are_added_up() {
         let cargo = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out";
         assert_eq!(closing_line(cargo), Tally { passed: 12, failed: 3 });
         let nextest =
             "     Summary [   4.123s] 15 tests run: 12 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
         assert_eq!(closing_line(nextest), Tally { passed: 12, failed: 3 });
+        let vitest = "      Tests  1 failed | 82 passed (83)";
+        assert_eq!(closing_line(vitest), Tally { passed: 82, failed: 1 });
+        assert_eq!(closing_line("  12 passed (30.2s)"), Tally { passed: 12, failed: 0 });
+        assert_eq!(closing_line("  2 failed"), Tally { passed: 0, failed: 2 });
+        assert_eq!(closing_line("  1 flaky"), Tally { passed: 0, failed: 1 });
         assert_eq!(closing_line("I passed 3 passed"), Tally::default());
         assert_eq!(closing_line(&format!("    {cargo}")), Tally::default(), "one failed test inside nextest");
     }

@@ -43,6 +43,33 @@ fn build() -> Result<()> {
     sh::run(npm(&ui).args(["run", "build"]))
 }
 
+/// Checks the page's source and runs the tests of its logic, through `run`; None without Node or a page.
+pub fn checks() -> Option<[Command; 2]> {
+    let ui = sh::root().join("ui");
+    if setup::node_version().is_none() || !ui.join("package.json").is_file() {
+        return None;
+    }
+    let [mut check, mut test] = [npm(&ui), npm(&ui)];
+    check.args(["run", "--silent", "check"]);
+    test.args(["run", "--silent", "test"]);
+    Some([check, test])
+}
+
+/// The page in a real browser, against the programs in `folder`. None, once said, without a browser.
+pub fn in_a_browser(folder: &Path) -> Option<Command> {
+    let ui = sh::root().join("ui");
+    if setup::node_version().is_none() || !ui.join("playwright.config.ts").is_file() {
+        return None;
+    }
+    let Some(browser) = setup::browser() else {
+        eprintln!("No Chromium: the tests of the page in a browser are left out.");
+        return None;
+    };
+    let mut command = npm(&ui);
+    command.args(["run", "--silent", "e2e"]).env("PORTHOLE_BIN", folder).env("CHROMIUM", browser);
+    Some(command)
+}
+
 /// Writes the API's description, and the page's types out of it.
 fn types() -> Result<()> {
     let mut describe = sh::cargo();
@@ -58,7 +85,8 @@ fn types() -> Result<()> {
 
 fn npm(folder: &Path) -> Command {
     let mut command = Command::new("npm");
-    command.current_dir(folder);
+    // Their closing lines are read.
+    command.current_dir(folder).env("NO_COLOR", "1").env_remove("FORCE_COLOR");
     command
 }
 
