@@ -171,19 +171,57 @@ async fn what_was_captured_survives_kill_9_and_what_was_open_has_failed() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_an_exchange_of_its_kind() {
+async fn a_websocket_is_an_exchange_of_its_kind_and_its_messages_are_rows() {
     use futures_util::{SinkExt, StreamExt};
     use tokio_tungstenite::tungstenite::Message;
     let world = World::new().await;
     let home = world.agent.home();
     let mut socket = world.visitor().websocket("/ws").await;
-    socket.send(Message::text("hello")).await.expect("the socket is open");
+    socket.send(Message::text("an order_77")).await.expect("the socket is open");
     within("the echo", socket.next()).await.expect("open").expect("a message");
-    let row = exchange(home, "/ws", |row| row["status"] == 101).await;
+    let row = exchange(home, "/ws", |row| row["status"] == 101 && row["frames"] == 2).await;
     assert_eq!((&row["kind"], &row["state"]), (&"websocket".into(), &"open".into()));
+    socket.send(Message::binary(vec![0, 255])).await.expect("the socket is open");
+    within("the echo", socket.next()).await.expect("open").expect("a message");
     socket.close(None).await.expect("the socket closes");
     drop(socket);
-    ended(home, "/ws").await;
+    let row = ended(home, "/ws").await;
+    let shown = shown(home, &row["id"]).await;
+    let frames = shown["conversation"].as_array().expect("messages");
+    let wanted = [(1, true, "an order_77"), (1, false, "an order_77"), (2, true, "AP8="), (2, false, "AP8=")];
+    for (seq, (opcode, from_visitor, payload)) in wanted.into_iter().enumerate() {
+        let frame = &frames[seq];
+        assert_eq!((&frame["seq"], &frame["opcode"]), (&seq.into(), &opcode.into()), "{frame}");
+        assert_eq!((&frame["from_visitor"], &frame["payload"]), (&from_visitor.into(), &payload.into()));
+    }
+    assert!(frames[4..].iter().any(|frame| frame["opcode"] == 8), "{frames:?}");
+    let times: Vec<_> = frames.iter().map(|frame| frame["at_us"].as_i64().expect("a time")).collect();
+    assert!(times.is_sorted() && Some(times[0]) >= row["started_us"].as_i64(), "{times:?}");
+    let people = home.run(&["exchanges", "show", &row["id"].to_string()]).await;
+    assert!(people.stdout.contains("→ text           11 B  an order_77"), "{}", people.stdout);
+    let found = home.run(&["exchanges", "list", "--json", "order_77"]).await;
+    assert_eq!(found.stdout.lines().count(), 1, "{found:?}");
+}
+
+#[tokio::test]
+async fn server_sent_events_are_rows_while_the_stream_goes_on() {
+    let world = World::new().await;
+    let home = world.agent.home();
+    let request =
+        world.visitor().request("GET", "/events").body(Empty::<bytes::Bytes>::new()).expect("a request");
+    let mut answer = world.visitor().send(request).await.expect("an answer");
+    within("the first event", answer.body_mut().frame()).await.expect("a frame").expect("a piece");
+    let row = exchange(home, "/events", |row| row["frames"].as_i64() > Some(1)).await;
+    assert_eq!((&row["kind"], &row["state"]), (&"sse".into(), &"open".into()));
+    let told = shown(home, &row["id"]).await;
+    for number in 0..2 {
+        let event = &told["conversation"][number];
+        let wanted = (format!("event {number}").into(), number.to_string().into());
+        assert_eq!((&event["payload"], &event["event_id"]), (&wanted.0, &wanted.1), "{event}");
+        assert_eq!(event["from_visitor"], false);
+    }
+    drop(answer);
+    ended(home, "/events").await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use porthole_http1::{Fields, RequestHead, ResponseHead};
 use porthole_link::StreamKind;
 
+use super::frames::Rows;
 use super::queue::{Piece, Recorder, Reserved};
 use super::replaying::Replaying;
 use super::{BODY_BYTES, CHUNK_BYTES};
@@ -60,6 +61,8 @@ pub(super) struct Progress {
     pub(super) response: Option<ResponseHead>,
     /// By [`Side`].
     pub(super) bodies: [Body; 2],
+    /// Where it is a conversation.
+    pub(super) rows: Option<Box<Rows>>,
     pub(super) connect: Option<Duration>,
     pub(super) first_byte: Option<Duration>,
     pub(super) end: Option<End>,
@@ -122,6 +125,7 @@ impl Capture {
                 request: start.head.clone(),
                 response: None,
                 bodies: <[Body; 2]>::default(),
+                rows: None,
                 connect: None,
                 first_byte: None,
                 end: None,
@@ -154,6 +158,7 @@ impl Capture {
         let mut progress = self.progress();
         // Kept even where the queue is full: it is small, and without it the rest says little.
         let _ = progress.reserved.grow(head.reason.len() + field_bytes(&head.fields));
+        progress.rows = Rows::of(self.stream, head);
         progress.response = Some(head.clone());
         progress.first_byte = Some(first_byte);
         progress.changed = true;
@@ -162,10 +167,18 @@ impl Capture {
     /// Body bytes that pass.
     pub fn data(self: &Arc<Self>, side: Side, data: &[u8]) {
         let mut progress = self.progress();
-        let Progress { bodies, reserved, incomplete, changed, .. } = &mut *progress;
+        let Progress { bodies, rows, reserved, incomplete, changed, .. } = &mut *progress;
         let body = &mut bodies[side as usize];
         body.bytes += data.len() as u64;
         *changed = true;
+        if let Some(rows) = rows {
+            *incomplete |= !rows.read(side, data, || self.now_us(), reserved);
+            if rows.is_full()
+                && let Some(batch) = rows.take(reserved)
+            {
+                self.recorder.frames(self.clone(), batch);
+            }
+        }
         let mut keep = &data[..data.len().min(BODY_BYTES - body.kept)];
         if keep.is_empty() || body.cut {
             return;
@@ -191,6 +204,12 @@ impl Capture {
     pub fn end(&self, error: Option<&'static str>) {
         self.progress().end = Some(End { total: self.started.elapsed(), error });
         self.recorder.ended(self.key);
+    }
+
+    /// Unix time, by a clock that does not jump while the exchange runs.
+    fn now_us(&self) -> i64 {
+        let elapsed = self.started.elapsed().as_micros();
+        self.started_us.saturating_add(elapsed.try_into().unwrap_or(i64::MAX))
     }
 
     /// What this lock guards is whole at any moment: a panic elsewhere leaves it usable.

@@ -2,13 +2,14 @@
 //! up, the copy suffers and says so.
 //!
 //! In reading order: [`Recorder`] (the one queue to the store's writer) → [`Capture`] (one exchange while it
-//! runs; with [`Replaying`] where it is sent again) → [`Told`] (what the writer is told of it).
+//! runs; with [`Replaying`] where it is sent again, and [`frames`] where it is a conversation) → [`Told`] (what the writer is told of it).
 //!
 //! What a small exchange costs: one allocation for its capture, its two heads and bodies copied once, two
 //! short turns at the queue's lock (in the list of open ones, out of it). No task, no timer; the writer is
 //! woken at most once a batch.
 
 mod exchange;
+pub mod frames;
 
 mod queue;
 mod replaying;

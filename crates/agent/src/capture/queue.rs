@@ -9,6 +9,7 @@ use slab::Slab;
 use tokio::sync::watch;
 
 use super::exchange::{Capture, Start};
+use super::frames::Batch;
 use super::replaying::Replaying;
 use super::{BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES};
 
@@ -32,6 +33,7 @@ pub struct Paused {
 pub enum Item {
     Ended(Arc<Capture>),
     Piece(Arc<Capture>, Piece),
+    Frames(Arc<Capture>, Batch),
 }
 
 /// A part of a body.
@@ -69,7 +71,7 @@ struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: Vec<Item>,
-    /// Of them, parts of bodies.
+    /// Of them, parts of bodies and batches of rows.
     pieces: usize,
     open: Slab<Arc<Capture>>,
     /// The writer sleeps until there is something at all.
@@ -154,9 +156,17 @@ impl Recorder {
     }
 
     pub(super) fn piece(&self, capture: Arc<Capture>, piece: Piece) {
+        self.part(Item::Piece(capture, piece));
+    }
+
+    pub(super) fn frames(&self, capture: Arc<Capture>, batch: Batch) {
+        self.part(Item::Frames(capture, batch));
+    }
+
+    fn part(&self, item: Item) {
         let full = {
             let mut state = self.lock();
-            state.waiting.push(Item::Piece(capture, piece));
+            state.waiting.push(item);
             state.pieces += 1;
             state.waiting.len() == BATCH_ITEMS || state.pieces == BATCH_PIECES
         };

@@ -8,6 +8,7 @@ use porthole_link::StreamKind;
 
 use super::PROGRESS;
 use super::exchange::{Capture, Progress, Side};
+use super::frames::{Batch, Rows};
 use super::queue::{Piece, Reserved};
 use super::replaying::Replaying;
 use crate::inspect::recorded::media_type_of;
@@ -41,6 +42,9 @@ pub struct Told {
     pub response: ToldHalf,
     pub incomplete: bool,
     pub pieces: Vec<Piece>,
+    /// Messages or events that passed, kept or not.
+    pub frames_seen: u64,
+    pub frames: Option<Batch>,
     _reserved: Reserved,
 }
 
@@ -91,11 +95,13 @@ impl Capture {
         let first = progress.told.is_none();
         progress.told = Some((now, progress.response.is_some()));
         progress.changed = false;
-        let Progress { request, response, bodies, reserved, end, .. } = progress;
+        let Progress { request, response, bodies, rows, reserved, end, .. } = progress;
         let end = end.as_ref().filter(|_| whole);
         let sides = [Side::Request, Side::Response];
         let pieces =
             sides.into_iter().filter_map(|side| bodies[side as usize].take(side, reserved)).collect();
+        let frames_seen = rows.as_deref().map(Rows::seen).unwrap_or_default();
+        let frames = rows.as_mut().and_then(|rows| rows.take(reserved));
         let half = |side: Side, fields: Option<&Fields>, head| ToldHalf {
             head,
             media_type: fields.and_then(|fields| fields.get_str("content-type")).and_then(media_type_of),
@@ -153,6 +159,8 @@ impl Capture {
             response: response_half,
             incomplete: progress.incomplete,
             pieces,
+            frames_seen,
+            frames,
             // An exchange that goes on keeps its share.
             _reserved: reserved.split(if end.is_some() { usize::MAX } else { 0 }),
         }

@@ -4,7 +4,7 @@
 //! knowledge of where exchanges are kept beyond the names of columns in [`filter`].
 //!
 //! In reading order: what the other parts work on ([`recorded`]); finding ([`filter`]); copying out
-//! as a command ([`copy`]); looking into coded bodies ([`decode`]); comparing two ([`diff`]); archives
+//! as a command ([`copy`]); looking into coded bodies ([`decode`], [`inflate`]); comparing two ([`diff`]); archives
 //! that browsers read ([`har`]).
 
 pub mod copy;
@@ -12,4 +12,5 @@ pub mod decode;
 pub mod diff;
 pub mod filter;
 pub mod har;
+pub mod inflate;
 pub mod recorded;

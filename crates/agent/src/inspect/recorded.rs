@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 /// Media types longer than this are nonsense (RFC 6838 §4.2: 127 on either side of the slash).
@@ -127,6 +129,14 @@ impl Message for RecordedResponse {
 
     fn body_bytes(&self) -> u64 {
         self.body_bytes
+    }
+}
+
+/// Bytes as JSON carries them, and how: `utf-8` where they are text, else `base64`.
+pub fn told_bytes(bytes: &[u8]) -> (String, &'static str) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text.to_owned(), "utf-8"),
+        Err(_) => (STANDARD.encode(bytes), "base64"),
     }
 }
 

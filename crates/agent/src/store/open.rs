@@ -94,6 +94,15 @@ const MIGRATIONS: &[&str] = &[
     -- Which exchanges are replays of one.
     CREATE INDEX exchanges_replays ON exchanges (original_id) WHERE original_id IS NOT NULL;
 ",
+    "
+    -- Messages and events that passed, kept as rows of frames or not.
+    ALTER TABLE exchanges ADD COLUMN frames INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE exchanges ADD COLUMN request_trailers BLOB;  -- raw lines; NULL: none
+    ALTER TABLE exchanges ADD COLUMN response_trailers BLOB;
+    ALTER TABLE frames ADD COLUMN compressed INTEGER NOT NULL DEFAULT 0;  -- as RFC 7692 marks it
+    ALTER TABLE frames ADD COLUMN event TEXT;     -- of a server-sent event
+    ALTER TABLE frames ADD COLUMN event_id TEXT;
+",
 ];
 
 /// The connection, where a damaged database went, and whether this one lives in memory only.

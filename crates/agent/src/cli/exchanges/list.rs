@@ -120,6 +120,7 @@ pub(super) mod tests {
             edited: false,
             pinned: false,
             note: None,
+            frames: 0,
         }
     }
 

@@ -1,5 +1,6 @@
 //! `porthole exchanges`: what came through, out of the database: also while an engine runs, and after it.
 
+mod conversation;
 mod list;
 mod replay;
 mod show;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::mappings::{failed, open};
 use super::output::print;
 use super::{Context, Failure};
+use crate::capture::frames::FRAME_ROWS;
 use crate::inspect::filter::Filter;
 use crate::logging::escape;
 use crate::store::Store;
@@ -90,13 +92,19 @@ pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<
             }
         }
         ExchangesCommand::Show { id, format, part } => {
-            let exchange = store(context).await?.exchange(id).await.map_err(failed)?;
+            let store = store(context).await?;
+            let exchange = store.exchange(id).await.map_err(failed)?;
             if format == Some(Format::Curl) && exchange.summary.kind == "tcp" {
                 let message =
                     format!("exchange {id} is a raw TCP connection: curl has nothing to send again");
                 return Err(Failure::usage("exchange", message));
             }
-            show::tell(&exchange, format, part);
+            let frames = if show::is_conversation(&exchange) {
+                store.frames(id, None, FRAME_ROWS as u32).await.map_err(failed)?.frames
+            } else {
+                Vec::new()
+            };
+            show::tell(&exchange, frames, format, part);
         }
         ExchangesCommand::Replay(args) => return replay::run(context, args).await,
     }

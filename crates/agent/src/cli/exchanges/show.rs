@@ -2,23 +2,27 @@
 
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::super::output::{duration, print, print_line};
-use super::{Format, Part, size, summary_json};
+use super::{Format, Part, conversation, size, summary_json};
 use crate::inspect::copy;
-use crate::inspect::recorded::parse_head;
+use crate::inspect::recorded::{parse_head, told_bytes};
 use crate::logging::escape;
-use crate::store::exchanges::{Body, Exchange, Half};
+use crate::store::exchanges::{Body, Exchange, FrameView, Half, ToldFrame};
 
-pub(super) fn tell(exchange: &Exchange, format: Option<Format>, part: Option<Part>) {
+/// Whether it is taken apart into messages or events, which are then shown in place of its bytes.
+pub(super) fn is_conversation(exchange: &Exchange) -> bool {
+    exchange.summary.frames > 0
+}
+
+pub(super) fn tell(exchange: &Exchange, frames: Vec<FrameView>, format: Option<Format>, part: Option<Part>) {
     match format {
         Some(Format::Raw) => print(&raw(exchange, part)),
         Some(Format::Curl) => print_line(copy::curl(&exchange.recorded_request()).trim_end()),
-        Some(Format::Json) => print_line(&as_json(exchange, part).to_string()),
-        None => print(for_people(exchange, part).as_bytes()),
+        Some(Format::Json) => print_line(&as_json(exchange, frames, part).to_string()),
+        None => print(for_people(exchange, &frames, part).as_bytes()),
     }
 }
 
@@ -35,13 +39,10 @@ fn raw(exchange: &Exchange, part: Option<Part>) -> Vec<u8> {
         .concat()
 }
 
-fn as_json(exchange: &Exchange, part: Option<Part>) -> Value {
+fn as_json(exchange: &Exchange, frames: Vec<FrameView>, part: Option<Part>) -> Value {
     let mut value = summary_json(&exchange.summary);
     for (name, half) in halves(exchange, part) {
-        let (encoding, body) = match std::str::from_utf8(&half.body.data) {
-            Ok(text) => ("utf-8", text.to_owned()),
-            Err(_) => ("base64", STANDARD.encode(&half.body.data)),
-        };
+        let (body, encoding) = told_bytes(&half.body.data);
         let (line, fields) = parse_head(&half.head);
         let text = |(name, value): &(String, Vec<u8>)| json!([name, String::from_utf8_lossy(value)]);
         value[name] = json!({
@@ -53,10 +54,14 @@ fn as_json(exchange: &Exchange, part: Option<Part>) -> Value {
             "truncated": half.body.is_truncated(),
         });
     }
+    if is_conversation(exchange) {
+        let told: Vec<ToldFrame> = frames.into_iter().map(ToldFrame::from).collect();
+        value["conversation"] = json!(told);
+    }
     value
 }
 
-fn for_people(exchange: &Exchange, part: Option<Part>) -> String {
+fn for_people(exchange: &Exchange, frames: &[FrameView], part: Option<Part>) -> String {
     let summary = &exchange.summary;
     let mut out = String::new();
     let mapping = summary.mapping.as_deref().unwrap_or(&summary.mapping_id);
@@ -87,7 +92,13 @@ fn for_people(exchange: &Exchange, part: Option<Part>) -> String {
     for (name, half) in halves(exchange, part) {
         let _ = writeln!(out, "\n── {name} ──");
         lines(&mut out, &String::from_utf8_lossy(&half.head));
+        if is_conversation(exchange) && (name == "response" || exchange.summary.kind == "websocket") {
+            continue;
+        }
         body(&mut out, &half.body);
+    }
+    if is_conversation(exchange) {
+        conversation::tell(&mut out, exchange, frames, &TimeZone::system());
     }
     if exchange.response.is_none() && part != Some(Part::Request) {
         out.push_str("\n── no response ──\n");
@@ -160,24 +171,26 @@ mod tests {
 
     #[test]
     fn a_truncated_body_is_told_and_cut_at_a_character() {
-        let text = for_people(&exchange("aä".as_bytes().split_last().unwrap().1, 4096), None);
+        let text = for_people(&exchange("aä".as_bytes().split_last().unwrap().1, 4096), &[], None);
         assert!(text.contains("\na\n(first 2 B of 4 KiB kept)"), "{text}");
     }
 
     #[test]
     fn a_binary_body_is_told_and_raw_prints_it() {
         let exchange = exchange(b"\x89PNG\x00\xff", 6);
-        assert!(for_people(&exchange, None).contains("(6 B that are no text: --format raw prints them)"));
+        assert!(
+            for_people(&exchange, &[], None).contains("(6 B that are no text: --format raw prints them)")
+        );
         let raw = raw(&exchange, Some(Part::Response));
         assert_eq!(raw, b"HTTP/1.1 200 OK\r\n\r\n\x89PNG\x00\xff");
-        let json = as_json(&exchange, None);
+        let json = as_json(&exchange, Vec::new(), None);
         assert_eq!(json["response"]["body_encoding"], "base64");
         assert_eq!(json["request"]["fields"], json!([["Host", "x"], ["X-Odd", " "]]));
     }
 
     #[test]
     fn what_would_steer_a_terminal_is_escaped_and_lines_stay() {
-        let text = for_people(&exchange(b"a\tb\r\nc\x1b[2Jd\rx", 14), None);
+        let text = for_people(&exchange(b"a\tb\r\nc\x1b[2Jd\rx", 14), &[], None);
         assert!(text.contains("a\tb\nc\\u{1b}[2Jd\\rx"), "{text}");
     }
 }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::decode::{End, decode};
-use super::super::recorded::{Fields, Recorded, RecordedRequest, RecordedResponse, field};
+use super::super::recorded::{Fields, Recorded, RecordedRequest, RecordedResponse, field, told_bytes};
 use super::import::split_url;
 use super::model::{
     Cache, Content, Creator, Entry, Har, Log, Own, Pair, PostData, Request, Response, Timings,
@@ -126,11 +126,10 @@ fn content_type(fields: &Fields) -> String {
     field(fields, "content-type").map(String::from_utf8_lossy).unwrap_or_default().into_owned()
 }
 
+/// The encoding is told where it is not text.
 fn text_or_base64(bytes: &[u8]) -> (String, Option<&'static str>) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => (text.to_owned(), None),
-        Err(_) => (STANDARD.encode(bytes), Some("base64")),
-    }
+    let (text, encoding) = told_bytes(bytes);
+    (text, Some(encoding).filter(|encoding| *encoding != "utf-8"))
 }
 
 fn pair(name: String, value: String) -> Pair {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Statement, ToSql as _, TransactionBehavior, params, p
 use super::super::{StoreError, open};
 use super::retention::{Limits, Totals};
 use super::text::Texts;
+use crate::capture::frames::Batch;
 use crate::capture::{Piece, Told};
 
 /// Statements kept ready: as many as there are here and in [`text`] and [`super::retention`], and some.
@@ -33,7 +34,7 @@ const FIXED: [&str; 14] = [
 ];
 
 /// What changes while it runs, with [`changing`].
-const CHANGING: [&str; 15] = [
+const CHANGING: [&str; 16] = [
     "kind",
     "status",
     "error",
@@ -49,6 +50,7 @@ const CHANGING: [&str; 15] = [
     "response_kept",
     "response_head",
     "incomplete",
+    "frames",
 ];
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
@@ -65,11 +67,17 @@ static UPDATE: LazyLock<String> =
 const PIECE: &str = "INSERT INTO bodies (exchange_id, response, seq, data)
     SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM exchanges WHERE id = ?1)";
 
+/// The same for messages.
+const FRAME: &str = "INSERT INTO frames (exchange_id, seq, at_us, from_visitor, opcode, bytes, payload,
+    compressed, event, event_id) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+    WHERE EXISTS (SELECT 1 FROM exchanges WHERE id = ?1)";
+
 /// One thing to write.
 #[derive(Debug)]
 pub(super) enum Write {
     Exchange(Box<Told>),
     Piece(i64, Piece),
+    Frames(i64, Batch),
 }
 
 impl Write {
@@ -77,7 +85,7 @@ impl Write {
     pub(super) fn exchange(&self) -> Option<i64> {
         match self {
             Self::Exchange(told) => Some(told.id),
-            Self::Piece(..) => None,
+            Self::Piece(..) | Self::Frames(..) => None,
         }
     }
 }
@@ -128,6 +136,7 @@ impl Keeper {
             let mut update = transaction.prepare_cached(&UPDATE)?;
             let mut piece = transaction.prepare_cached(PIECE)?;
             let mut texts = Texts::default();
+            let mut frame = transaction.prepare_cached(FRAME)?;
             for write in writes {
                 match write {
                     Write::Exchange(told) => {
@@ -140,6 +149,9 @@ impl Keeper {
                         for part in told.pieces.iter().filter(|_| there) {
                             write_piece(&mut piece, told.id, part)?;
                         }
+                        if let Some(batch) = &told.frames {
+                            write_frames(&mut frame, told.id, batch)?;
+                        }
                         if there && (told.first || !told.is_open()) {
                             texts.add(&transaction, told)?;
                         }
@@ -149,6 +161,7 @@ impl Keeper {
                         }
                     }
                     Write::Piece(id, part) => write_piece(&mut piece, *id, part)?,
+                    Write::Frames(id, batch) => write_frames(&mut frame, *id, batch)?,
                 }
             }
             texts.write(&transaction)?;
@@ -207,9 +220,29 @@ fn changing(told: &Told) -> rusqlite::Result<[ToSqlOutput<'_>; CHANGING.len()]> 
         (told.response.kept as i64).into(),
         told.response.head.to_sql()?,
         told.incomplete.into(),
+        (told.frames_seen as i64).into(),
     ])
 }
 
 fn write_piece(statement: &mut Statement<'_>, id: i64, piece: &Piece) -> rusqlite::Result<()> {
     statement.execute(params![id, piece.response, piece.seq, piece.data]).map(drop)
+}
+
+fn write_frames(statement: &mut Statement<'_>, id: i64, batch: &Batch) -> rusqlite::Result<()> {
+    for row in &batch.rows {
+        let frame = &row.frame;
+        statement.execute(params![
+            id,
+            row.seq as i64,
+            row.at_us,
+            row.from_visitor,
+            frame.opcode,
+            frame.bytes as i64,
+            frame.payload,
+            frame.compressed,
+            frame.event,
+            frame.event_id,
+        ])?;
+    }
+    Ok(())
 }

@@ -2,9 +2,11 @@
 //!
 //! In reading order: [`writer`] (the thread) → [`keeper`] (its connection, one batch) and [`pace`] (how much of
 //! the processor it takes) → [`text`] (what is searched) → [`retention`] (what is forgotten) → [`change`] (what
-//! people change) → [`read`] (lists and single ones) → [`recorded`] (as the inspector takes them).
+//! people change) → [`read`] (lists and single ones), [`frames`] (conversations) → [`recorded`] (as the inspector
+//! takes them).
 
 mod change;
+mod frames;
 mod keeper;
 mod pace;
 mod read;
@@ -14,6 +16,7 @@ mod text;
 mod writer;
 
 pub use change::{Change, NOTE_BYTES};
+pub use frames::{Close, FrameView, Frames, ToldFrame};
 pub use read::{Body, Exchange, Half, Heads, Listed, Summary};
 pub use retention::Limits;
 pub use writer::{Stored, Writer};

@@ -16,7 +16,7 @@ const REPLAYS: u32 = 1000;
 const COLUMNS: &str = "id, request_id, mapping_id, mapping, source, original_id, kind, started_us, method, \
      scheme, host, target, visitor, status, error, state, request_type, response_type, connect_us, \
      first_byte_us, total_us, link_us, gateway_us, request_bytes, response_bytes, request_kept, \
-     response_kept, incomplete, edited, pinned, note";
+     response_kept, incomplete, edited, pinned, note, frames";
 
 /// A row of a list. Times are Unix microseconds, durations microseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -61,6 +61,8 @@ pub struct Summary {
     pub edited: bool,
     pub pinned: bool,
     pub note: Option<String>,
+    /// Messages or events that passed; the first ten thousand of them are kept.
+    pub frames: i64,
 }
 
 impl Summary {
@@ -303,5 +305,6 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         edited: row.get(28)?,
         pinned: row.get(29)?,
         note: row.get(30)?,
+        frames: row.get(31)?,
     })
 }

@@ -40,6 +40,10 @@ impl World {
         begin(&self.recorder, target).unwrap()
     }
 
+    pub(super) fn begin_upgrade(&self, target: &str) -> Arc<Capture> {
+        begin_as(&self.recorder, target, StreamKind::Upgrade).unwrap()
+    }
+
     /// Everything that was captured is stored, and nothing more is.
     pub(super) async fn settle(&mut self) {
         self.writer.take().unwrap().close().await;
@@ -63,7 +67,7 @@ impl World {
     }
 
     /// Numbers of exchanges in which the word is found.
-    fn found(&self, word: &str) -> Vec<i64> {
+    pub(super) fn found(&self, word: &str) -> Vec<i64> {
         let connection = self.sql();
         let mut query =
             connection.prepare("SELECT rowid FROM exchange_text WHERE exchange_text MATCH ?1").unwrap();
@@ -76,6 +80,10 @@ fn path(dir: &tempfile::TempDir) -> PathBuf {
 }
 
 fn begin(recorder: &Recorder, target: &str) -> Option<Arc<Capture>> {
+    begin_as(recorder, target, StreamKind::Http)
+}
+
+fn begin_as(recorder: &Recorder, target: &str, kind: StreamKind) -> Option<Arc<Capture>> {
     let mut spec = MappingSpec::new("m1".into(), "3000".parse().unwrap());
     spec.name = Some("shop".into());
     let served: Arc<Served> = Arc::new(spec.serve(1));
@@ -87,7 +95,7 @@ fn begin(recorder: &Recorder, target: &str) -> Option<Arc<Capture>> {
     let visitor: SocketAddr = "203.0.113.7:1".parse().unwrap();
     recorder.begin(Start {
         served: &served,
-        kind: StreamKind::Http,
+        kind,
         request_id: "request",
         visitor,
         head: &head,

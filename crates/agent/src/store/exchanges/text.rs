@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
+use crate::capture::frames::Frame;
 use crate::capture::{Told, ToldHalf};
 
 /// Bytes of one body that are searched. Beyond, hits are chance and the index outgrows what it indexes.
@@ -87,8 +88,26 @@ impl Row {
                 bodies.push('\n');
             }
         }
+        if told.frames_seen > 0 && told.kind == "websocket" {
+            messages(connection, told.id, &mut bodies)?;
+        }
         Ok(Self { id: told.id, again: !told.first, url, heads, bodies })
     }
+}
+
+/// What was said in text, as it can be read without decoding.
+fn messages(connection: &Connection, id: i64, bodies: &mut String) -> rusqlite::Result<()> {
+    let mut query = connection.prepare_cached(
+        "SELECT payload FROM frames WHERE exchange_id = ?1 AND opcode = ?2 AND compressed = 0 ORDER BY seq",
+    )?;
+    let mut rows = query.query(params![id, Frame::TEXT])?;
+    while bodies.len() < INDEXED_BYTES
+        && let Some(row) = rows.next()?
+    {
+        bodies.push_str(&String::from_utf8_lossy(row.get_ref(0)?.as_blob()?));
+        bodies.push('\n');
+    }
+    Ok(())
 }
 
 /// The beginning of a body: of a small one at hand, else what was stored before.

@@ -12,7 +12,7 @@ use super::super::StoreError;
 use super::keeper::{Keeper, Write};
 use super::pace::Pace;
 use super::retention::Limits;
-use crate::capture::{BATCH_ITEMS, Item, Paused, Recorder, Work};
+use crate::capture::{BATCH_ITEMS, Capture, Item, Paused, Recorder, Work};
 
 /// Between two tries to write while the disk is full or the database cannot be used.
 const RETRY: Duration = Duration::from_secs(5);
@@ -195,15 +195,23 @@ fn unpack(work: Work) -> Vec<Write> {
         match item {
             Item::Ended(capture) => writes.push(Write::Exchange(Box::new(capture.tell(now)))),
             Item::Piece(capture, piece) => {
-                // A part of a body never stands without its exchange.
-                if let Some(told) = capture.introduce(now) {
-                    writes.push(Write::Exchange(Box::new(told)));
-                }
+                introduce(&capture, now, &mut writes);
                 writes.push(Write::Piece(capture.id(), piece));
+            }
+            Item::Frames(capture, batch) => {
+                introduce(&capture, now, &mut writes);
+                writes.push(Write::Frames(capture.id(), batch));
             }
         }
     }
     let news = work.open.iter().filter_map(|capture| capture.news(now));
     writes.extend(news.map(|told| Write::Exchange(Box::new(told))));
     writes
+}
+
+/// A part of an exchange never stands without it.
+fn introduce(capture: &Capture, now: Instant, writes: &mut Vec<Write>) {
+    if let Some(told) = capture.introduce(now) {
+        writes.push(Write::Exchange(Box::new(told)));
+    }
 }
