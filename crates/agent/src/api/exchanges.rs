@@ -121,7 +121,7 @@ pub(super) async fn list(
 }
 
 /// How many rows are wanted.
-fn page_size(asked: Option<u32>) -> Result<u32, Problem> {
+pub(super) fn page_size(asked: Option<u32>) -> Result<u32, Problem> {
     let asked = asked.unwrap_or(PAGE);
     if (1..=MAX_PAGE).contains(&asked) {
         return Ok(asked);

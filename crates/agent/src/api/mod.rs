@@ -2,8 +2,8 @@
 //! `axum::Router` under `/api/v1`.
 //!
 //! In reading order: [`guard`] (who may ask at all, with [`access`]) → [`problem`] and [`extract`] (how
-//! something is refused) → one file for each thing there is ([`status`], [`mappings`], [`exchanges`],
-//! [`events`]) → [`page`] (the web page beside it) → [`http`] (the door).
+//! something is refused) → one file for each thing there is ([`status`], [`connections`], [`mappings`],
+//! [`exchanges`], [`frames`], [`replay`], [`events`]) → [`page`] (the web page beside it) → [`http`] (the door).
 //!
 //! What is absent: work that could hold up traffic. The door has a thread of its own; what takes longer than
 //! a moment goes to the store's reader or to a blocking thread.
@@ -11,22 +11,26 @@
 #![allow(unused_qualifications, reason = "what the macros of utoipa write")]
 
 mod access;
+mod connections;
 mod events;
 mod exchanges;
 mod extract;
+mod frames;
 mod guard;
 pub mod http;
 mod mappings;
 mod page;
 mod problem;
+mod replay;
 mod status;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use utoipa::OpenApi;
 use utoipa::openapi::{Content, Ref, ResponseBuilder};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use access::Schemes;
@@ -77,6 +81,10 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(exchanges::one))
         .routes(routes!(exchanges::body))
         .routes(routes!(exchanges::copy))
+        .routes(routes!(frames::list))
+        .routes(routes!(replay::one).layer(DefaultBodyLimit::max(replay::REPLAY_BYTES)))
+        .routes(routes!(replay::several).layer(DefaultBodyLimit::max(replay::REPLAY_BYTES)))
+        .routes(routes!(connections::list))
         .routes(routes!(events::listen));
     OpenApiRouter::with_openapi(Document::openapi()).nest(BASE, api)
 }
@@ -115,7 +123,7 @@ pub(crate) fn router(engine: View, access: Arc<Access>) -> Router {
         .route(&format!("{BASE}/openapi.json"), described)
         .fallback(page::serve)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(axum::extract::DefaultBodyLimit::max(REQUEST_BYTES))
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES))
         .layer(axum::middleware::from_fn_with_state(api.clone(), guard::guard))
         .with_state(api)
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::attach::running;
@@ -78,6 +79,13 @@ fn show(report: &StatusReport) {
     if let Some(message) = &report.message {
         print_line(&format!("          {}", escape(message)));
     }
+    if let Some(lost) = &report.last_disconnect {
+        let at = jiff::Timestamp::from_microsecond(lost.at_us).unwrap_or_default();
+        let at = at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S");
+        print_line(&format!("          last lost {at}: {}", escape(&lost.message)));
+    }
+    let capture = report.capture_paused.as_ref().map(|reason| format!("paused: {}", escape(reason)));
+    print_line(&format!("capture   {}", capture.as_deref().unwrap_or("running")));
     let up = humantime::format_duration(Duration::from_secs(report.uptime_ms / 1000));
     print_line(&format!("engine    process {}, Porthole {}, up {up}", report.pid, report.version));
     for mapping in &report.mappings {

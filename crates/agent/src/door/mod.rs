@@ -155,7 +155,23 @@ pub struct StatusReport {
     /// Why it is not connected.
     pub message: Option<String>,
     pub uptime_ms: u64,
+    /// Why no exchanges are kept, if so.
+    #[serde(default)]
+    pub capture_paused: Option<String>,
+    /// The last time that this engine lost its link.
+    #[serde(default)]
+    pub last_disconnect: Option<LastDisconnect>,
     pub mappings: Vec<MappingStatus>,
+}
+
+/// A link that was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastDisconnect {
+    /// Unix time, microseconds.
+    pub at_us: i64,
+    pub code: String,
+    /// One sentence.
+    pub message: String,
 }
 
 /// One mapping in a status.

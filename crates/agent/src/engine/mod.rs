@@ -2,6 +2,7 @@
 //! and the uplink, and tells every attached command what concerns it.
 
 mod client;
+mod connections;
 mod replay;
 mod set;
 mod view;
@@ -122,6 +123,7 @@ struct State {
     warnings: Vec<Event>,
     /// Warnings that still hold.
     noted: VecDeque<Noted>,
+    link_log: connections::LinkLog,
     link_notes: view::LinkNotes,
 }
 
@@ -167,7 +169,7 @@ impl Engine {
         let reader = Store::reader(&paths.database()).await.unwrap_or_else(|_| store.clone());
         let (mappings, watching) = watch::channel(Arc::new(MappingSet::default()));
         let events = crate::events::events();
-        let supervisor = events.subscribe();
+        let (supervisor, logged) = (events.subscribe(), events.subscribe());
         let subject = crate::secrets::token_subject(&token);
         let name_pattern = crate::secrets::token_name_pattern(&token);
         let uplink = uplink::start(
@@ -219,6 +221,7 @@ impl Engine {
         #[cfg(not(unix))]
         let _ = paths;
         tasks.spawn(supervise(Arc::clone(&shared), supervisor));
+        tasks.spawn(connections::log(Arc::clone(&shared), logged));
         tasks.spawn(tell_capture(Arc::clone(&shared), paused));
         Ok(Self { shared, uplink, writer, trial, page, tasks, _lock: lock })
     }
@@ -378,6 +381,8 @@ impl Shared {
             latency_ms: None,
             message: None,
             uptime_ms: self.since.elapsed().as_millis() as u64,
+            capture_paused: self.paused.borrow().as_ref().map(|paused| paused.message.clone()),
+            last_disconnect: state.link_log.last().cloned(),
             mappings: Vec::new(),
         };
         let connected = matches!(link, LinkState::Connected { .. });

@@ -11,6 +11,8 @@ use crate::capture::Paused;
 use crate::door::StatusReport;
 use crate::events::{Event, LinkState};
 use crate::mapping::MappingSpec;
+use crate::replay::{Ask, ReplayError};
+use crate::store::connections::{self, CONNECTION_ENTRIES, ConnectionEntry, ConnectionSummary};
 use crate::store::exchanges::Stored;
 use crate::store::{Store, StoreError};
 
@@ -115,6 +117,18 @@ impl View {
     /// Gives up the present connection, if any, and tries at once.
     pub fn reconnect(&self) {
         self.0.reconnect.now();
+    }
+
+    /// Sends one exchange again; the number of the new one, once it has ended and is stored.
+    pub async fn replay(&self, id: i64, ask: &Ask) -> Result<i64, ReplayError> {
+        self.0.replay(id, ask).await
+    }
+
+    /// The log of the link, the newest line first, and what it comes to.
+    pub async fn connections(&self) -> Result<(ConnectionSummary, Vec<ConnectionEntry>), StoreError> {
+        let entries = self.reader().connections(CONNECTION_ENTRIES as u32).await?;
+        let now = self.0.lock().link_log.now(Instant::now());
+        Ok((connections::summary(&entries, now), entries))
     }
 
     pub fn outlook(&self) -> Outlook {

@@ -15,7 +15,7 @@ const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 const STEP_BYTES: usize = 4096;
 
 /// Why a message is shown as it passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum InflateError {
     #[error("it is not compressed as it says")]

@@ -4,6 +4,7 @@
 //! loss (`synchronous=FULL`). [`exchanges`] are written by another thread, and read by one more
 //! ([`Store::reader`]): a long search holds up no mapping.
 
+pub mod connections;
 pub mod exchanges;
 mod mappings;
 mod names;

@@ -103,6 +103,19 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE frames ADD COLUMN event TEXT;     -- of a server-sent event
     ALTER TABLE frames ADD COLUMN event_id TEXT;
 ",
+    "
+    CREATE TABLE connections (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_us INTEGER NOT NULL,
+        event TEXT NOT NULL,            -- 'connected' | 'disconnected' | 'failed' | 'refused'
+        code TEXT, message TEXT,
+        agent_version TEXT NOT NULL, gateway_version TEXT,
+        latency_us INTEGER,
+        lasted_ms INTEGER,              -- of a link that was lost
+        away_ms INTEGER,                -- before a link that is there again
+        tries INTEGER NOT NULL          -- that this line stands for
+    );
+",
 ];
 
 /// The connection, where a damaged database went, and whether this one lives in memory only.

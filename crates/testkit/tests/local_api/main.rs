@@ -3,3 +3,4 @@
 mod doors;
 mod events;
 mod reading;
+mod replay;

@@ -59,7 +59,7 @@ impl FrameView {
 }
 
 /// The same for programs. A contract: keys are added and never changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ToldFrame {
     pub seq: i64,
     pub at_us: i64,
