@@ -4,7 +4,7 @@ use http_body_util::{BodyExt, Empty};
 use porthole_testkit::exchanges::{ended, exchange, listed, shown};
 use porthole_testkit::service::body;
 use porthole_testkit::wait::{until, within};
-use porthole_testkit::{LocalService, World};
+use porthole_testkit::{Agent, LocalService, World};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -278,4 +278,107 @@ async fn exchanges_are_found_by_the_filter_language_and_copied_as_curl() {
     {
         assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
     }
+}
+
+#[tokio::test]
+async fn an_export_has_everything_but_secrets_and_a_file_is_private() {
+    let world = World::new().await;
+    let home = world.agent.home();
+    let request = world
+        .visitor()
+        .request("POST", "/echo?token=hunter2&a=b")
+        .header("Authorization", "Bearer hunter2")
+        .header("Cookie", "sid=hunter2")
+        .header("X-Api-Key", "hunter2")
+        .header("X-Kept", "kept")
+        .body("a body".to_owned())
+        .expect("a request");
+    assert_eq!(world.visitor().fetch(request).await.status, 200);
+    assert_eq!(world.get("/status/404").await.status, 404);
+    let row = ended(home, "/echo?token=hunter2&a=b").await;
+    ended(home, "/status/404").await;
+
+    let file = home.path().join("out.har");
+    let path = file.to_str().expect("a path that is text");
+    let written = home.run(&["exchanges", "export", "--output", path]).await;
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let archive = std::fs::read_to_string(&file).expect("the archive");
+    assert!(!archive.contains("hunter2") && archive.contains("kept") && archive.contains("a body"));
+    let archive: Value = serde_json::from_str(&archive).expect("JSON");
+    let entries = archive["log"]["entries"].as_array().expect("entries");
+    assert_eq!(entries.len(), 2);
+    assert!(entries[0]["request"]["url"].as_str().is_some_and(|url| url.ends_with("/echo?token=***&a=b")));
+    assert_eq!(entries[1]["response"]["status"], 404);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().expect("a file").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let again = home.run(&["exchanges", "export", "--output", path]).await;
+    assert!(again.code == Some(2) && again.stderr.contains("out.har"), "nothing is overwritten: {again:?}");
+
+    for (format, parts) in [("json", [r#""status":404"#, "a body"]), ("curl", ["curl ", "a body"])] {
+        let shown = home.run(&["exchanges", "export", "--format", format]).await;
+        assert!(!shown.stdout.contains("hunter2"), "{format}: {}", shown.stdout);
+        assert!(parts.iter().all(|part| shown.stdout.contains(part)), "{format}: {}", shown.stdout);
+    }
+    let open = home.run(&["exchanges", "export", "--no-redact", "--format", "curl", "method:POST"]).await;
+    assert!(open.stdout.contains("Bearer hunter2") && open.stdout.contains("token=hunter2"), "{open:?}");
+    // What is kept stays as it came.
+    assert!(shown(home, &row["id"]).await.to_string().contains("Bearer hunter2"));
+}
+
+#[tokio::test]
+async fn exchanges_are_pinned_noted_and_deleted() {
+    let world = World::new().await;
+    let home = world.agent.home();
+    for target in ["/status/201", "/status/202", "/status/203", "/status/204"] {
+        world.get(target).await;
+        ended(home, target).await;
+    }
+    let done = async |words: &[&str]| {
+        let done = home.run(&[&["exchanges"], words].concat()).await;
+        assert_eq!(done.code, Some(0), "{words:?}: {done:?}");
+        done.stdout
+    };
+    let rows = listed(home).await;
+    let id = |place: usize| rows[place]["id"].to_string();
+    done(&["pin", &id(3)]).await;
+    done(&["note", &id(3), "the one that failed"]).await;
+    done(&["rm", &id(0)]).await;
+    assert_eq!(done(&["clear", "status:202"]).await, "1 deleted\n");
+    let everything = home.run(&["exchanges", "clear"]).await;
+    assert!(everything.code == Some(2) && everything.stderr.contains("--all"), "{everything:?}");
+    assert_eq!(done(&["clear", "--all"]).await, "1 deleted\n");
+    let left = listed(home).await;
+    assert_eq!((left.len(), &left[0]["pinned"]), (1, &true.into()));
+    assert_eq!(left[0]["note"], "the one that failed");
+    done(&["note", &id(3)]).await;
+    done(&["unpin", &id(3)]).await;
+    let left = listed(home).await;
+    assert_eq!((&left[0]["pinned"], &left[0]["note"]), (&false.into(), &Value::Null));
+    assert_eq!(done(&["clear", "--all"]).await, "1 deleted\n");
+    assert!(listed(home).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_list_that_follows_goes_on_with_each_exchange_that_ends() {
+    let world = World::new().await;
+    let home = world.agent.home();
+    assert_eq!(world.get("/hello").await.status, 200);
+    ended(home, "/hello").await;
+    let mut following = Agent::start(home, ["exchanges", "list", "--json", "--follow", "-status:404"]);
+    // Whatever it was too early for comes again.
+    let first = until("the first line", async || {
+        world.get("/status/201").await;
+        following.events().into_iter().next()
+    })
+    .await;
+    assert_eq!((&first["target"], &first["state"]), (&"/status/201".into(), &"done".into()));
+    let lines = following.process.line_count();
+    world.get("/status/404").await;
+    world.get("/status/202").await;
+    following.event_after(lines, |row| row["target"] == "/status/202", "/status/202").await;
+    let told = following.events();
+    assert!(told.iter().all(|row| row["status"] == 201 || row["status"] == 202), "{told:?}");
+    let mut ids: Vec<_> = told.iter().map(|row| row["id"].as_i64().expect("a number")).collect();
+    ids.dedup();
+    assert!(ids.is_sorted() && ids.len() == told.len(), "{ids:?}");
 }

@@ -5,7 +5,7 @@
 //!
 //! In reading order: what the other parts work on ([`recorded`]); finding ([`filter`]); copying out
 //! as a command ([`copy`]); looking into coded bodies ([`decode`], [`inflate`]); comparing two ([`diff`]); archives
-//! that browsers read ([`har`]).
+//! that browsers read ([`har`]); secrets taken out ([`redact`]).
 
 pub mod copy;
 pub mod decode;
@@ -14,3 +14,4 @@ pub mod filter;
 pub mod har;
 pub mod inflate;
 pub mod recorded;
+pub mod redact;

@@ -25,6 +25,15 @@ pub(super) fn tell(rows: &[Summary], filtered: bool) {
     print(table(rows, in_colour(), &TimeZone::system()).as_bytes());
 }
 
+/// Further rows, below those of before.
+pub(super) fn go_on(rows: &[Summary]) {
+    if !rows.is_empty() {
+        let table = table(rows, in_colour(), &TimeZone::system());
+        let rows = table.split_once('\n').map_or("", |(_header, rows)| rows);
+        print(rows.as_bytes());
+    }
+}
+
 fn table(rows: &[Summary], colour: bool, zone: &TimeZone) -> String {
     let today = jiff::Timestamp::now().to_zoned(zone.clone()).date();
     let header = ["ID", "TIME", "METHOD", "STATUS", "MAPPING", "PATH", "SIZE", "DURATION"].map(str::to_owned);

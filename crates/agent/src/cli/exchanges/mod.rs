@@ -1,6 +1,9 @@
 //! `porthole exchanges`: what came through, out of the database: also while an engine runs, and after it.
 
+mod change;
 mod conversation;
+mod export;
+mod follow;
 mod list;
 mod replay;
 mod show;
@@ -16,7 +19,7 @@ use crate::capture::frames::FRAME_ROWS;
 use crate::inspect::filter::Filter;
 use crate::logging::escape;
 use crate::store::Store;
-use crate::store::exchanges::{Listed, Summary};
+use crate::store::exchanges::{Change, Listed, Summary};
 
 /// Exchanges listed unless more are asked for: a screen or two.
 const LISTED: u32 = 50;
@@ -34,6 +37,9 @@ pub(super) enum ExchangesCommand {
         /// Print one JSON object a line
         #[arg(long)]
         json: bool,
+        /// Go on with each exchange that ends from now on
+        #[arg(long)]
+        follow: bool,
     },
     /// Show one exchange: both heads and both bodies
     Show {
@@ -48,6 +54,41 @@ pub(super) enum ExchangesCommand {
     },
     /// Send requests again, straight to the local service: as they were, or changed
     Replay(replay::ReplayArgs),
+    /// Write exchanges as an archive, as JSON, or as commands
+    Export(export::ExportArgs),
+    /// Keep exchanges for good, however old they get
+    Pin {
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<i64>,
+    },
+    /// Let pinned exchanges grow old again
+    Unpin {
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<i64>,
+    },
+    /// Write a note beside an exchange, or take it away
+    Note {
+        #[arg(value_name = "ID")]
+        id: i64,
+        #[arg(value_name = "TEXT")]
+        text: Option<String>,
+    },
+    /// Delete exchanges
+    Rm {
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<i64>,
+    },
+    /// Delete every exchange that a filter finds; pinned ones stay
+    Clear {
+        #[arg(value_name = "FILTER", allow_hyphen_values = true)]
+        filter: Vec<String>,
+        /// Every exchange
+        #[arg(long)]
+        all: bool,
+        /// Pinned ones, too
+        #[arg(long)]
+        pinned: bool,
+    },
 }
 
 /// How one exchange is printed.
@@ -73,20 +114,35 @@ impl ExchangesCommand {
             Self::List { json, .. } => *json,
             Self::Show { format, .. } => *format == Some(Format::Json),
             Self::Replay(args) => args.json,
+            Self::Export(_)
+            | Self::Pin { .. }
+            | Self::Unpin { .. }
+            | Self::Note { .. }
+            | Self::Rm { .. }
+            | Self::Clear { .. } => false,
         }
     }
 }
 
 pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<(), Failure> {
     match command {
-        ExchangesCommand::List { filter, limit, json } => {
+        ExchangesCommand::List { filter, limit, json, follow } => {
             let filter = parse(&filter)?;
-            let rows =
-                store(context).await?.exchanges(&filter, &Zoned::now(), limit).await.map_err(failed)?;
+            let store = store(context).await?;
+            if follow {
+                return follow::follow(&store, &filter, async |rows| {
+                    if json {
+                        print_json(&rows);
+                    } else {
+                        list::go_on(&rows);
+                    }
+                    Ok(())
+                })
+                .await;
+            }
+            let rows = store.exchanges(&filter, &Zoned::now(), limit).await.map_err(failed)?;
             if json {
-                let lines: Vec<String> =
-                    rows.iter().map(|row| summary_json(row).to_string() + "\n").collect();
-                print(lines.concat().as_bytes());
+                print_json(&rows);
             } else {
                 list::tell(&rows, !filter.terms.is_empty());
             }
@@ -107,8 +163,27 @@ pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<
             show::tell(&exchange, frames, format, part);
         }
         ExchangesCommand::Replay(args) => return replay::run(context, args).await,
+        ExchangesCommand::Export(args) => return export::run(context, args).await,
+        ExchangesCommand::Pin { ids } => {
+            return change::each(context, ids, Change { pinned: Some(true), note: None }).await;
+        }
+        ExchangesCommand::Unpin { ids } => {
+            return change::each(context, ids, Change { pinned: Some(false), note: None }).await;
+        }
+        ExchangesCommand::Note { id, text } => {
+            return change::each(context, vec![id], Change { pinned: None, note: Some(text) }).await;
+        }
+        ExchangesCommand::Rm { ids } => return change::remove(context, ids).await,
+        ExchangesCommand::Clear { filter, all, pinned } => {
+            return change::clear(context, &filter, all, pinned).await;
+        }
     }
     Ok(())
+}
+
+fn print_json(rows: &[Summary]) {
+    let lines: Vec<String> = rows.iter().map(|row| summary_json(row).to_string() + "\n").collect();
+    print(lines.concat().as_bytes());
 }
 
 /// One word after the other they are one filter; a phrase keeps its quotation marks where the shell is told to

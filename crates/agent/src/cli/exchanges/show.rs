@@ -39,7 +39,7 @@ fn raw(exchange: &Exchange, part: Option<Part>) -> Vec<u8> {
         .concat()
 }
 
-fn as_json(exchange: &Exchange, frames: Vec<FrameView>, part: Option<Part>) -> Value {
+pub(super) fn as_json(exchange: &Exchange, frames: Vec<FrameView>, part: Option<Part>) -> Value {
     let mut value = summary_json(&exchange.summary);
     for (name, half) in halves(exchange, part) {
         let (body, encoding) = told_bytes(&half.body.data);

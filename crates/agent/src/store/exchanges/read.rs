@@ -171,6 +171,25 @@ impl Store {
         self.call(move |connection| Ok(list(connection, (condition, values), limit)?)).await
     }
 
+    /// The oldest for which the filter holds, oldest first, of those after the one numbered `after`.
+    pub async fn exchanges_after(
+        &self,
+        filter: &Filter,
+        now: &Zoned,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Summary>, StoreError> {
+        let (condition, mut values) = filter.to_sql(now);
+        values.extend([after.into(), limit.min(LIST_ROWS).into()]);
+        self.call(move |connection| {
+            let mut query = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM exchanges WHERE ({condition}) AND id > ? ORDER BY id LIMIT ?"
+            ))?;
+            Ok(query.query_map(params_from_iter(values), summary)?.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
     /// Those of these exchanges that are still there, in this order.
     pub async fn exchanges_numbered(&self, ids: Vec<i64>) -> Result<Vec<Summary>, StoreError> {
         self.call(move |connection| {

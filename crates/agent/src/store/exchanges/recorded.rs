@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::{Exchange, Half};
 use crate::inspect::recorded::{Fields, Recorded, RecordedRequest, RecordedResponse, Timings, parse_head};
+use crate::inspect::redact::redact_head;
+use crate::logging::mask_target;
 
 impl Exchange {
     /// The whole exchange, its heads taken apart. Of raw TCP only the bytes.
@@ -24,6 +26,16 @@ impl Exchange {
                 gateway: time(summary.gateway_us),
             },
         }
+    }
+
+    /// The same without secrets in heads and queries, for what leaves the machine.
+    pub fn redacted(mut self) -> Self {
+        self.summary.target = mask_target(&self.summary.target).into_owned();
+        self.request.head = redact_head(&self.request.head);
+        if let Some(response) = &mut self.response {
+            response.head = redact_head(&response.head);
+        }
+        self
     }
 
     /// The request alone.
