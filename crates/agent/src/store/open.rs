@@ -116,6 +116,16 @@ const MIGRATIONS: &[&str] = &[
         tries INTEGER NOT NULL          -- that this line stands for
     );
 ",
+    "
+    -- All that a list shows and most filters ask for, without the heads: a filter that finds nothing reads a
+    -- third of the pages.
+    CREATE INDEX exchanges_listed ON exchanges (
+        id, method, status, target, total_us, request_bytes, response_bytes, state, kind, source, request_type,
+        response_type, host, mapping, mapping_id, request_id, original_id, started_us, scheme, visitor, error,
+        connect_us, first_byte_us, link_us, gateway_us, request_kept, response_kept, incomplete, edited, pinned,
+        note, frames
+    );
+",
 ];
 
 /// The connection, where a damaged database went, and whether this one lives in memory only.

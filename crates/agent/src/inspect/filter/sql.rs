@@ -125,7 +125,14 @@ impl Sql {
             }),
             Test::Path(text) => {
                 let before = if text.starts_with('/') { "" } else { "%" };
-                self.like("substr(target, 1, instr(target || '?', '?') - 1)", before, text, "%")
+                let anywhere = self.like("target", before, text, "%");
+                if before.is_empty() && !text.contains('?') {
+                    // A beginning without a query is one of the path.
+                    return anywhere;
+                }
+                // Most rows are out before a path has to be cut off its query.
+                let path = self.like("substr(target, 1, instr(target || '?', '?') - 1)", before, text, "%");
+                format!("{anywhere} AND {path}")
             }
             Test::Url(text) => self.like("(scheme || '://' || host || target)", "%", text, "%"),
             Test::Host(text) => self.like("host", "%", text, "%"),

@@ -327,3 +327,22 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         frames: row.get(31)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::World;
+    use super::*;
+
+    #[tokio::test]
+    async fn lists_are_read_without_the_heads() {
+        let world = World::new().await;
+        let connection = world.sql();
+        for condition in ["1", "(upper(method) = 'PATCH') IS TRUE", "(total_us > 5) IS TRUE"] {
+            let query = format!(
+                "EXPLAIN QUERY PLAN SELECT {COLUMNS} FROM exchanges WHERE {condition} ORDER BY id DESC LIMIT 9"
+            );
+            let plan: String = connection.query_row(&query, [], |row| row.get(3)).unwrap();
+            assert!(plan.contains("COVERING INDEX exchanges_listed"), "{condition}: {plan}");
+        }
+    }
+}
