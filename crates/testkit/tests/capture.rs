@@ -321,6 +321,9 @@ async fn an_export_has_everything_but_secrets_and_a_file_is_private() {
     }
     let open = home.run(&["exchanges", "export", "--no-redact", "--format", "curl", "method:POST"]).await;
     assert!(open.stdout.contains("Bearer hunter2") && open.stdout.contains("token=hunter2"), "{open:?}");
+    let one = home.run(&["exchanges", "show", &row["id"].to_string(), "--format", "har"]).await;
+    let one: Value = serde_json::from_str(&one.stdout).expect("an archive");
+    assert_eq!(one["log"]["entries"][0]["request"]["postData"]["text"], "a body");
     // What is kept stays as it came.
     assert!(shown(home, &row["id"]).await.to_string().contains("Bearer hunter2"));
 }

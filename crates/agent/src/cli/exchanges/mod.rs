@@ -100,6 +100,8 @@ pub(super) enum Format {
     Json,
     /// The command that sends the request again with curl
     Curl,
+    /// An HTTP archive (HAR 1.2) with this exchange, nothing masked
+    Har,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -150,9 +152,8 @@ pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<
         ExchangesCommand::Show { id, format, part } => {
             let store = store(context).await?;
             let exchange = store.exchange(id).await.map_err(failed)?;
-            if format == Some(Format::Curl) && exchange.summary.kind == "tcp" {
-                let message =
-                    format!("exchange {id} is a raw TCP connection: curl has nothing to send again");
+            if matches!(format, Some(Format::Curl | Format::Har)) && exchange.summary.kind == "tcp" {
+                let message = format!("exchange {id} is a raw TCP connection: there is no request in it");
                 return Err(Failure::usage("exchange", message));
             }
             let frames = if show::is_conversation(&exchange) {

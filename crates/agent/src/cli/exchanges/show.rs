@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::super::output::{duration, print, print_line};
 use super::{Format, Part, conversation, size, summary_json};
-use crate::inspect::copy;
 use crate::inspect::recorded::{parse_head, told_bytes};
+use crate::inspect::{copy, har};
 use crate::logging::escape;
 use crate::store::exchanges::{Body, Exchange, FrameView, Half, ToldFrame};
 
@@ -21,6 +21,10 @@ pub(super) fn tell(exchange: &Exchange, frames: Vec<FrameView>, format: Option<F
     match format {
         Some(Format::Raw) => print(&raw(exchange, part)),
         Some(Format::Curl) => print_line(copy::curl(&exchange.recorded_request()).trim_end()),
+        Some(Format::Har) => {
+            // Text and numbers only: nothing in it can fail to be written.
+            print_line(&har::export([&exchange.recorded()]).unwrap_or_default());
+        }
         Some(Format::Json) => print_line(&as_json(exchange, frames, part).to_string()),
         None => print(for_people(exchange, &frames, part).as_bytes()),
     }
