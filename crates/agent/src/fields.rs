@@ -8,7 +8,6 @@ use crate::mapping::{
     parse_path, parse_timeout,
 };
 use crate::secrets::SecretError;
-use crate::target::Scheme;
 
 /// `on` or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]
@@ -144,9 +143,6 @@ impl MappingFields {
         }
         if let Some(inspect) = self.inspect {
             spec.inspect = inspect == Switch::On;
-        }
-        if spec.target.scheme == Scheme::Tcp && self.strip_prefix == Some(true) {
-            return Err(MappingError::HttpOnly("stripping a path prefix").into());
         }
         Ok(spec.check()?)
     }

@@ -67,6 +67,8 @@ pub enum MappingError {
     HttpOnly(&'static str),
     #[error("a port on the gateway can be asked for by TCP mappings only")]
     TcpOnly,
+    #[error("the mapping would have no public address: give it a name, a host or a path")]
+    NoAddress,
 }
 
 impl MappingSpec {
@@ -91,24 +93,47 @@ impl MappingSpec {
 
     /// Checks what concerns several fields at once.
     pub fn check(&self) -> Result<(), MappingError> {
+        self.problems().into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// Everything that [`Self::check`] would refuse, with the field where it is to be mended.
+    pub fn problems(&self) -> Vec<(&'static str, MappingError)> {
+        let mut problems = Vec::new();
         if self.name.is_some() && self.host.is_some() {
-            return Err(MappingError::NameAndHost);
+            problems.push(("host", MappingError::NameAndHost));
         }
         if self.target.scheme == Scheme::Tcp {
             let http_only = [
-                (self.host.is_some(), "a host"),
-                (self.path.is_some(), "a path"),
-                (!self.matches.is_empty(), "a condition on requests"),
-                (!self.policy.basic_auth.is_empty(), "a password"),
-                (self.host_header != HostHeader::Preserve, "the Host header's setting"),
+                (self.host.is_some(), "host", "a host"),
+                (self.path.is_some(), "path", "a path"),
+                (self.strip_prefix, "strip_prefix", "stripping a path prefix"),
+                (!self.matches.is_empty(), "matches", "a condition on requests"),
+                (!self.policy.basic_auth.is_empty(), "policy.basic_auth", "a password"),
+                (self.host_header != HostHeader::Preserve, "host_header", "the Host header's setting"),
             ];
-            if let Some((_, what)) = http_only.into_iter().find(|(set, _)| *set) {
-                return Err(MappingError::HttpOnly(what));
-            }
+            let set = http_only.into_iter().filter(|(set, ..)| *set);
+            problems.extend(set.map(|(_, field, what)| (field, MappingError::HttpOnly(what))));
         } else if self.remote_port.is_some() {
-            return Err(MappingError::TcpOnly);
+            problems.push(("remote_port", MappingError::TcpOnly));
         }
-        Ok(())
+        problems
+    }
+
+    /// Whether a visitor could reach it: TCP mappings get a port in any case.
+    pub fn has_address(&self) -> bool {
+        let asked = self.name.is_some() || self.host.is_some() || self.path.is_some();
+        asked || self.target.scheme == Scheme::Tcp
+    }
+
+    /// Gives a mapping that asks for no public address the path that its gateway's URL names, or else a name.
+    pub fn give_address(&mut self, path: Option<&str>, name: impl FnOnce() -> String) {
+        if self.has_address() {
+            return;
+        }
+        match path {
+            Some(path) => self.path = Some(path.to_owned()),
+            None => self.name = Some(name()),
+        }
     }
 
     /// True when both ask for the same requests, or for the same port, so that one gateway could serve
@@ -246,15 +271,16 @@ pub fn parse_basic_auth(text: &str) -> Result<BasicAuth, MappingError> {
     if user.is_empty() || password.is_empty() || user.chars().any(char::is_control) {
         return Err(MappingError::BasicAuth);
     }
-    let hash = if password.starts_with("$argon2id$") {
-        password.to_owned()
-    } else {
-        argon2::Argon2::default()
-            .hash_password(password.as_bytes())
-            .map_err(|error| MappingError::Hash(error.to_string()))?
-            .to_string()
-    };
-    Ok(BasicAuth { user: user.to_owned(), hash })
+    Ok(BasicAuth { user: user.to_owned(), hash: hash_password(password)? })
+}
+
+/// A password's argon2id hash (20 ms); what is one already stays as it is.
+pub fn hash_password(password: &str) -> Result<String, MappingError> {
+    if password.starts_with("$argon2id$") {
+        return Ok(password.to_owned());
+    }
+    let hash = argon2::Argon2::default().hash_password(password.as_bytes());
+    hash.map(|hash| hash.to_string()).map_err(|error| MappingError::Hash(error.to_string()))
 }
 
 /// Splits `NAME=VALUE` or `NAME` for a condition.

@@ -106,6 +106,13 @@ impl Target {
         Self::from_authority(Scheme::Tcp, rest, text)
     }
 
+    /// Parses a target of either kind: raw TCP says so as `tcp://`.
+    pub fn parse_any(text: &str) -> Result<Self, TargetError> {
+        let text = text.trim();
+        let tcp = text.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("tcp"));
+        if tcp { Self::parse_tcp(text) } else { text.parse() }
+    }
+
     fn from_authority(scheme: Scheme, rest: &str, whole: &str) -> Result<Self, TargetError> {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#', '@']) {

@@ -80,7 +80,7 @@ fn types() -> Result<()> {
         return Ok(());
     }
     setup::node_packages("ui", "the tools that write types")?;
-    sh::run(npm(&ui).args(["run", "types"]))
+    sh::run(npm(&ui).args(["run", "types", "--if-present"]))
 }
 
 fn npm(folder: &Path) -> Command {

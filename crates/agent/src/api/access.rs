@@ -18,6 +18,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, ToSchema};
 
 use super::Api;
+use super::login::Desk;
 use crate::secrets::Secret;
 
 /// The key's file in the data folder.
@@ -49,16 +50,17 @@ pub struct Access {
     key: Secret,
     /// The page's port: cookies do not tell ports apart, their names do.
     cookie: String,
-    login: Option<Login>,
+    desk: Option<Desk>,
     sessions: Mutex<Sessions>,
 }
 
-/// Why the key cannot be had.
+/// Why nobody could be let in.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read or write the key for programs in {path}: {source}")]
-pub struct AccessError {
-    path: PathBuf,
-    source: io::Error,
+pub enum AccessError {
+    #[error("cannot read the key for programs in {path}: {source}")]
+    Key { path: PathBuf, source: io::Error },
+    #[error("the page's password cannot be used: {0}")]
+    Password(#[from] crate::mapping::MappingError),
 }
 
 /// By the hash of what the browser holds: what is here lets nobody in.
@@ -84,8 +86,9 @@ impl Access {
     /// Reads the key in the data folder, or makes one.
     pub fn open(data: &Path, port: u16, login: Option<Login>) -> Result<Self, AccessError> {
         let path = data.join(KEY_FILE);
-        let key = key(&path).map_err(|source| AccessError { path, source })?;
-        Ok(Self { key, cookie: format!("porthole_session_{port}"), login, sessions: Mutex::default() })
+        let key = key(&path).map_err(|source| AccessError::Key { path, source })?;
+        let desk = login.map(Desk::open).transpose()?;
+        Ok(Self { key, cookie: format!("porthole_session_{port}"), desk, sessions: Mutex::default() })
     }
 
     /// Who sent these fields.
@@ -104,14 +107,27 @@ impl Access {
     /// The cookie of a new session for whoever opens the page, where no password is asked for. None where one
     /// is, or where these fields have a session already.
     pub(super) fn welcome(&self, headers: &HeaderMap, now: Instant) -> Option<String> {
-        (self.login.is_none() && self.who(headers, now).is_none()).then(|| self.begin(None, now))
+        (self.desk.is_none() && self.who(headers, now).is_none()).then(|| self.begin(None, now))
     }
 
     /// Begins a session; returns its cookie.
-    fn begin(&self, user: Option<String>, now: Instant) -> String {
+    pub(super) fn begin(&self, user: Option<String>, now: Instant) -> String {
         let secret = URL_SAFE_NO_PAD.encode(random());
         self.lock().begin(hash(secret.as_bytes()), user, now);
         format!("{}={secret}; Path=/; HttpOnly; SameSite=Strict", self.cookie)
+    }
+
+    /// Ends the session of these fields; returns the cookie that is none.
+    pub(super) fn end(&self, headers: &HeaderMap) -> String {
+        for hash in self.cookies(headers) {
+            self.lock().0.remove(&hash);
+        }
+        format!("{}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0", self.cookie)
+    }
+
+    /// Where one signs in, if one has to.
+    pub(super) fn desk(&self) -> Option<&Desk> {
+        self.desk.as_ref()
     }
 
     /// Hashes of what these fields hold under our cookie's name.
@@ -198,7 +214,7 @@ pub(super) struct SessionState {
     responses((status = OK, body = SessionState)))]
 pub(super) async fn session(State(api): State<Api>, headers: HeaderMap) -> Json<SessionState> {
     let who = api.access.who(&headers, Instant::now());
-    let login_required = api.access.login.is_some();
+    let login_required = api.access.desk().is_some();
     let signed_in = who.is_some();
     let user = who.and_then(|who| match who {
         Who::Person(user) => user,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Asked, At};
-use super::{Api, Problem};
+use super::{Api, Problem, in_background};
 use crate::inspect::copy;
 use crate::inspect::decode::{self, Decoded, End};
 use crate::inspect::filter::Filter;
@@ -238,20 +238,6 @@ fn decoded(encoding: &str, data: Vec<u8>) -> (Vec<u8>, Option<&'static str>) {
         }
         Err(_) => (data, Some("unknown")),
     }
-}
-
-/// Work that takes longer than a moment, on a thread of its own.
-pub(super) async fn in_background<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        tracing::warn!(%error, "work for the local page ended early");
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "this could not be done: the log says why",
-        )
-    })
 }
 
 /// How a request is written to be pasted elsewhere.

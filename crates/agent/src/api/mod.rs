@@ -18,6 +18,7 @@ mod extract;
 mod frames;
 mod guard;
 pub mod http;
+mod login;
 mod mappings;
 mod page;
 mod problem;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use utoipa::OpenApi;
 use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -75,8 +77,16 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(status::status))
         .routes(routes!(status::reconnect))
         .routes(routes!(access::session))
-        .routes(routes!(mappings::list))
-        .routes(routes!(mappings::one))
+        .routes(routes!(login::login))
+        .routes(routes!(login::logout))
+        .routes(routes!(mappings::list, mappings::change::add))
+        .routes(routes!(mappings::change::check))
+        .routes(routes!(
+            mappings::one,
+            mappings::change::replace,
+            mappings::change::switch,
+            mappings::change::remove
+        ))
         .routes(routes!(exchanges::list))
         .routes(routes!(exchanges::one))
         .routes(routes!(exchanges::body))
@@ -126,4 +136,16 @@ pub(crate) fn router(engine: View, access: Arc<Access>) -> Router {
         .layer(DefaultBodyLimit::max(REQUEST_BYTES))
         .layer(axum::middleware::from_fn_with_state(api.clone(), guard::guard))
         .with_state(api)
+}
+
+/// Work that takes longer than a moment, on a thread of its own.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::warn!(%error, "work for the local page ended early");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "this could not be done: the log says why",
+        )
+    })
 }

@@ -1,6 +1,7 @@
 //! What went wrong, as RFC 9457 has it: every refusal of the API, in one shape.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -54,6 +55,19 @@ impl Problem {
 
     pub(super) fn busy(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
+    }
+
+    /// Somebody has to wait.
+    pub(super) fn too_many_attempts(wait: Duration) -> Self {
+        // In whole seconds, never too few.
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        let detail = format!("too many attempts: try again in {seconds} s");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", detail);
+        Self { retry_after_s: Some(seconds), ..problem }
+    }
+
+    pub(super) fn with_fields(self, fields: BTreeMap<&'static str, String>) -> Self {
+        Self { fields, ..self }
     }
 
     /// One field is wrong.

@@ -13,7 +13,7 @@ use super::{ConnectionArgs, Context, Failure};
 use crate::door::{FromEngine, Hello, PROTOCOL, ToEngine};
 use crate::fields::MappingFields;
 use crate::lock::EngineLock;
-use crate::mapping::{MappingSpec, random_id};
+use crate::mapping::{MappingError, MappingSpec, random_id};
 use crate::names::random_name;
 use crate::store::{Mend, Store, StoreError, StoredMapping};
 use crate::target::{Scheme, Target};
@@ -179,12 +179,7 @@ async fn add(context: &Context, store: &Store, args: AddArgs) -> Result<(), Fail
     let tcp = spec.target.scheme == Scheme::Tcp;
     apply(&context.fields(args.fields, tcp), &mut spec)?;
     let gateway = asked.gateway(context, Some(store)).await?;
-    if !tcp && spec.name.is_none() && spec.host.is_none() && spec.path.is_none() {
-        spec.path = gateway.as_ref().and_then(|gateway| gateway.mapping_path.clone());
-        if spec.path.is_none() {
-            spec.name = Some(random_name());
-        }
-    }
+    spec.give_address(gateway.as_ref().and_then(|gateway| gateway.mapping_path.as_deref()), random_name);
     let mut mapping = StoredMapping::new(spec, gateway.map(|gateway| gateway.origin()));
     mapping.enabled = !args.disabled;
     store.add_mapping(mapping.clone()).await.map_err(failed)?;
@@ -202,13 +197,8 @@ async fn edit(context: &Context, store: &Store, args: EditArgs) -> Result<(), Fa
         mapping.spec.remote_port = if port.trim().is_empty() { None } else { Some(parse_remote_port(port)?) };
     }
     apply(&args.fields, &mut mapping.spec)?;
-    let spec = &mapping.spec;
-    if spec.target.scheme != Scheme::Tcp && spec.name.is_none() && spec.host.is_none() && spec.path.is_none()
-    {
-        return Err(Failure::usage(
-            "mapping",
-            "the mapping would have no public address: give it a name, a host or a path",
-        ));
+    if !mapping.spec.has_address() {
+        return Err(Failure::usage("mapping", MappingError::NoAddress));
     }
     store.save_mapping(mapping.clone()).await.map_err(failed)?;
     say(&mapping, "changed", args.json);
@@ -249,9 +239,7 @@ async fn tell_engine(context: &Context) {
 }
 
 fn parse_target(text: &str) -> Result<Target, Failure> {
-    let target =
-        if text.trim().starts_with("tcp://") { Target::parse_tcp(text.trim()) } else { text.parse() };
-    target.map_err(|error| Failure::usage("target", error))
+    Target::parse_any(text).map_err(|error| Failure::usage("target", error))
 }
 
 fn not_from_file(context: &Context, key: &str) -> Result<(), Failure> {

@@ -11,7 +11,6 @@ use super::{Answer, Shared, warning};
 use crate::door::{FromEngine, Hello, MAX_CLIENTS, PROTOCOL, Problem, Refusal, ToEngine, Wanted, Welcome};
 use crate::events::{Event, LinkState};
 use crate::mapping::{MappingSpec, random_id};
-use crate::names::random_name;
 use crate::replay::Ask;
 use crate::store::{Remembered, StoredMapping};
 use crate::target::Scheme;
@@ -306,7 +305,7 @@ impl Client {
                 }
             }
             if !tcp && nameless && spec.name.is_none() {
-                spec.name = Some(self.new_name());
+                spec.name = Some(self.shared.new_name());
             }
             state.ephemeral.entry(self.number).or_default().push(spec.clone());
             (spec.id.clone(), fresh)
@@ -362,13 +361,6 @@ impl Client {
         }
     }
 
-    fn new_name(&self) -> String {
-        match &self.shared.name_pattern {
-            Some(pattern) => pattern.replacen('*', &random_name(), 1),
-            None => random_name(),
-        }
-    }
-
     async fn event(&mut self, event: Event) -> Result<(), Gone> {
         match &event {
             Event::Exchange(exchange) if !self.concerns(&exchange.mapping_id) => return Ok(()),
@@ -403,7 +395,7 @@ impl Client {
     /// A name that nobody asked for is free to change; true when another is tried.
     fn try_another(&mut self, id: &str, code: &str) -> bool {
         use porthole_link::control::codes;
-        let name = self.new_name();
+        let name = self.shared.new_name();
         let Some(own) = self.own.get_mut(id) else { return false };
         let asked_port = own.spec.target.scheme == Scheme::Tcp && own.spec.remote_port.is_some();
         match code {

@@ -24,6 +24,7 @@ use crate::events::{Event, Events, LinkState, MappingSet};
 use crate::gateway_url::GatewayUrl;
 use crate::lock::EngineLock;
 use crate::mapping::MappingSpec;
+use crate::names::random_name;
 use crate::paths::Paths;
 use crate::secrets::Secret;
 use crate::store::exchanges::{Limits, Stored, Writer};
@@ -357,9 +358,18 @@ impl Shared {
     async fn reload(&self) -> Result<(), StoreError> {
         let stored = self.store.mappings().await?;
         let mut state = self.lock();
+        state.asked.retain(|id| stored.iter().any(|mapping| mapping.spec.id == *id));
         state.stored = stored;
         self.publish(&mut state);
         Ok(())
+    }
+
+    /// A random name that the token may claim.
+    fn new_name(&self) -> String {
+        match &self.name_pattern {
+            Some(pattern) => pattern.replacen('*', &random_name(), 1),
+            None => random_name(),
+        }
     }
 
     /// What remembered names are kept under: a trial gateway's port may change.

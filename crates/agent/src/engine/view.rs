@@ -190,6 +190,22 @@ impl View {
             .collect()
     }
 
+    /// The origin of the gateway that a new mapping is meant for; none: whichever there is.
+    pub fn gateway(&self) -> Option<String> {
+        (!self.0.trial).then(|| self.0.gateway.origin())
+    }
+
+    /// Gives a mapping that asks for no public address one of its own.
+    pub fn give_address(&self, spec: &mut MappingSpec) {
+        spec.give_address(self.0.gateway.mapping_path.as_deref(), || self.0.new_name());
+    }
+
+    /// From here on this stored mapping is served while it is enabled, also where nobody asked for all of them.
+    /// Takes effect with [`View::reload`].
+    pub fn ask_for(&self, id: &str) {
+        self.0.lock().asked.insert(id.to_owned());
+    }
+
     /// Reads the stored mappings again, and serves the changes.
     pub async fn reload(&self) -> Result<(), StoreError> {
         self.0.reload().await

@@ -2,5 +2,7 @@
 
 mod doors;
 mod events;
+mod login;
+mod mappings;
 mod reading;
 mod replay;

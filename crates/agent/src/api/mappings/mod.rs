@@ -1,8 +1,14 @@
 //! Mappings, wherever they were written down.
+//!
+//! Here is what they look like; [`input`] reads what somebody wants, [`change`] does it.
+
+pub(super) mod change;
+mod input;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use porthole_link::control::Match;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::At;
@@ -44,7 +50,7 @@ pub(super) struct Mapping {
     message: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Protocol {
     Http,
@@ -70,14 +76,15 @@ enum MappingWord {
 }
 
 /// A condition on a request. Without a value, presence is enough.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct Condition {
     on: On,
     name: String,
     value: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum On {
     Header,
@@ -159,9 +166,8 @@ impl From<Shown> for Mapping {
     }
 }
 
-impl From<porthole_link::control::Match> for Condition {
-    fn from(condition: porthole_link::control::Match) -> Self {
-        use porthole_link::control::Match;
+impl From<Match> for Condition {
+    fn from(condition: Match) -> Self {
         let (on, name, value) = match condition {
             Match::Header { name, value } => (On::Header, name, value),
             Match::Query { name, value } => (On::Query, name, value),
@@ -187,8 +193,10 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Mappings> {
 #[utoipa::path(get, path = "/mappings/{id}", operation_id = "getMapping", tag = "mappings", params(("id" = String, Path)),
     responses((status = OK, body = Mapping)))]
 pub(super) async fn one(State(api): State<Api>, At(id): At<String>) -> Result<Json<Mapping>, Problem> {
+    find(&api, &id).map(|shown| Json(shown.into()))
+}
+
+fn find(api: &Api, id: &str) -> Result<Shown, Problem> {
     let found = api.engine.mappings().into_iter().find(|shown| shown.mapping.spec.id == id);
-    found
-        .map(|shown| Json(shown.into()))
-        .ok_or_else(|| StoreError::NoMapping(crate::mapping::shown(&id)).into())
+    found.ok_or_else(|| StoreError::NoMapping(crate::mapping::shown(id)).into())
 }
