@@ -27,6 +27,7 @@ pub mod logging;
 pub mod mapping;
 pub mod names;
 pub mod paths;
+pub mod ports;
 pub mod replay;
 pub mod secrets;
 pub mod store;

@@ -21,6 +21,7 @@ pub mod http;
 mod login;
 mod mappings;
 mod page;
+mod ports;
 mod problem;
 mod replay;
 mod status;
@@ -54,6 +55,7 @@ pub(crate) struct Api {
     engine: View,
     access: Arc<Access>,
     hub: events::Hub,
+    ports: ports::Known,
 }
 
 #[derive(OpenApi)]
@@ -79,6 +81,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(access::session))
         .routes(routes!(login::login))
         .routes(routes!(login::logout))
+        .routes(routes!(ports::list))
         .routes(routes!(mappings::list, mappings::change::add))
         .routes(routes!(mappings::change::check))
         .routes(routes!(
@@ -123,7 +126,7 @@ fn described(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi
 /// The API and its page for one engine. Requests must carry a [`Through`]: the door that they came in by.
 pub(crate) fn router(engine: View, access: Arc<Access>) -> Router {
     let hub = events::Hub::start(engine.clone());
-    let api = Api { engine, access, hub };
+    let api = Api { engine, access, hub, ports: ports::Known::default() };
     let (routes, document) = routes().split_for_parts();
     let document: Arc<str> = described(document).to_json().unwrap_or_default().into();
     let described = axum::routing::get(async move || {

@@ -1,18 +1,9 @@
 //! Lists, single exchanges and bodies.
 
-use porthole_testkit::wait::until;
 use porthole_testkit::{LocalPage, World};
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// The exchange of that target once it has ended.
-async fn ended(page: &LocalPage, target: &str) -> Value {
-    until(format!("{target} in the list"), async || {
-        let list = page.read("/exchanges").await;
-        let rows = list["exchanges"].as_array().expect("rows").clone();
-        rows.into_iter().find(|row| row["target"] == target && row["state"] != "open")
-    })
-    .await
-}
+use crate::ended;
 
 #[tokio::test]
 async fn an_exchange_is_listed_shown_and_its_bodies_come_as_bytes_and_never_as_a_page() {

@@ -110,14 +110,15 @@ impl MappingInput {
             let sentence = "the target is raw TCP: leave the protocol out, or write the target as a URL";
             wrong.insert("protocol", sentence.into());
         }
-        let (name, host, path) = (text(&self.name), text(&self.host), text(&self.path));
+        let (name, host, path) =
+            (text(self.name.as_ref()), text(self.host.as_ref()), text(self.path.as_ref()));
         spec.name = take(&mut wrong, "name", name.map(mapping::parse_name).transpose());
         spec.host = take(&mut wrong, "host", host.map(mapping::parse_host).transpose());
         spec.path = take(&mut wrong, "path", path.map(mapping::parse_path).transpose()).flatten();
         spec.strip_prefix = self.strip_prefix;
         spec.remote_port = take(&mut wrong, "remote_port", self.remote_port.map(port).transpose());
         spec.allow_invalid_certs = self.allow_invalid_certs;
-        if let Some(header) = text(&self.host_header) {
+        if let Some(header) = text(self.host_header.as_ref()) {
             spec.host_header = take(&mut wrong, "host_header", header.parse());
         }
         if let Some(ms) = self.timeout_ms {
@@ -160,8 +161,8 @@ pub(super) fn refusal(wrong: Wrong) -> Problem {
 }
 
 /// Empty means absent.
-fn text(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|text| !text.trim().is_empty())
+fn text(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.trim().is_empty())
 }
 
 /// The value, or a note of what is wrong with it.
