@@ -30,6 +30,7 @@ pub mod paths;
 pub mod ports;
 pub mod replay;
 pub mod secrets;
+pub mod settings;
 pub mod store;
 pub mod target;
 pub mod tls;

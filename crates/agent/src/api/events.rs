@@ -22,6 +22,7 @@ use super::status::Status;
 use super::{Api, Problem};
 use crate::engine::View;
 use crate::events::LinkState;
+use crate::settings::Settings;
 use crate::store::exchanges::Listed;
 
 /// Events that a slow listener may be behind: five full batches of exchanges.
@@ -73,6 +74,16 @@ impl Hub {
         let told = Told { name, data: serde_json::to_string(data).unwrap_or_default() };
         // Nobody listens: nobody misses it.
         let _ = self.sender.send(Arc::new(told));
+    }
+
+    /// Somebody changed one by hand.
+    pub(super) fn exchange_changed(&self, exchange: &Listed) {
+        self.tell("exchange", exchange);
+    }
+
+    /// Other settings hold.
+    pub(super) fn settings_changed(&self, settings: &Settings) {
+        self.tell("settings", settings);
     }
 
     /// Exchanges changed in a way that is not told one by one.

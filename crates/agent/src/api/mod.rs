@@ -12,18 +12,22 @@
 
 mod access;
 mod connections;
+mod diff;
 mod events;
 mod exchanges;
 mod extract;
 mod frames;
 mod guard;
 pub mod http;
+mod kept;
 mod login;
 mod mappings;
 mod page;
 mod ports;
 mod problem;
 mod replay;
+mod settings;
+mod stats;
 mod status;
 
 use std::sync::Arc;
@@ -90,8 +94,11 @@ fn routes() -> OpenApiRouter<Api> {
             mappings::change::switch,
             mappings::change::remove
         ))
-        .routes(routes!(exchanges::list))
-        .routes(routes!(exchanges::one))
+        .routes(routes!(exchanges::list, kept::clear))
+        .routes(routes!(exchanges::one, kept::change, kept::delete))
+        .routes(routes!(diff::responses))
+        .routes(routes!(stats::read))
+        .routes(routes!(settings::read, settings::replace))
         .routes(routes!(exchanges::body))
         .routes(routes!(exchanges::copy))
         .routes(routes!(frames::list))

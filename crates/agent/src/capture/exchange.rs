@@ -7,10 +7,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use porthole_http1::{Fields, RequestHead, ResponseHead};
 use porthole_link::StreamKind;
 
+use super::CHUNK_BYTES;
 use super::frames::Rows;
 use super::queue::{Piece, Recorder, Reserved};
 use super::replaying::Replaying;
-use super::{BODY_BYTES, CHUNK_BYTES};
 use crate::events::Served;
 
 /// What an exchange begins with.
@@ -52,6 +52,8 @@ pub struct Capture {
     pub(super) started: Instant,
     /// Unix time.
     pub(super) started_us: i64,
+    /// Bytes kept of each body.
+    body_bytes: usize,
     progress: Mutex<Progress>,
 }
 
@@ -114,6 +116,7 @@ impl Capture {
         Self {
             id,
             key,
+            body_bytes: recorder.body_bytes(),
             recorder,
             served: start.served.clone(),
             stream: start.kind,
@@ -179,7 +182,7 @@ impl Capture {
                 self.recorder.frames(self.clone(), batch);
             }
         }
-        let mut keep = &data[..data.len().min(BODY_BYTES - body.kept)];
+        let mut keep = &data[..data.len().min(self.body_bytes - body.kept)];
         if keep.is_empty() || body.cut {
             return;
         }

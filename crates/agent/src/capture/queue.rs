@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::exchange::{Capture, Start};
 use super::frames::Batch;
 use super::replaying::Replaying;
-use super::{BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES};
+use super::{BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, BODY_BYTES, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES};
 
 /// The forwarder's end of the store's writer. Clones are the same queue.
 #[derive(Debug, Clone)]
@@ -64,6 +64,10 @@ struct Queue {
     held: AtomicUsize,
     next_id: AtomicI64,
     writing: AtomicBool,
+    /// Whether anything is to be kept at all.
+    wanted: AtomicBool,
+    /// Bytes kept of each body.
+    body_bytes: AtomicUsize,
     unseen: AtomicU64,
     paused: watch::Sender<Option<Paused>>,
 }
@@ -76,6 +80,8 @@ struct State {
     open: Slab<Arc<Capture>>,
     /// The writer sleeps until there is something at all.
     asleep: bool,
+    /// There is something to do beside writing.
+    nudged: bool,
     closed: bool,
 }
 
@@ -87,6 +93,8 @@ impl Default for Recorder {
             held: AtomicUsize::new(0),
             next_id: AtomicI64::new(1),
             writing: AtomicBool::new(false),
+            wanted: AtomicBool::new(true),
+            body_bytes: AtomicUsize::new(BODY_BYTES),
             unseen: AtomicU64::new(0),
             paused: watch::Sender::new(None),
         };
@@ -99,7 +107,9 @@ impl Recorder {
     /// Begins to capture an exchange; None while nothing is written, or too much waits already.
     pub fn begin(&self, start: Start<'_>) -> Option<Arc<Capture>> {
         let queue = &self.queue;
-        if !queue.writing.load(Relaxed) {
+        // What somebody sends again is kept in any case: its answer is what they want to see.
+        let wanted = queue.wanted.load(Relaxed) || self.replaying.is_some();
+        if !wanted || !queue.writing.load(Relaxed) {
             return None;
         }
         let Some(reserved) = self.reserve(EXCHANGE_BYTES + start.head_bytes()) else {
@@ -127,6 +137,22 @@ impl Recorder {
     pub fn replaying(&self, original_id: i64, edited: bool) -> (Self, Arc<Replaying>) {
         let replaying = Arc::new(Replaying::new(original_id, edited));
         (Self { queue: self.queue.clone(), replaying: Some(replaying.clone()) }, replaying)
+    }
+
+    /// Whether exchanges are kept, and how many bytes of each body; for those that begin from now on.
+    pub fn keep(&self, wanted: bool, body_bytes: usize) {
+        self.queue.wanted.store(wanted, Relaxed);
+        self.queue.body_bytes.store(body_bytes, Relaxed);
+    }
+
+    pub(super) fn body_bytes(&self) -> usize {
+        self.queue.body_bytes.load(Relaxed)
+    }
+
+    /// Has the writer look after what is to be forgotten though nothing came.
+    pub fn nudge(&self) {
+        self.lock().nudged = true;
+        self.queue.changed.notify_all();
     }
 
     /// Why nothing is captured at the moment, if so; a listener hears of changes.
@@ -192,7 +218,7 @@ impl Recorder {
     pub fn next(&self, idle: Duration) -> Work {
         let mut state = self.lock();
         let idle = Instant::now() + idle;
-        while state.waiting.is_empty() && state.open.is_empty() && !state.closed {
+        while state.waiting.is_empty() && state.open.is_empty() && !state.nudged && !state.closed {
             state.asleep = true;
             state = self.wait(state, idle);
             state.asleep = false;
@@ -206,7 +232,7 @@ impl Recorder {
             state = self.wait(state, until);
         }
         let items = std::mem::take(&mut state.waiting);
-        state.pieces = 0;
+        (state.pieces, state.nudged) = (0, false);
         let now = Instant::now();
         let old = |capture: &&Arc<Capture>| now.saturating_duration_since(capture.started) >= OPEN_AFTER;
         let open = state.open.iter().map(|(_, capture)| capture).filter(old).cloned().collect();
@@ -297,7 +323,7 @@ mod tests {
     use porthole_link::StreamKind;
 
     use super::*;
-    use crate::capture::{BODY_BYTES, Side};
+    use crate::capture::Side;
     use crate::mapping::MappingSpec;
 
     fn begin(recorder: &Recorder) -> Option<Arc<Capture>> {

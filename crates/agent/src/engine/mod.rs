@@ -27,6 +27,7 @@ use crate::mapping::MappingSpec;
 use crate::names::random_name;
 use crate::paths::Paths;
 use crate::secrets::Secret;
+use crate::settings::Settings;
 use crate::store::exchanges::{Limits, Stored, Writer};
 use crate::store::{Store, StoreError, StoredMapping};
 use crate::trial::TrialGateway;
@@ -97,6 +98,8 @@ struct Shared {
     reconnect: Reconnect,
     stored: broadcast::Sender<Stored>,
     paused: watch::Receiver<Option<Paused>>,
+    limits: watch::Sender<Limits>,
+    settings: watch::Sender<Settings>,
     mappings: watch::Sender<Arc<MappingSet>>,
     /// Wakes whoever watches the status or the mappings.
     changed: watch::Sender<()>,
@@ -161,7 +164,9 @@ impl Engine {
         };
         let stored = store.mappings().await?;
         let recorder = Recorder::default();
-        let writer = Writer::start(&paths.database(), recorder.clone(), Limits::default()).await;
+        let settings = Settings::load(&store).await?;
+        recorder.keep(settings.capture, settings.body_bytes as usize);
+        let writer = Writer::start(&paths.database(), recorder.clone(), settings.limits()).await;
         let mut paused = recorder.paused();
         if let Some(paused) = &*paused.borrow_and_update() {
             warnings.push(warning(view::CAPTURE_PAUSED, paused.message.clone()));
@@ -197,6 +202,8 @@ impl Engine {
             link: uplink.state(),
             reconnect: uplink.reconnect(),
             stored: writer.stored(),
+            limits: writer.limits(),
+            settings: watch::Sender::new(settings),
             paused: paused.clone(),
             mappings,
             changed: watch::Sender::new(()),

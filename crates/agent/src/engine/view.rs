@@ -12,6 +12,7 @@ use crate::door::StatusReport;
 use crate::events::{Event, LinkState};
 use crate::mapping::MappingSpec;
 use crate::replay::{Ask, ReplayError};
+use crate::settings::Settings;
 use crate::store::connections::{self, CONNECTION_ENTRIES, ConnectionEntry, ConnectionSummary};
 use crate::store::exchanges::Stored;
 use crate::store::{Store, StoreError};
@@ -137,7 +138,9 @@ impl View {
             LinkState::Waiting { code, .. } | LinkState::Refused { code, .. } => Some(code.clone()),
             _ => None,
         };
-        let paused = self.0.paused.borrow().clone();
+        let off = || Paused { message: "capture is switched off in the settings".into() };
+        let capture = self.0.settings.borrow().capture;
+        let paused = self.0.paused.borrow().clone().or_else(|| (!capture).then(off));
         let state = self.0.lock();
         let served = |noted: &&Noted| noted.mapping_id.as_ref().is_none_or(|id| state.numbering.contains(id));
         Outlook {
@@ -188,6 +191,20 @@ impl View {
             .chain(commands)
             .map(|(mapping, source)| Shown { standing: standing(&mapping.spec), mapping, source })
             .collect()
+    }
+
+    /// What is kept of exchanges.
+    pub fn settings(&self) -> Settings {
+        self.0.settings.borrow().clone()
+    }
+
+    /// Keeps to other settings from now on; exchanges that run end under the old ones.
+    pub fn apply(&self, settings: Settings) {
+        self.0.recorder.keep(settings.capture, settings.body_bytes as usize);
+        self.0.limits.send_replace(settings.limits());
+        self.0.recorder.nudge();
+        self.0.settings.send_replace(settings);
+        self.0.changed.send_replace(());
     }
 
     /// The origin of the gateway that a new mapping is meant for; none: whichever there is.

@@ -2,11 +2,13 @@
 
 mod doors;
 mod events;
+mod kept;
 mod login;
 mod mappings;
 mod ports;
 mod reading;
 mod replay;
+mod settings;
 
 use porthole_testkit::LocalPage;
 use porthole_testkit::wait::until;

@@ -14,8 +14,9 @@ use crate::capture::{BODY_BYTES, Recorder};
 use crate::door::{Conversation, FromEngine, Hello, PROTOCOL, ToEngine};
 use crate::lock::EngineLock;
 use crate::replay::{Ask, Edit, ReplayError, Replayer, To, header_line};
+use crate::settings::Settings;
 use crate::store::Store;
-use crate::store::exchanges::{Limits, Summary, Writer};
+use crate::store::exchanges::{Summary, Writer};
 
 #[derive(Debug, Args)]
 pub(in super::super) struct ReplayArgs {
@@ -110,8 +111,10 @@ async fn alone(context: &Context, ask: &Ask, lock: EngineLock, told: &mut Told) 
     let stored = told.store.mappings().await.map_err(failed)?;
     let mut known: Vec<_> = stored.into_iter().map(|mapping| mapping.spec).collect();
     known.extend(context.config.mappings.iter().cloned());
+    let settings = Settings::load(&told.store).await.map_err(failed)?;
     let recorder = Recorder::default();
-    let writer = Writer::start(&context.paths.database(), recorder.clone(), Limits::default()).await;
+    recorder.keep(settings.capture, settings.body_bytes as usize);
+    let writer = Writer::start(&context.paths.database(), recorder.clone(), settings.limits()).await;
     let replayer = Replayer { store: told.store.clone(), recorder, events: crate::events::events() };
     let sent = async {
         for id in ask.turns().map_err(refused)? {

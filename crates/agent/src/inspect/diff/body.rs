@@ -12,7 +12,7 @@ use super::json::{self, JsonChange};
 use super::lines::{self, Hunk};
 
 /// What differs between two bodies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct BodyDiff {
     /// One of them is not there as a whole: it was cut at a bound or broke off. Only what is there
     /// was compared.
@@ -21,7 +21,7 @@ pub struct BodyDiff {
 }
 
 /// How they differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Difference {
     /// Byte for byte, decoded.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Ignore, shown};
 
 /// A name whose values differ; one side is empty where it was added or removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldDiff {
     /// Lower case.
     pub name: String,

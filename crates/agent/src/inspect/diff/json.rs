@@ -12,7 +12,7 @@ use super::{Ignore, MAX_DIFFERENCES, shown};
 const ALIGNED_ELEMENTS: usize = 1000;
 
 /// One difference. Values are JSON texts, cut when long.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "change", rename_all = "kebab-case")]
 pub enum JsonChange {
     /// The path is that of the later body.

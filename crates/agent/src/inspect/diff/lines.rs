@@ -13,7 +13,7 @@ pub(super) const MAX_LINES: usize = 5000;
 const AROUND: usize = 3;
 
 /// Differences near each other, with the lines around them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Hunk {
     /// Number of its first line before, from 1.
     pub before: usize,
@@ -23,14 +23,14 @@ pub struct Hunk {
 }
 
 /// One line without its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Line {
     pub mark: Mark,
     pub text: String,
 }
 
 /// Where a line stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
     Both,

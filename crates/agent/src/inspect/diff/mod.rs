@@ -29,14 +29,14 @@ pub const MAX_DIFFERENCES: usize = 1000;
 pub const SHOWN_BYTES: usize = 4096;
 
 /// Something that is one thing here and another there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Changed<T> {
     pub before: T,
     pub after: T,
 }
 
 /// What differs between two answers. Absent: the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ResponseDiff {
     pub status: Option<Changed<u16>>,
     pub fields: Vec<FieldDiff>,

@@ -17,7 +17,7 @@ mod writer;
 
 pub use change::{Change, NOTE_BYTES};
 pub use frames::{Close, FrameView, Frames, ToldFrame};
-pub use read::{Body, Exchange, Half, Heads, Listed, Summary};
+pub use read::{Body, Exchange, Half, Heads, Listed, Sample, Summary};
 pub use retention::Limits;
 pub use writer::{Stored, Writer};
 

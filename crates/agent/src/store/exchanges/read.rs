@@ -101,6 +101,16 @@ impl From<Summary> for Listed {
     }
 }
 
+/// What charts are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    pub started_us: i64,
+    pub status: Option<u16>,
+    pub failed: bool,
+    /// None while it is open.
+    pub total_us: Option<i64>,
+}
+
 /// One exchange without its bodies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heads {
@@ -197,6 +207,31 @@ impl Store {
                 connection.prepare_cached(&format!("SELECT {COLUMNS} FROM exchanges WHERE id = ?1"))?;
             let found = ids.iter().map(|id| query.query_row([id], summary).optional());
             Ok(found.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Of the newest [`LIST_ROWS`] exchanges since then, perhaps of one mapping only, what charts are made of.
+    pub async fn samples_since(
+        &self,
+        since_us: i64,
+        mapping_id: Option<String>,
+    ) -> Result<Vec<Sample>, StoreError> {
+        self.call(move |connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT started_us, status, error IS NOT NULL, total_us FROM exchanges
+                 WHERE started_us >= ?1 AND (?2 IS NULL OR mapping_id = ?2) ORDER BY started_us DESC LIMIT ?3",
+            )?;
+            let sample = |row: &Row<'_>| {
+                Ok(Sample {
+                    started_us: row.get(0)?,
+                    status: row.get(1)?,
+                    failed: row.get(2)?,
+                    total_us: row.get(3)?,
+                })
+            };
+            let found = query.query_map(params![since_us, mapping_id, LIST_ROWS], sample)?;
+            Ok(found.collect::<Result<_, _>>()?)
         })
         .await
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use super::super::StoreError;
 use super::keeper::{Keeper, Write};
@@ -42,6 +42,7 @@ pub type Stored = Arc<[i64]>;
 pub struct Writer {
     recorder: Recorder,
     stored: broadcast::Sender<Stored>,
+    limits: watch::Sender<Limits>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -56,19 +57,20 @@ impl Writer {
         let (for_thread, for_start) = (recorder.clone(), recorder.clone());
         let stored = broadcast::Sender::new(STORED_QUEUE);
         let tell = stored.clone();
+        let (limits, keep_to) = watch::channel(limits);
         let thread = std::thread::Builder::new().name("exchanges".into()).spawn(move || {
             stand_back();
-            run(&path, &for_thread, limits, told, &tell);
+            run(&path, &for_thread, keep_to, told, &tell);
         });
         match thread {
             Ok(thread) => {
                 let _ = opened.await;
-                Self { recorder, stored, thread: Some(thread) }
+                Self { recorder, stored, limits, thread: Some(thread) }
             }
             Err(error) => {
                 let message = format!("exchanges are not kept: {error}");
                 for_start.pause(Paused { message });
-                Self { recorder, stored, thread: None }
+                Self { recorder, stored, limits, thread: None }
             }
         }
     }
@@ -76,6 +78,11 @@ impl Writer {
     /// Tells which exchanges were stored, batch by batch. Costs nothing while nobody listens.
     pub fn stored(&self) -> broadcast::Sender<Stored> {
         self.stored.clone()
+    }
+
+    /// How much is kept. Other limits hold from the next batch on, or from [`Recorder::nudge`].
+    pub fn limits(&self) -> watch::Sender<Limits> {
+        self.limits.clone()
     }
 
     /// Writes what is left, and ends.
@@ -104,13 +111,13 @@ fn stand_back() {
 fn run(
     path: &Path,
     recorder: &Recorder,
-    limits: Limits,
+    mut limits: watch::Receiver<Limits>,
     told: oneshot::Sender<()>,
     stored: &broadcast::Sender<Stored>,
 ) {
     let mut told = Some(told);
     let mut keeper = loop {
-        let opened = Keeper::open(path, limits.clone());
+        let opened = Keeper::open(path, limits.borrow().clone());
         let opened = match opened {
             Ok(keeper) => {
                 recorder.resume(Some(keeper.next_id()));
@@ -163,6 +170,7 @@ fn run(
             return;
         }
         recorder.resume(None);
+        keeper.limits.clone_from(&limits.borrow_and_update());
         if let Err(error) = keeper.forget_old(jiff::Timestamp::now().as_microsecond()) {
             tracing::debug!(%error, "old exchanges stay for now");
         }
