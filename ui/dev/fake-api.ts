@@ -22,7 +22,7 @@ function tell(event: string, data: unknown): void {
   for (const one of listeners) one.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }
 
-function summary({ bodies, frames, request, response, replays, copy, ...rest }: FakeExchange): Summary {
+function summary({ bodies, frames, request, response, replays, ...rest }: FakeExchange): Summary {
   return rest;
 }
 
@@ -167,6 +167,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
   if (id === "import") return send({ imported: 3, skipped: [] });
   if (!one) return problem(404, "no-exchange", `There is no exchange ${id}; it may have been forgotten.`);
+  if (more === "copy") return send({ text: `curl ${one.url}` });
   if (more === "frames") return send({ frames: one.frames, next_after: null });
   if (more === "diff")
     return send(

@@ -406,12 +406,6 @@ export function make(id: number, at = Date.now(), given: Partial<Kind> = {}): Fa
         ? null
         : side(`HTTP/1.1 ${kind.status} OK`, answer, responseType, summary.response_bytes, response.length),
     replays: [],
-    copy: {
-      curl: `curl ${summary.url}`,
-      fetch: `fetch("${summary.url}")`,
-      httpie: `http ${summary.url}`,
-      raw: `${kind.method} ${kind.target} HTTP/1.1\r\n\r\n`,
-    },
     bodies: { request, response },
     frames: kind.frames ? frames(at, kind.kind === "sse") : [],
   };

@@ -3,6 +3,7 @@ import { httpHost } from "./http";
 import { toProblem, unreachable } from "./problem";
 import type {
   Connections,
+  CopyFormat,
   Exchange,
   ExchangePage,
   FramePage,
@@ -93,6 +94,8 @@ export const api = {
     const answer = await send(`/exchanges/${id}/${side}/body${query({ view })}`);
     return { bytes: await answer.bytes(), decodeError: answer.header("porthole-decode-error") };
   },
+  copy: async (id: number, format: CopyFormat) =>
+    (await get<{ text: string }>(`/exchanges/${id}/copy/${format}`)).text,
   frames: (id: number, after: number, limit: number) =>
     get<FramePage>(`/exchanges/${id}/frames${query({ after, limit })}`),
   replay: async (id: number, input: ReplayInput) =>

@@ -59,7 +59,6 @@ export interface Exchange extends Summary {
   request: Half;
   response: Half | null;
   replays: number[];
-  copy: Record<CopyFormat, string>;
 }
 
 export interface ExchangePage {

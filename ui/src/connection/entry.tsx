@@ -1,6 +1,6 @@
 import { Ban, CircleCheck, CircleX, Unplug } from "lucide-react";
 import type { ConnectionEntry } from "@/api/types";
-import { moment, span } from "@/lib/format";
+import { duration, moment, span } from "@/lib/format";
 
 const EVENTS = {
   connected: { label: "Connected", className: "text-ok", Icon: CircleCheck },
@@ -15,7 +15,7 @@ export function EntryRow({ entry }: { entry: ConnectionEntry }) {
   const more = [
     entry.message,
     entry.lasted_ms != null && `after ${span(entry.lasted_ms)}`,
-    entry.latency_ms != null && `${entry.latency_ms} ms`,
+    entry.latency_ms != null && duration(entry.latency_ms * 1000),
     entry.gateway_version != null && `gateway ${entry.gateway_version}`,
   ].filter(Boolean);
   return (

@@ -3,7 +3,7 @@ import { Cable, RefreshCw } from "lucide-react";
 import { api } from "@/api/client";
 import { queries } from "@/api/live";
 import type { Connections, Status } from "@/api/types";
-import { ago, percent, span } from "@/lib/format";
+import { ago, duration, percent, span } from "@/lib/format";
 import { useNow } from "@/lib/now";
 import { Button } from "@/parts/button";
 import { Card, ScreenFrame } from "@/parts/screen";
@@ -74,7 +74,10 @@ function Now({ status }: { status: Status }) {
   const state = LINK_STATES[status.state] ?? LINK_STATES.closed;
   const facts: [name: string, value: string][] = [
     ["Gateway", status.trial ? `${gatewayName(status)} (trial, on this computer)` : gatewayName(status)],
-    ["Latency", status.state === "connected" && status.latency_ms != null ? `${status.latency_ms} ms` : "–"],
+    [
+      "Latency",
+      status.state === "connected" && status.latency_ms != null ? duration(status.latency_ms * 1000) : "–",
+    ],
     ["Since", status.connected_since_us ? `${ago(status.connected_since_us, now)} ago` : "–"],
     ["Engine up for", span(status.uptime_ms)],
     ["Versions", `agent ${status.version}, gateway ${status.gateway_version ?? "not known"}`],
@@ -113,7 +116,7 @@ function SummaryCard({ summary }: { summary: Connections["summary"] }) {
             ["Tries that worked", percent(summary.success_ratio)],
             [
               "Usual time to reconnect",
-              summary.median_reconnect_ms == null ? "–" : `${summary.median_reconnect_ms} ms`,
+              summary.median_reconnect_ms == null ? "–" : duration(summary.median_reconnect_ms * 1000),
             ],
             ["Counted since", `${ago(summary.since_us, now)} ago`],
           ]}

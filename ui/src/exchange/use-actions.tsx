@@ -1,7 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { api } from "@/api/client";
-import { queries } from "@/api/live";
 import type { CopyFormat, ReplayInput, Summary } from "@/api/types";
 import type { ListStore } from "@/exchanges/list-store";
 import { copyText } from "@/lib/copy";
@@ -71,8 +70,7 @@ export function useActions(store: ListStore, onTab: (tab: string) => void): Acti
   };
   const copy = async (row: Summary, format: CopyFormat) => {
     try {
-      const exchange = await client.fetchQuery(queries.exchange(row.id));
-      if (await copyText(exchange.copy[format])) say(`Copied as ${FORMATS[format]}`);
+      if (await copyText(await api.copy(row.id, format))) say(`Copied as ${FORMATS[format]}`);
       else complain("Not copied", "the browser does not allow it here");
     } catch (error) {
       complain("Not copied", error);

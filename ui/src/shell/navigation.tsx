@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { api } from "@/api/client";
 import type { Session, Status } from "@/api/types";
 import { gatewayName, LINK_STATES, LinkMark } from "@/connection/link-state";
+import { duration } from "@/lib/format";
 import type { Screen } from "@/lib/route";
 import { IconButton } from "@/parts/button";
 import { cx } from "@/parts/class";
@@ -85,7 +86,7 @@ function StatusLine({ status }: { status: Status }) {
         <span className={cx("font-medium", state.className)}>{state.label}</span>
         <span className="truncate text-muted">{status.trial ? "trial gateway" : gatewayName(status)}</span>
         {status.state === "connected" && status.latency_ms != null && (
-          <span className="text-muted">{status.latency_ms} ms</span>
+          <span className="text-muted">{duration(status.latency_ms * 1000)}</span>
         )}
       </span>
     </a>

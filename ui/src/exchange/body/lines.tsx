@@ -25,6 +25,7 @@ export function Lines({
     estimateSize: () => LINE_HEIGHT,
     overscan: 20,
   });
+  const items = virtual.getVirtualItems();
   return (
     <div
       ref={scroller}
@@ -35,20 +36,22 @@ export function Lines({
       className="code overflow-auto rounded-md bg-sunken py-1"
       style={{ height: Math.min(count, seen) * LINE_HEIGHT + 8 + 10 }}
     >
-      <div className="relative w-max min-w-full" style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map((item) => (
-          <div
-            key={item.key}
-            className="absolute inset-x-0 px-2 whitespace-pre"
-            style={{
-              height: LINE_HEIGHT,
-              lineHeight: `${LINE_HEIGHT}px`,
-              transform: `translateY(${item.start}px)`,
-            }}
-          >
-            {children(item.index)}
-          </div>
-        ))}
+      <div className="relative" style={{ height: virtual.getTotalSize() }}>
+        {/* In the flow together: the widest one in sight says how far it scrolls to the side. */}
+        <div
+          className="absolute top-0 left-0 w-max min-w-full"
+          style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}
+        >
+          {items.map((item) => (
+            <div
+              key={item.key}
+              className="px-2 whitespace-pre"
+              style={{ height: LINE_HEIGHT, lineHeight: `${LINE_HEIGHT}px` }}
+            >
+              {children(item.index)}
+            </div>
+          ))}
+        </div>
       </div>
     </div>
   );
