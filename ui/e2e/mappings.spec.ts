@@ -1,0 +1,100 @@
+import { Service } from "./service";
+import { expect, test } from "./test";
+
+const up = () => ["up", "--listen", "127.0.0.1:0"];
+
+test.describe("with the engine that a service runs", () => {
+  test.use({ worldOptions: { command: up } });
+
+  test("a listening port is exposed with a click, paused and resumed at the same URL", async ({
+    page,
+    world,
+    context,
+  }) => {
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.goto(`${world.page}/#/mappings`);
+    await expect(page.getByRole("heading", { name: "No mappings yet" })).toBeVisible();
+    const port = page.getByRole("listitem").filter({ hasText: String(world.service.port) });
+    await port.getByRole("button", { name: "Expose" }).click();
+    const mapping = page.getByRole("listitem").filter({ has: page.getByRole("switch") });
+    await expect(mapping).toContainText("Live");
+    const url = await mapping.getByText(/^http:\/\//).innerText();
+    expect((await world.visit("/json", { name: new URL(url).hostname.split(".")[0] ?? "" })).status).toBe(
+      200,
+    );
+
+    await mapping.getByRole("switch").click();
+    await expect(mapping).toContainText("Paused");
+    await mapping.getByRole("switch").click();
+    await expect(mapping.getByText(url)).toBeVisible();
+    await mapping.getByRole("button", { name: "QR code" }).click();
+    await expect(page.getByRole("img", { name: `QR code of ${url}` })).toBeVisible();
+  });
+
+  test("a mapping is refused with a sentence at each field that is wrong", async ({ page, world }) => {
+    await page.goto(`${world.page}/#/mappings`);
+    await page.getByRole("button", { name: "Add a mapping" }).click();
+    const dialog = page.getByRole("dialog");
+    const wrong: [field: string, text: string, fault: RegExp, mended: string][] = [
+      ["Target", "not a target!", /target|port|host/i, String(world.service.port)],
+      ["Name", "no_underscores!", /name/i, "shop"],
+      ["Path", "no-slash", /path/i, "/api"],
+      ["Timeout", "0", /seconds/i, "30"],
+      ["Allowed addresses", "not-an-address", /address/i, "127.0.0.0/8"],
+      ["Denied addresses", "300.1.1.1", /address/i, ""],
+    ];
+    for (const [field, text, fault, mended] of wrong) {
+      const input = dialog.getByRole("textbox", { name: field, exact: true });
+      await input.fill(text);
+      await expect(input).toHaveAttribute("aria-invalid", "true");
+      await expect(input).toHaveAccessibleDescription(/^✕ /);
+      await expect(input).toHaveAccessibleDescription(fault);
+      await input.fill(mended);
+      await expect(input).toHaveAttribute("aria-invalid", "false");
+    }
+    await dialog.getByRole("button", { name: "Add a user" }).click();
+    await dialog.getByRole("textbox", { name: "User 1" }).fill("ada");
+    await dialog.getByRole("button", { name: "Add mapping" }).click();
+    await expect(dialog.getByText(/needs a password/)).toBeVisible();
+    await dialog.getByLabel("Password 1").fill("secret word");
+    await dialog.getByRole("button", { name: "Add mapping" }).click();
+    await expect(dialog).toHaveCount(0);
+    await expect(page.getByText(`http://shop.localhost:${world.gatewayPort}/api`)).toBeVisible();
+    await expect.poll(async () => (await world.visit("/api/x")).status).toBe(401);
+    const authorization = `Basic ${Buffer.from("ada:secret word").toString("base64")}`;
+    expect((await world.visit("/api/x", { headers: { authorization } })).status).toBe(200);
+
+    // Edited, it keeps the password that nobody typed again.
+    await page.getByRole("button", { name: "Edit", exact: true }).click();
+    await page.getByRole("dialog").getByRole("textbox", { name: "Path", exact: true }).fill("/v2");
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await expect(page.getByText(`http://shop.localhost:${world.gatewayPort}/v2`)).toBeVisible();
+    await expect
+      .poll(async () => (await world.visit("/v2/x", { headers: { authorization } })).status)
+      .toBe(200);
+    expect((await world.visit("/v2/x")).status).toBe(401);
+
+    await page.getByRole("button", { name: "More for shop" }).click();
+    await page.getByRole("menuitem", { name: "Delete…" }).click();
+    await page.getByRole("button", { name: "Delete", exact: true }).click();
+    await expect(page.getByRole("heading", { name: "No mappings yet" })).toBeVisible();
+  });
+
+  test("a service that starts later shows up among the ports", async ({ page, world }) => {
+    await page.goto(`${world.page}/#/mappings`);
+    await expect(page.getByRole("listitem").filter({ hasText: String(world.service.port) })).toBeVisible();
+    const later = await Service.start();
+    try {
+      await expect(page.getByRole("listitem").filter({ hasText: String(later.port) })).toBeVisible();
+    } finally {
+      later.stop();
+    }
+  });
+});
+
+test("a mapping of a running command is shown and not changed here", async ({ page, world }) => {
+  await page.goto(`${world.page}/#/mappings`);
+  const mapping = page.getByRole("listitem").filter({ hasText: "of a running command" });
+  await expect(mapping).toContainText(`http://shop.localhost:${world.gatewayPort}`);
+  await expect(mapping.getByRole("switch")).toHaveCount(0);
+});

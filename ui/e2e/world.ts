@@ -1,0 +1,133 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { Agent, request as send } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Program } from "./program";
+import { Service } from "./service";
+
+export interface Options {
+  /** Instead of `http SERVICE --name shop`: the command line, for which there is a gateway. */
+  command?: (world: World) => string[];
+  home?: string;
+}
+
+export interface Answer {
+  status: number;
+  body: string;
+}
+
+/** A gateway, an engine and a local service, all real, with data folders of their own. */
+export class World {
+  service!: Service;
+  gateway!: Program;
+  agent!: Program;
+  home!: string;
+  gatewayPort = 0;
+  /** Where the page is. */
+  page = "";
+  private folder = "";
+  private readonly connections = new Agent({ keepAlive: true, maxSockets: 8 });
+
+  static async start(options: Options = {}): Promise<World> {
+    const world = new World();
+    try {
+      world.folder = await mkdtemp(join(tmpdir(), "porthole-page-"));
+      world.home = options.home ?? join(world.folder, "agent");
+      world.service = await Service.start();
+      await world.startGateway();
+      await world.startAgent(options.command);
+    } catch (error) {
+      await world.stop();
+      throw error;
+    }
+    return world;
+  }
+
+  async startGateway(): Promise<void> {
+    this.gateway = new Program(
+      "porthole-gateway",
+      [
+        "serve",
+        "--listen",
+        `127.0.0.1:${this.gatewayPort}`,
+        "--public-url",
+        `http://localhost:${this.gatewayPort}`,
+        "--client-token",
+        TOKEN,
+      ],
+      { PORTHOLE_HOME: join(this.folder, "gateway") },
+    );
+    this.gatewayPort = await this.gateway.line("where it listens", (line) => {
+      const found = /listening on 127\.0\.0\.1:(\d+)/.exec(line);
+      return found && Number(found[1]);
+    });
+  }
+
+  async startAgent(command?: Options["command"]): Promise<void> {
+    const args = command?.(this) ?? ["http", String(this.service.port), "--name", "shop"];
+    this.agent = new Program("porthole", [...args, "--json", ...this.access()], { PORTHOLE_HOME: this.home });
+    const told = await this.agent.line(
+      "where the page is",
+      (line) => /"inspector_url":"([^"]+)"/.exec(line)?.[1],
+    );
+    this.page = told;
+    if (args[0] === "http") await this.agent.event("ready");
+  }
+
+  /** How an agent gets in. */
+  access(): string[] {
+    return ["--gateway", `http://localhost:${this.gatewayPort}`, "--token", TOKEN];
+  }
+
+  /** A visitor's request through the gateway. */
+  visit(
+    path: string,
+    options: {
+      method?: string;
+      headers?: Record<string, string>;
+      body?: string | Buffer;
+      name?: string;
+    } = {},
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const sent = send(
+        {
+          host: "127.0.0.1",
+          port: this.gatewayPort,
+          path,
+          agent: this.connections,
+          method: options.method ?? (options.body === undefined ? "GET" : "POST"),
+          headers: { host: `${options.name ?? "shop"}.localhost:${this.gatewayPort}`, ...options.headers },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on("data", (chunk: Buffer) => chunks.push(chunk));
+          response.on("error", reject);
+          response.on("end", () =>
+            resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
+          );
+        },
+      );
+      sent.on("error", reject);
+      sent.end(options.body);
+    });
+  }
+
+  /** The engine's API, as a program asks it. */
+  async api(path: string, init: RequestInit = {}): Promise<Response> {
+    const key = (await readFile(join(this.home, "api-key"), "utf8")).trim();
+    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+    return fetch(`${this.page}/api/v1${path}`, { ...init, headers });
+  }
+
+  async stop(): Promise<void> {
+    this.connections.destroy();
+    await this.agent?.stop();
+    await this.gateway?.stop("SIGKILL");
+    this.service?.stop();
+    if (this.folder) await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** What both sides know: made up, and of no use anywhere else. */
+const TOKEN = "only-for-these-tests-0123456789abcdef";
