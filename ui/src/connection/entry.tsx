@@ -13,16 +13,16 @@ const EVENTS = {
 export function EntryRow({ entry }: { entry: ConnectionEntry }) {
   const { label, className, Icon } = EVENTS[entry.event] ?? EVENTS.failed;
   const more = [
-    entry.message,
+    entry.message?.replace(/\.$/, ""),
     entry.lasted_ms != null && `after ${span(entry.lasted_ms)}`,
     entry.latency_ms != null && duration(entry.latency_ms * 1000),
     entry.gateway_version != null && `gateway ${entry.gateway_version}`,
   ].filter(Boolean);
   return (
-    <li className="grid grid-cols-[10rem_8rem_1fr] items-baseline gap-3 border-b border-line px-4 py-1.5 last:border-b-0 max-sm:grid-cols-1 max-sm:gap-0">
+    <li className="grid grid-cols-[10rem_8rem_1fr] items-center gap-3 border-b border-line px-4 py-1.5 last:border-b-0 max-sm:grid-cols-1 max-sm:gap-0">
       <time className="text-muted">{moment(entry.at_us).slice(0, 19)}</time>
       <span className={`flex items-center gap-1.5 font-medium ${className}`}>
-        <Icon size={14} className="shrink-0 self-center" aria-hidden="true" />
+        <Icon size={14} className="shrink-0 " aria-hidden="true" />
         {label}
       </span>
       <span className="min-w-0 break-words text-muted">{more.join(", ")}</span>

@@ -42,7 +42,7 @@ export function DestinationField({
     else onTo({ kind: "mapping", id: chosen.slice("mapping:".length) });
   };
   return (
-    <div className="grid grid-cols-[1fr_7rem] gap-3">
+    <div className={`grid gap-3 ${to.kind === "port" ? "grid-cols-[1fr_7rem]" : ""}`}>
       <Field label="Send to" help="Straight to the local service, also without the gateway.">
         {(given) => (
           <select

@@ -78,7 +78,7 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
       about="A local target and the public address that it wants."
       onClose={onClose}
     >
-      <DialogBody className="grid gap-x-5 gap-y-1 md:grid-cols-2">
+      <DialogBody className="grid gap-x-5 gap-y-2 md:grid-cols-2">
         {problem && (
           <div className="md:col-span-2">
             <Notice bad>{problem}</Notice>

@@ -106,7 +106,7 @@ function Kept({ settings }: { settings: Settings }) {
         checked={form.capture}
         onChange={set("capture")}
       />
-      <div className="mt-2 grid gap-x-5 sm:grid-cols-2">
+      <div className="mt-2 grid gap-x-5 gap-y-2 sm:grid-cols-2">
         <TextField
           label="Days"
           inputMode="numeric"
