@@ -11,7 +11,7 @@ test("JSON is a tree with all its digits, searched and copied by path", async ({
   await expect(tree).toContainText("12345678901234567890");
   await page.getByRole("searchbox", { name: "Search in the JSON" }).fill("A-1");
   await expect(tree).not.toContainText("order_42");
-  await tree.getByRole("button", { name: "sku" }).click();
+  await tree.getByRole("button", { name: "sku", exact: true }).click();
   await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe("$.lines[0].sku");
 });
 
@@ -123,20 +123,24 @@ test("WebSocket frames are rows with direction and the reason of the end", async
   await expect(frames.getByRole("button", { name: /1000, normal end/ }).first()).toBeVisible();
 });
 
-test("a hostile page runs nothing, loads nothing and leads nowhere", async ({ page, world }) => {
-  await world.visit("/hostile");
-  const asked = world.service.asked.length;
-  await page.goto(world.page);
-  await row(page, /\/hostile/).click();
-  await view(page, "Response");
-  await expect(page.getByRole("region", { name: "Source" })).toContainText("<title>Hostile</title>");
-  await page.getByRole("button", { name: "Preview", exact: true }).click();
-  const frame = page.frameLocator("iframe[title=Preview]");
-  await expect(frame.getByRole("heading", { name: "Hostile" })).toBeVisible();
-  await frame.locator("#send").click();
-  // Whatever would have been sent is sent before this answer has come.
-  await world.visit("/after");
-  await expect(row(page, /\/after/)).toBeVisible();
-  expect(world.service.asked.slice(asked)).toEqual(["/after"]);
-  await expect(frame.getByRole("heading", { name: "Hostile" })).toBeVisible();
+test.describe("a hostile page", () => {
+  test.use({ refusesNothing: false });
+
+  test("runs nothing, loads nothing and leads nowhere", async ({ page, world }) => {
+    await world.visit("/hostile");
+    const asked = world.service.asked.length;
+    await page.goto(world.page);
+    await row(page, /\/hostile/).click();
+    await view(page, "Response");
+    await expect(page.getByRole("region", { name: "Source" })).toContainText("<title>Hostile</title>");
+    await page.getByRole("button", { name: "Preview", exact: true }).click();
+    const frame = page.frameLocator("iframe[title=Preview]");
+    await expect(frame.getByRole("heading", { name: "Hostile" })).toBeVisible();
+    await frame.locator("#send").click();
+    // Whatever would have been sent is sent before this answer has come.
+    await world.visit("/after");
+    await expect(row(page, /\/after/)).toBeVisible();
+    expect(world.service.asked.slice(asked)).toEqual(["/after"]);
+    await expect(frame.getByRole("heading", { name: "Hostile" })).toBeVisible();
+  });
 });

@@ -96,7 +96,7 @@ export const api = {
   },
   copy: async (id: number, format: CopyFormat) =>
     (await get<{ text: string }>(`/exchanges/${id}/copy/${format}`)).text,
-  frames: (id: number, after: number, limit: number) =>
+  frames: (id: number, after: number | undefined, limit: number) =>
     get<FramePage>(`/exchanges/${id}/frames${query({ after, limit })}`),
   replay: async (id: number, input: ReplayInput) =>
     (await change<{ exchanges: number[] }>("POST", `/exchanges/${id}/replay`, input)).exchanges,

@@ -63,6 +63,7 @@ export function listen(client: QueryClient): () => void {
         client.invalidateQueries({ queryKey: ["exchange", data.id] });
         break;
       case "exchanges-changed":
+        client.invalidateQueries({ queryKey: ["exchange"] });
         again();
         break;
       case "connection":

@@ -71,7 +71,7 @@ function Content({
           {
             id: "frames",
             label: exchange.kind === "sse" ? "Events" : "Frames",
-            content: <FramesTab exchange={exchange} />,
+            content: <FramesTab key={exchange.id} exchange={exchange} />,
           },
         ]
       : []),

@@ -18,16 +18,24 @@ export interface ListView extends ListState {
 
 /** The list under one filter, live until it is stopped. */
 export class ListStore {
-  view: ListView = { ...EMPTY, loading: true, loadingOlder: false, error: null };
+  view: ListView;
   private readonly listeners = new Set<() => void>();
   private readonly stopped = new AbortController();
   private told: Summary[] = [];
+  /** Told since the engine was asked: its answer may be older. */
+  private meanwhile: Summary[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
   private askAgain = false;
   private asking = false;
   private hold = false;
 
-  constructor(private readonly filter: string) {}
+  /** `before` is shown until the first answer: a list that is empty for a moment flickers. */
+  constructor(
+    private readonly filter: string,
+    before: ListState = EMPTY,
+  ) {
+    this.view = { ...before, loading: true, loadingOlder: false, error: null };
+  }
 
   start(): () => void {
     const stop = onExchanges({ told: (row) => this.hear(row), again: () => this.plan(true) });
@@ -94,6 +102,7 @@ export class ListStore {
     const told = this.told;
     this.told = [];
     if (told.length > 0) this.set(arrived(this.view, told, this.hold));
+    if (this.asking) this.meanwhile.push(...told);
     if (!this.askAgain) return;
     // One question at a time; what comes meanwhile asks once more.
     if (this.asking) {
@@ -108,11 +117,12 @@ export class ListStore {
     this.asking = true;
     try {
       const page = await api.exchanges(this.filter, PAGE, undefined, this.stopped.signal);
-      this.set({ ...take(page), loading: false, error: null });
+      this.set({ ...arrived(take(page), this.meanwhile, this.hold), loading: false, error: null });
     } catch (error) {
       this.set({ loading: false, error });
     } finally {
       this.asking = false;
+      this.meanwhile = [];
     }
   }
 

@@ -1,11 +1,13 @@
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { ListStore, type ListView } from "./list-store";
 
 /** The live list under this filter. */
 export function useList(filter: string): [ListStore, ListView] {
   const [store, setStore] = useState(() => new ListStore(filter));
+  const last = useRef(store);
   useEffect(() => {
-    const next = new ListStore(filter);
+    const next = new ListStore(filter, last.current.snapshot());
+    last.current = next;
     setStore(next);
     return next.start();
   }, [filter]);

@@ -1,7 +1,5 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { useState } from "react";
-import { api } from "@/api/client";
 import type { Exchange, Frame } from "@/api/types";
 import { bytes, clock, count } from "@/lib/format";
 import { Button } from "@/parts/button";
@@ -10,11 +8,8 @@ import { HexView } from "../body/hex-view";
 import { LINE_HEIGHT, Lines } from "../body/lines";
 import { SourceView } from "../body/source-view";
 import { closeReason, frameBytes, framesWith, frameText } from "./frame";
+import { useFrames } from "./use-frames";
 
-/** Frames of one answer. */
-const PAGE = 500;
-/** While it is open, how often new ones are asked for, in milliseconds. */
-const POLL_MS = 1000;
 /** Lines seen while one of them is open below. */
 const SEEN_BESIDE = 12;
 /** Characters of a payload in its line. */
@@ -24,16 +19,10 @@ const IN_LINE = 200;
 export function FramesTab({ exchange }: { exchange: Exchange }) {
   const [search, setSearch] = useState("");
   const [openSeq, setOpenSeq] = useState<number | null>(null);
-  const query = useInfiniteQuery({
-    queryKey: ["exchange", exchange.id, "frames"],
-    queryFn: ({ pageParam }) => api.frames(exchange.id, pageParam, PAGE),
-    initialPageParam: 0,
-    getNextPageParam: (page) => page.next_after ?? undefined,
-    refetchInterval: exchange.state === "open" ? POLL_MS : false,
-  });
-  if (query.error) return <Failed error={query.error} retry={() => query.refetch()} />;
-  if (!query.data) return <Loading what="Reading frames" />;
-  const all = query.data.pages.flatMap((page) => page.frames);
+  const [view, read] = useFrames(exchange);
+  if (view.error && view.frames.length === 0) return <Failed error={view.error} retry={read} />;
+  if (view.loading) return <Loading what="Reading frames" />;
+  const all = view.frames;
   const events = exchange.kind === "sse";
   if (all.length === 0) {
     return (
@@ -59,14 +48,9 @@ export function FramesTab({ exchange }: { exchange: Exchange }) {
           {search ? `${frames.length} of ${all.length}` : count(all.length, events ? "event" : "frame")}
           {exchange.state === "open" && ", live"}
         </span>
-        {query.hasNextPage && (
-          <Button
-            look="quiet"
-            className="h-6 text-xs"
-            disabled={query.isFetchingNextPage}
-            onClick={() => query.fetchNextPage()}
-          >
-            {query.isFetchingNextPage ? "Reading…" : "Read more"}
+        {view.more && (
+          <Button look="quiet" className="h-6 text-xs" onClick={read}>
+            Read more
           </Button>
         )}
       </div>
