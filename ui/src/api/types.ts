@@ -1,56 +1,29 @@
-/** The shapes of the local API. Times ending in `_us` are Unix microseconds, durations microseconds. */
+import type { components } from "./schema";
+
+/**
+ * The shapes of the local API: generated from its description (`npm run types`), narrowed where that says
+ * less than is so. Times ending in `_us` are Unix microseconds, durations microseconds.
+ */
+type Described = components["schemas"];
+
+/** The engine writes null rather than leave out what there is none of. */
+type Whole<T> = { [K in keyof T]-?: Exclude<T[K], undefined> };
 
 export type ExchangeKind = "http" | "websocket" | "sse" | "upgrade" | "tcp";
 export type ExchangeState = "open" | "done" | "failed" | "cancelled";
 
 /** A row of the list. */
-export interface Summary {
-  id: number;
-  request_id: string;
-  mapping_id: string;
-  mapping: string | null;
-  source: "visitor" | "replay" | "import";
-  original_id: number | null;
+export interface Summary extends Omit<Whole<Described["Listed"]>, "kind" | "source" | "state" | "started"> {
   kind: ExchangeKind;
-  started_us: number;
-  method: string;
-  scheme: string;
-  host: string;
-  target: string;
-  url: string;
-  visitor: string | null;
-  status: number | null;
-  error: string | null;
+  source: "visitor" | "replay" | "import";
   state: ExchangeState;
-  request_type: string | null;
-  response_type: string | null;
-  connect_us: number | null;
-  first_byte_us: number | null;
-  total_us: number | null;
-  link_us: number | null;
-  gateway_us: number | null;
-  request_bytes: number;
-  response_bytes: number;
-  request_kept: number;
-  response_kept: number;
-  incomplete: boolean;
-  edited: boolean;
-  pinned: boolean;
-  note: string | null;
 }
 
 export type Field = [name: string, value: string];
 
 /** A head, and what is known of its body. */
-export interface Half {
-  line: string;
+export interface Half extends Omit<Whole<Described["Half"]>, "fields"> {
   fields: Field[];
-  body_bytes: number;
-  body_kept: number;
-  truncated: boolean;
-  media_type: string | null;
-  charset: string | null;
-  encoding: string[];
 }
 
 export type CopyFormat = "curl" | "fetch" | "httpie" | "raw";
@@ -65,6 +38,21 @@ export interface ExchangePage {
   exchanges: Summary[];
   next_before: number | null;
   total: number | null;
+}
+
+export type Status = Described["Status"];
+export type LinkState = Described["LinkWord"];
+export type Session = Whole<Described["SessionState"]>;
+
+/** One local target and its public address. Conditions on requests are set on the command line only. */
+export interface Mapping extends Omit<Whole<Described["Mapping"]>, "policy" | "matches"> {
+  policy: Policy;
+}
+
+export interface Snapshot {
+  status: Status;
+  mappings: Mapping[];
+  last_exchange: number;
 }
 
 export interface Frame {
@@ -84,32 +72,6 @@ export interface Frame {
 export interface FramePage {
   frames: Frame[];
   next_after: number | null;
-}
-
-export type LinkState = "connecting" | "connected" | "waiting" | "refused" | "closed";
-
-export interface Warning {
-  code: string;
-  message: string;
-  mapping_id?: string | null;
-}
-
-export interface Status {
-  version: string;
-  pid: number;
-  gateway: string;
-  trial: boolean;
-  state: LinkState;
-  session_id?: string | null;
-  gateway_version?: string | null;
-  latency_ms?: number | null;
-  code?: string | null;
-  message?: string | null;
-  retry_in_ms?: number | null;
-  uptime_ms: number;
-  connected_since_us?: number | null;
-  capture: { state: "running" | "paused"; reason?: string | null };
-  warnings: Warning[];
 }
 
 export interface ConnectionEntry {
@@ -138,31 +100,6 @@ export interface Policy {
   basic_auth: { user: string; password?: string }[];
   allow_ip: string[];
   deny_ip: string[];
-}
-
-export interface Mapping {
-  id: string;
-  name: string | null;
-  host: string | null;
-  path: string | null;
-  strip_prefix: boolean;
-  remote_port: number | null;
-  target: string;
-  protocol: "http" | "tcp";
-  host_header: string;
-  allow_invalid_certs: boolean;
-  timeout_ms: number;
-  inspect: boolean;
-  enabled: boolean;
-  policy: Policy;
-  source: "stored" | "file" | "command";
-  gateway: string | null;
-  created_at: string | null;
-  updated_at: string | null;
-  state: "live" | "connecting" | "refused" | "off";
-  public_url: string | null;
-  code: string | null;
-  message: string | null;
 }
 
 /** What can be written of a mapping; only `target` must be there. */
@@ -254,18 +191,6 @@ export interface StatsPoint {
 export interface Stats {
   step_ms: number;
   points: StatsPoint[];
-}
-
-export interface Session {
-  login_required: boolean;
-  signed_in: boolean;
-  user: string | null;
-}
-
-export interface Snapshot {
-  status: Status;
-  mappings: Mapping[];
-  last_exchange: number;
 }
 
 /** What the engine tells as it happens. */
