@@ -13,7 +13,7 @@ const SCREENS: [name: string, path: string, before: (page: Page) => Promise<void
   ],
   [
     "diff",
-    "#/exchanges/1196",
+    "#/exchanges/1104",
     async (page) => {
       await page.getByRole("tab", { name: "Diff" }).click();
       await expect(page.getByText("$.received")).toBeVisible();
