@@ -49,6 +49,7 @@ export function listen(client: QueryClient): () => void {
         break;
       case "status":
         client.setQueryData(["status"], data);
+        client.invalidateQueries({ queryKey: ["connections"] });
         break;
       case "mapping":
         client.setQueryData<Mapping[]>(["mappings"], (known) => known && withMapping(known, data));

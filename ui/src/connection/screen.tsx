@@ -15,10 +15,17 @@ import { gatewayName, LINK_STATES, LinkMark } from "./link-state";
 /** Entries of the log that are shown: some weeks of a laptop's life. */
 const ENTRIES = 200;
 
+/** The log is read again this often, in milliseconds, while one looks. */
+const LOOK_EVERY_MS = 5000;
+
 /** The link to the gateway: how it is, why, and how it was. */
 export default function ConnectionScreen() {
   const status = useQuery(queries.status);
-  const connections = useQuery({ queryKey: ["connections"], queryFn: () => api.connections(ENTRIES) });
+  const connections = useQuery({
+    queryKey: ["connections"],
+    queryFn: () => api.connections(ENTRIES),
+    refetchInterval: LOOK_EVERY_MS,
+  });
   const reconnect = useMutation({
     mutationFn: api.reconnect,
     onSuccess: () => say("Reconnecting"),
@@ -40,7 +47,7 @@ export default function ConnectionScreen() {
     >
       <Card>
         {status.data ? (
-          <Now status={status.data} />
+          <Now status={status.data} toldAt={status.dataUpdatedAt} />
         ) : status.error ? (
           <Failed error={status.error} retry={() => status.refetch()} />
         ) : (
@@ -69,8 +76,10 @@ export default function ConnectionScreen() {
   );
 }
 
-function Now({ status }: { status: Status }) {
+/** `toldAt`: when the engine said so, in Unix milliseconds; its spans go on from there. */
+function Now({ status, toldAt }: { status: Status; toldAt: number }) {
   const now = useNow();
+  const since = Math.max(0, now - toldAt);
   const state = LINK_STATES[status.state] ?? LINK_STATES.closed;
   const facts: [name: string, value: string][] = [
     ["Gateway", status.trial ? `${gatewayName(status)} (trial, on this computer)` : gatewayName(status)],
@@ -79,7 +88,7 @@ function Now({ status }: { status: Status }) {
       status.state === "connected" && status.latency_ms != null ? duration(status.latency_ms * 1000) : "–",
     ],
     ["Since", status.connected_since_us ? `${ago(status.connected_since_us, now)} ago` : "–"],
-    ["Engine up for", span(status.uptime_ms)],
+    ["Engine up for", span(status.uptime_ms + since)],
     ["Versions", `agent ${status.version}, gateway ${status.gateway_version ?? "not known"}`],
   ];
   return (
@@ -91,7 +100,8 @@ function Now({ status }: { status: Status }) {
       {status.message && <p>{status.message}</p>}
       {status.state === "waiting" && status.retry_in_ms != null && (
         <p className="text-muted">
-          The next try is in {span(status.retry_in_ms)}. It comes at once when the network changes.
+          The next try is in {span(Math.max(0, status.retry_in_ms - since))}. It comes at once when the
+          network changes.
         </p>
       )}
       {status.state === "refused" && (
