@@ -132,7 +132,7 @@ test("an exchange is pinned, noted and deleted", async ({ page, world }) => {
   await world.visit("/json");
   await page.goto(world.page);
   await row(page, /\/json/).click();
-  await page.getByRole("button", { name: /^Pin/ }).click();
+  await page.getByRole("button", { name: /^Pin:/ }).click();
   await expect(row(page, /\/json.*pinned/)).toBeVisible();
   await page.getByRole("button", { name: "Add a note" }).click();
   await page.getByRole("textbox", { name: "Note" }).fill("the odd one");

@@ -18,7 +18,7 @@ test.describe("with the engine that a service runs", () => {
     await port.getByRole("button", { name: "Expose" }).click();
     const mapping = page.getByRole("listitem").filter({ has: page.getByRole("switch") });
     await expect(mapping).toContainText("Live");
-    const url = (await mapping.getByText(/^http:\/\//).textContent()) ?? "";
+    const url = (await mapping.getByText(new RegExp(`localhost:${world.gatewayPort}$`)).textContent()) ?? "";
     expect((await world.visit("/json", { name: new URL(url).hostname.split(".")[0] ?? "" })).status).toBe(
       200,
     );

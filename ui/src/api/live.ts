@@ -40,23 +40,28 @@ export function listen(client: QueryClient): () => void {
   const again = () => {
     for (const listener of exchangeListeners) listener.again();
   };
+  // An answer that is on its way may be older than what was told: it is asked for anew.
+  const put = <T>(queryKey: string[], value: T | ((known: T | undefined) => T | undefined)) => {
+    client.setQueryData<T>(queryKey, value as T);
+    if (client.isFetching({ queryKey }) > 0) client.invalidateQueries({ queryKey });
+  };
   const apply = ({ event, data }: LiveEvent) => {
     switch (event) {
       case "snapshot":
-        client.setQueryData(["status"], data.status);
-        client.setQueryData(["mappings"], data.mappings);
+        put(["status"], data.status);
+        put(["mappings"], data.mappings);
         again();
         break;
       case "status":
-        client.setQueryData(["status"], data);
+        put(["status"], data);
         client.invalidateQueries({ queryKey: ["connections"] });
         break;
       case "mapping":
-        client.setQueryData<Mapping[]>(["mappings"], (known) => known && withMapping(known, data));
+        put<Mapping[]>(["mappings"], (known) => known && withMapping(known, data));
         client.invalidateQueries({ queryKey: ["ports"] });
         break;
       case "mapping-gone":
-        client.setQueryData<Mapping[]>(["mappings"], (known) => known?.filter((one) => one.id !== data.id));
+        put<Mapping[]>(["mappings"], (known) => known?.filter((one) => one.id !== data.id));
         client.invalidateQueries({ queryKey: ["ports"] });
         break;
       case "exchange":
@@ -71,7 +76,7 @@ export function listen(client: QueryClient): () => void {
         client.invalidateQueries({ queryKey: ["connections"] });
         break;
       case "settings":
-        client.setQueryData(["settings"], data);
+        put(["settings"], data);
         break;
       case "lagged":
         client.invalidateQueries();
