@@ -22,11 +22,11 @@ function tell(event: string, data: unknown): void {
   for (const one of listeners) one.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }
 
-function summary({ bodies, frames, request, response, replays, ...rest }: FakeExchange): Summary {
+function summary({ bodies, rows, request, response, replays, ...rest }: FakeExchange): Summary {
   return rest;
 }
 
-function whole({ bodies, frames, ...rest }: FakeExchange): Exchange {
+function whole({ bodies, rows, ...rest }: FakeExchange): Exchange {
   return { ...rest, replays: exchanges.filter((one) => one.original_id === rest.id).map((one) => one.id) };
 }
 
@@ -168,7 +168,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (id === "import") return send({ imported: 3, skipped: [] });
   if (!one) return problem(404, "no-exchange", `There is no exchange ${id}; it may have been forgotten.`);
   if (more === "copy") return send({ text: `curl ${one.url}` });
-  if (more === "frames") return send({ frames: one.frames, next_after: null });
+  if (more === "frames") return send({ frames: one.rows, next_after: null });
   if (more === "diff")
     return send(
       diff(

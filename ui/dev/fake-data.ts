@@ -13,7 +13,7 @@ import type {
 
 export interface FakeExchange extends Exchange {
   bodies: { request: Buffer; response: Buffer };
-  frames: Frame[];
+  rows: Frame[];
 }
 
 const base: Mapping = {
@@ -350,6 +350,7 @@ export function make(id: number, at = Date.now(), given: Partial<Kind> = {}): Fa
     ...(responseType ? ([["Content-Type", responseType]] as Field[]) : []),
   ];
   const open = kind.kind === "websocket" && id % 2 === 0;
+  const rows = kind.frames ? frames(at, kind.kind === "sse") : [];
   const summary: Summary = {
     id,
     request_id: `r-${id}`,
@@ -380,6 +381,7 @@ export function make(id: number, at = Date.now(), given: Partial<Kind> = {}): Fa
     request_kept: request.length,
     response_kept: response.length,
     incomplete: false,
+    frames: rows.length,
     edited: false,
     pinned: id % 31 === 0,
     note: id % 31 === 0 ? "The one that Ada asked about." : null,
@@ -409,7 +411,7 @@ export function make(id: number, at = Date.now(), given: Partial<Kind> = {}): Fa
         : side(`HTTP/1.1 ${kind.status} OK`, answer, responseType, summary.response_bytes, response.length),
     replays: [],
     bodies: { request, response },
-    frames: kind.frames ? frames(at, kind.kind === "sse") : [],
+    rows,
   };
 }
 

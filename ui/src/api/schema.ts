@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to the link. */
+        get: operations["listConnections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -35,6 +52,24 @@ export interface paths {
         get: operations["listExchanges"];
         put?: never;
         post?: never;
+        /** Forgets exchanges; pinned ones only where it says so. */
+        delete: operations["clearExchanges"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exchanges/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends several requests again, one after the other. */
+        post: operations["replayExchanges"];
         delete?: never;
         options?: never;
         head?: never;
@@ -52,10 +87,12 @@ export interface paths {
         get: operations["getExchange"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Forgets an exchange, pinned or not. */
+        delete: operations["deleteExchange"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Pins an exchange, or writes a note to it. */
+        patch: operations["changeExchange"];
         trace?: never;
     };
     "/api/v1/exchanges/{id}/copy/{format}": {
@@ -69,6 +106,57 @@ export interface paths {
         get: operations["copyRequest"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exchanges/{id}/diff/{other}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What differs between the answers of two exchanges. */
+        get: operations["diffResponses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exchanges/{id}/frames": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The messages of a WebSocket, or the events of a stream. */
+        get: operations["listFrames"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exchanges/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends one request again, straight to the local service, and waits for the answers. */
+        post: operations["replayExchange"];
         delete?: never;
         options?: never;
         head?: never;
@@ -109,6 +197,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a session: the answer sets its cookie. */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the session. */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/mappings": {
         parameters: {
             query?: never;
@@ -119,7 +241,25 @@ export interface paths {
         /** Every mapping: stored, in the file, and of commands that run. */
         get: operations["listMappings"];
         put?: never;
-        post?: never;
+        /** Keeps a new mapping, and serves it. */
+        post: operations["addMapping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mappings/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells what is wrong with a mapping, and keeps nothing. */
+        post: operations["checkMapping"];
         delete?: never;
         options?: never;
         head?: never;
@@ -135,6 +275,26 @@ export interface paths {
         };
         /** One mapping. */
         get: operations["getMapping"];
+        /** Replaces a stored mapping. */
+        put: operations["replaceMapping"];
+        post?: never;
+        /** Forgets a stored mapping. */
+        delete: operations["removeMapping"];
+        options?: never;
+        head?: never;
+        /** Serves a stored mapping, or no longer; its address stays its own. */
+        patch: operations["switchMapping"];
+        trace?: never;
+    };
+    "/api/v1/ports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** TCP ports with a listener on this computer, Porthole's own left out. */
+        get: operations["listPorts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -177,6 +337,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The settings that hold. */
+        get: operations["getSettings"];
+        /** Other settings, from now on. */
+        put: operations["replaceSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much came through lately, and how long it took. */
+        get: operations["getStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -198,6 +393,20 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What differs between two bodies. */
+        BodyDiff: {
+            difference: components["schemas"]["Difference"];
+            /**
+             * @description One of them is not there as a whole: it was cut at a bound or broke off. Only what is there
+             *     was compared.
+             */
+            partial: boolean;
+        };
+        /**
+         * @description How a body is written down.
+         * @enum {string}
+         */
+        BodyEncoding: "utf-8" | "base64";
         /** @description Whether exchanges are kept. */
         Capture: {
             reason?: string | null;
@@ -205,11 +414,108 @@ export interface components {
         };
         /** @enum {string} */
         CaptureWord: "running" | "paused";
+        /** @description Something that is one thing here and another there. */
+        Changed_u16: {
+            /** Format: int32 */
+            after: number;
+            /** Format: int32 */
+            before: number;
+        };
+        /** @description What is wrong with a mapping that is being written. */
+        Checked: {
+            /** @description A sentence for each field that is wrong; empty: it could be kept. */
+            fields: {
+                [key: string]: string;
+            };
+        };
+        /** @description Answers by the first digit of their status, and what failed. */
+        Classes: {
+            /** Format: int64 */
+            "1xx": number;
+            /** Format: int64 */
+            "2xx": number;
+            /** Format: int64 */
+            "3xx": number;
+            /** Format: int64 */
+            "4xx": number;
+            /** Format: int64 */
+            "5xx": number;
+            /** Format: int64 */
+            failed: number;
+        };
+        Cleared: {
+            /** Format: int64 */
+            deleted: number;
+        };
         /** @description A condition on a request. Without a value, presence is enough. */
         Condition: {
             name: string;
             on: components["schemas"]["On"];
             value?: string | null;
+        };
+        /** @description One line of the log. */
+        ConnectionEntry: {
+            agent_version: string;
+            /**
+             * Format: int64
+             * @description Unix time, microseconds.
+             */
+            at_us: number;
+            /**
+             * Format: int64
+             * @description Of a connection: how long there was none since the one before it was lost. None of an engine's first.
+             */
+            away_ms?: number | null;
+            code?: string | null;
+            event: components["schemas"]["LinkEvent"];
+            gateway_version?: string | null;
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: int64
+             * @description Of a lost one: how long it was there.
+             */
+            lasted_ms?: number | null;
+            /**
+             * Format: double
+             * @description Of a connection, as first measured.
+             */
+            latency_ms?: number | null;
+            /** @description One sentence. */
+            message?: string | null;
+            /**
+             * Format: int64
+             * @description Tries that this stands for: the same failure over and over is one line.
+             */
+            tries: number;
+        };
+        /** @description What the log comes to. Only times in which an engine ran count, its first connection not. */
+        ConnectionSummary: {
+            /**
+             * Format: int64
+             * @description From the loss of a link to the next one, in the middle of all times that this happened.
+             */
+            median_reconnect_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Of the oldest entry; Unix time, microseconds.
+             */
+            since_us?: number | null;
+            /**
+             * Format: double
+             * @description Tries that led to a link, of all tries.
+             */
+            success_ratio?: number | null;
+            /**
+             * Format: double
+             * @description Time with a link, of all time with a link or without one that was lost.
+             */
+            uptime_ratio?: number | null;
+        };
+        /** @description What happened to the link, the newest first, and what it comes to. */
+        Connections: {
+            entries: components["schemas"]["ConnectionEntry"][];
+            summary: components["schemas"]["ConnectionSummary"];
         };
         /** @description A text to paste. */
         Copied: {
@@ -221,6 +527,46 @@ export interface components {
             replays: number[];
             request: components["schemas"]["Half"];
             response?: components["schemas"]["Half"] | null;
+        };
+        /** @description How they differ. */
+        Difference: {
+            /** @enum {string} */
+            kind: "none";
+        } | {
+            changes: components["schemas"]["JsonChange"][];
+            /** @enum {string} */
+            kind: "json";
+            more: boolean;
+        } | {
+            hunks: components["schemas"]["Hunk"][];
+            /** @enum {string} */
+            kind: "text";
+            more: boolean;
+        } | {
+            /** Format: int64 */
+            after_bytes: number;
+            /** Format: int64 */
+            before_bytes: number;
+            /** Format: int64 */
+            first_difference: number;
+            /** @enum {string} */
+            kind: "bytes";
+        };
+        /** @description A name whose values differ; one side is empty where it was added or removed. */
+        FieldDiff: {
+            after: string[];
+            before: string[];
+            /** @description Lower case. */
+            name: string;
+        };
+        /** @description A part of a conversation, the oldest first. */
+        FrameList: {
+            frames: components["schemas"]["ToldFrame"][];
+            /**
+             * Format: int64
+             * @description What to ask `after` for the next page; null: there is none at the moment.
+             */
+            next_after?: number | null;
         };
         /** @description A head, and what there is of its body. */
         Half: {
@@ -251,11 +597,52 @@ export interface components {
             status: string;
             version: string;
         };
+        /** @description Differences near each other, with the lines around them. */
+        Hunk: {
+            /** @description Number of its first line after, from 1. */
+            after: number;
+            /** @description Number of its first line before, from 1. */
+            before: number;
+            lines: components["schemas"]["Line"][];
+        };
+        /**
+         * @description Why a message is shown as it passed.
+         * @enum {string}
+         */
+        InflateError: "broken" | "bound" | "lost";
+        /** @description One difference. Values are JSON texts, cut when long. */
+        JsonChange: {
+            after: string;
+            /** @enum {string} */
+            change: "added";
+            path: string;
+        } | {
+            before: string;
+            /** @enum {string} */
+            change: "removed";
+            path: string;
+        } | {
+            after: string;
+            before: string;
+            /** @enum {string} */
+            change: "changed";
+            path: string;
+        };
         /**
          * @description Where a mapping is kept; only stored ones can be changed.
          * @enum {string}
          */
         Kept: "stored" | "file" | "command";
+        /** @description One line without its end. */
+        Line: {
+            mark: components["schemas"]["Mark"];
+            text: string;
+        };
+        /**
+         * @description What happened to the link.
+         * @enum {string}
+         */
+        LinkEvent: "connected" | "disconnected" | "failed" | "refused";
         /**
          * @description The link's state in one word.
          * @enum {string}
@@ -320,13 +707,62 @@ export interface components {
         Mappings: {
             mappings: components["schemas"]["Mapping"][];
         };
+        /**
+         * @description Where a line stands.
+         * @enum {string}
+         */
+        Mark: "both" | "removed" | "added";
         /** @enum {string} */
         On: "header" | "query" | "cookie";
+        /** @description What began in one step. */
+        Point: {
+            /**
+             * Format: int64
+             * @description Its beginning.
+             */
+            at_us: number;
+            /**
+             * Format: int64
+             * @description Durations of what has ended: so many percent took no longer.
+             */
+            p50_us?: number | null;
+            /** Format: int64 */
+            p95_us?: number | null;
+            /** Format: int64 */
+            p99_us?: number | null;
+            /** Format: int64 */
+            requests: number;
+            status: components["schemas"]["Classes"];
+        };
         /** @description Who may come in. */
         Policy: {
             allow_ip: string[];
             basic_auth: components["schemas"]["User"][];
             deny_ip: string[];
+        };
+        /** @description One port with a listener. */
+        Port: {
+            /** @description The widest address it listens on. */
+            address: string;
+            /** @description Its command line, shortened. */
+            command?: string | null;
+            /** @description Where the project is. */
+            folder?: string | null;
+            /** @description What it probably is: `vite`, `next`, `django`. */
+            kind?: string | null;
+            /** @description The mapping that leads to it. */
+            mapping_id?: string | null;
+            /** Format: int32 */
+            pid?: number | null;
+            /** Format: int32 */
+            port: number;
+            /** @description The program's name. */
+            process?: string | null;
+            /** @description What the project calls itself. */
+            project?: string | null;
+        };
+        Ports: {
+            ports: components["schemas"]["Port"][];
         };
         /** @description One refusal. Programs read `code`, people read `detail`. */
         Problem: {
@@ -345,11 +781,95 @@ export interface components {
         };
         /** @enum {string} */
         Protocol: "http" | "tcp";
+        /** @description What is to be different from the original; all of it may be left out. */
+        ReplayInput: {
+            /** @default null */
+            body: string | null;
+            /** @default utf-8 */
+            body_encoding: components["schemas"]["BodyEncoding"];
+            /**
+             * @description All fields, in place of the original ones. One that is unchanged keeps its bytes.
+             * @default null
+             */
+            fields: string[][] | null;
+            /**
+             * @description To this mapping's target, by its rules.
+             * @default null
+             */
+            mapping_id: string | null;
+            /** @default null */
+            method: string | null;
+            /**
+             * @description Path and query.
+             * @default null
+             */
+            target: string | null;
+            /**
+             * Format: int32
+             * @description So often, one after the other: once, at most 100 times.
+             * @default null
+             */
+            times: number | null;
+            /**
+             * Format: int32
+             * @description To this port of this computer.
+             * @default null
+             */
+            to_port: number | null;
+            /**
+             * @description To this target: on this computer, or one that a mapping names.
+             * @default null
+             */
+            to_target: string | null;
+        };
+        /** @description Several, in this order. */
+        ReplaySeveral: components["schemas"]["ReplayInput"] & {
+            /**
+             * @description At most 100.
+             * @default []
+             */
+            ids: number[];
+        };
+        /** @description The new exchanges, each ended and stored. */
+        Replayed: {
+            exchanges: number[];
+        };
+        /** @description What differs between two answers. Absent: the same. */
+        ResponseDiff: {
+            body: components["schemas"]["BodyDiff"];
+            fields: components["schemas"]["FieldDiff"][];
+            status?: components["schemas"]["Changed_u16"] | null;
+        };
         /** @description Whether somebody has to sign in, and who did. */
         SessionState: {
             login_required: boolean;
             signed_in: boolean;
             user?: string | null;
+        };
+        /** @description A person's choice, whole. */
+        Settings: {
+            /**
+             * Format: int64
+             * @description Bytes that are kept of each body.
+             */
+            body_bytes: number;
+            /** @description Whether anything is kept at all. */
+            capture: boolean;
+            /**
+             * Format: int64
+             * @description Beyond so many bytes of bodies, the oldest exchanges are forgotten.
+             */
+            keep_bytes: number;
+            /**
+             * Format: int64
+             * @description Exchanges older than this are forgotten.
+             */
+            keep_days: number;
+            /**
+             * Format: int64
+             * @description Beyond so many, the oldest are forgotten.
+             */
+            keep_exchanges: number;
         };
         /** @description The first event: everything as it is. */
         Snapshot: {
@@ -360,6 +880,12 @@ export interface components {
             last_exchange: number;
             mappings: components["schemas"]["Mapping"][];
             status: components["schemas"]["Status"];
+        };
+        /** @description Points in time order; the last one goes on. */
+        Stats: {
+            points: components["schemas"]["Point"][];
+            /** Format: int64 */
+            step_ms: number;
         };
         /** @description The link to the gateway, the capture, and what is wrong. */
         Status: {
@@ -396,6 +922,11 @@ export interface components {
             error?: string | null;
             /** Format: int64 */
             first_byte_us?: number | null;
+            /**
+             * Format: int64
+             * @description Messages or events that passed; the first ten thousand of them are kept.
+             */
+            frames: number;
             /** Format: int64 */
             gateway_us?: number | null;
             host: string;
@@ -447,6 +978,28 @@ export interface components {
             total_us?: number | null;
             visitor?: string | null;
         };
+        /** @description The same for programs. A contract: keys are added and never changed. */
+        ToldFrame: {
+            /** Format: int64 */
+            at_us: number;
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int32 */
+            close_code?: number | null;
+            compressed: boolean;
+            decode_error?: components["schemas"]["InflateError"] | null;
+            event?: string | null;
+            event_id?: string | null;
+            from_visitor: boolean;
+            /** Format: int32 */
+            opcode: number;
+            payload: string;
+            /** @description `utf-8` or `base64`. */
+            payload_encoding: string;
+            /** Format: int64 */
+            seq: number;
+            truncated: boolean;
+        };
         /** @description Somebody with a password, which stays where it is. */
         User: {
             user: string;
@@ -466,6 +1019,37 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listConnections: {
+        parameters: {
+            query?: {
+                /** @description Lines wanted: 100. The log has at most 1000. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connections"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listenToEvents: {
         parameters: {
             query?: never;
@@ -529,6 +1113,66 @@ export interface operations {
             };
         };
     };
+    clearExchanges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cleared"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayExchanges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplaySeveral"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getExchange: {
         parameters: {
             query?: never;
@@ -546,6 +1190,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Detail"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteExchange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeExchange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"];
                 };
             };
             /** @description A refusal, with its code and a sentence */
@@ -577,6 +1279,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Copied"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diffResponses: {
+        parameters: {
+            query?: {
+                /** @description What is not compared, with commas: `$.timestamp,$..id,header:date`. */
+                ignore?: string;
+            };
+            header?: never;
+            path: {
+                id: number;
+                other: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseDiff"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFrames: {
+        parameters: {
+            query?: {
+                /** @description Only those after this number: the last page's `next_after`. */
+                after?: number;
+                /** @description Rows wanted: 100, at most 1000. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FrameList"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayExchange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
                 };
             };
             /** @description A refusal, with its code and a sentence */
@@ -657,6 +1462,58 @@ export interface operations {
             };
         };
     };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listMappings: {
         parameters: {
             query?: never;
@@ -672,6 +1529,63 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Mappings"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mapping"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
                 };
             };
             /** @description A refusal, with its code and a sentence */
@@ -702,6 +1616,122 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Mapping"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replaceMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mapping"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mapping"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPorts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ports"];
                 };
             };
             /** @description A refusal, with its code and a sentence */
@@ -756,6 +1786,95 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replaceSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: {
+                /** @description Only of this mapping. */
+                mapping_id?: string;
+                /** @description How far back: 60, at most a week. */
+                minutes?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
                 };
             };
             /** @description A refusal, with its code and a sentence */
