@@ -67,7 +67,6 @@ export interface BodyBytes {
 }
 
 export type Side = "request" | "response";
-export type ExportFormat = "har" | "json" | "curl";
 
 export const api = {
   session: () => get<Session>("/session"),
@@ -106,15 +105,9 @@ export const api = {
     change<unknown>("PATCH", `/exchanges/${id}`, marks),
   removeExchange: (id: number) => remove(`/exchanges/${id}`),
   removeExchanges: (filter: string) => remove<{ deleted: number }>("/exchanges", filter ? { filter } : {}),
-  exportUrl: (format: ExportFormat, filter: string, redact: boolean) =>
-    host.downloadUrl(`/exchanges/export${query({ format, filter, redact: redact || undefined })}`),
+  exportUrl: (filter: string, redact: boolean) =>
+    host.downloadUrl(`/exchanges/export${query({ filter, redact })}`),
   bodyUrl: (id: number, side: Side) => host.downloadUrl(`/exchanges/${id}/${side}/body?view=raw`),
-  importHar: (har: unknown) =>
-    change<{ imported: number; skipped: { index: number; reason: string }[] }>(
-      "POST",
-      "/exchanges/import",
-      har,
-    ),
 
   settings: () => get<Settings>("/settings"),
   saveSettings: (settings: Settings) => change<Settings>("PUT", "/settings", settings),

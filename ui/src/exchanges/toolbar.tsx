@@ -1,5 +1,5 @@
-import { Download, Ellipsis, FileInput, Trash2 } from "lucide-react";
-import { useRef, useState } from "react";
+import { Download, Ellipsis, Trash2 } from "lucide-react";
+import { useState } from "react";
 import { api } from "@/api/client";
 import { count } from "@/lib/format";
 import { Button, IconButton } from "@/parts/button";
@@ -7,9 +7,6 @@ import { Dialog, DialogBody, DialogFoot } from "@/parts/dialog";
 import { Menu } from "@/parts/menu";
 import { complain, say } from "@/parts/toasts";
 import type { ListStore } from "./list-store";
-
-/** Largest HAR read from a file, in bytes: the engine takes no more. */
-const MAX_HAR_BYTES = 64 * 1024 * 1024;
 
 /** How many there are, and what can be done with all of them. */
 export function Toolbar({
@@ -21,22 +18,8 @@ export function Toolbar({
   filter: string;
   total: number | null;
 }) {
-  const file = useRef<HTMLInputElement>(null);
   const [asking, setAsking] = useState(false);
   const matching = filter ? "matching exchanges" : "all exchanges";
-  const importHar = async (chosen: File | undefined) => {
-    if (!chosen) return;
-    try {
-      if (chosen.size > MAX_HAR_BYTES) throw new Error("the file is larger than 64 MiB");
-      const done = await api.importHar(JSON.parse(await chosen.text()));
-      const skipped =
-        done.skipped.length > 0 ? `, ${done.skipped.length} left out: ${done.skipped[0]?.reason}` : "";
-      say(`${count(done.imported, "exchange")} imported${skipped}`);
-      store.reload();
-    } catch (error) {
-      complain(`${chosen.name} was not imported`, error);
-    }
-  };
   const clear = async () => {
     setAsking(false);
     try {
@@ -60,28 +43,16 @@ export function Toolbar({
           {
             label: `Export ${matching} as HAR`,
             icon: <Download size={14} />,
-            href: api.exportUrl("har", filter, false),
+            href: api.exportUrl(filter, true),
           },
           {
-            label: "Export as HAR, secrets removed",
+            label: `Export ${matching} as HAR, secrets included`,
             icon: <Download size={14} />,
-            href: api.exportUrl("har", filter, true),
+            href: api.exportUrl(filter, false),
           },
-          { label: "Import HAR…", icon: <FileInput size={14} />, act: () => file.current?.click() },
           "line",
           { label: `Delete ${matching}…`, icon: <Trash2 size={14} />, bad: true, act: () => setAsking(true) },
         ]}
-      />
-      <input
-        ref={file}
-        type="file"
-        accept=".har,.json,application/json"
-        className="hidden"
-        aria-label="HAR file"
-        onChange={(event) => {
-          importHar(event.target.files?.[0]);
-          event.target.value = "";
-        }}
       />
       {asking && (
         <Dialog title={`Delete ${matching}?`} onClose={() => setAsking(false)}>

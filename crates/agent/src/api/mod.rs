@@ -15,6 +15,7 @@ mod connections;
 mod diff;
 mod events;
 mod exchanges;
+mod export;
 mod extract;
 mod frames;
 mod guard;
@@ -95,6 +96,7 @@ fn routes() -> OpenApiRouter<Api> {
             mappings::change::remove
         ))
         .routes(routes!(exchanges::list, kept::clear))
+        .routes(routes!(export::archive))
         .routes(routes!(exchanges::one, kept::change, kept::delete))
         .routes(routes!(diff::responses))
         .routes(routes!(stats::read))

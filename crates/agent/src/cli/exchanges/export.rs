@@ -10,15 +10,12 @@ use super::super::mappings::failed;
 use super::super::output::print;
 use super::super::{Context, Failure};
 use super::{follow, parse, show, store};
-use crate::inspect::{copy, har};
+use crate::inspect::copy;
 use crate::store::Store;
-use crate::store::exchanges::{Exchange, Summary};
+use crate::store::exchanges::{ArchiveError, Exchange, Summary};
 
 /// Exchanges exported unless more are asked for.
 const EXPORTED: u32 = 1000;
-
-/// Bytes of bodies in one archive, which is made in memory: a hundred of the largest exchanges.
-const ARCHIVE_BYTES: usize = 512 * 1024 * 1024;
 
 #[derive(Debug, Args)]
 pub(in super::super) struct ExportArgs {
@@ -74,30 +71,22 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
         })
         .await;
     }
+    if args.format == ExportFormat::Har {
+        let archive = store.archive(&filter, &Zoned::now(), args.limit, redact).await;
+        let archive = archive.map_err(|error| match error {
+            ArchiveError::TooLarge => Failure::usage("too-large", error),
+            ArchiveError::Store(error) => failed(error),
+            ArchiveError::Write(_) => Failure::failed("export", error),
+        })?;
+        return out.write(format!("{archive}\n").as_bytes());
+    }
     let mut rows = store.exchanges(&filter, &Zoned::now(), args.limit).await.map_err(failed)?;
     rows.reverse();
-    if args.format != ExportFormat::Har {
-        for row in rows {
-            let exchange = read(&store, row.id, redact).await?;
-            out.write(&line(&exchange, args.format))?;
-        }
-        return Ok(());
+    for row in rows {
+        let exchange = read(&store, row.id, redact).await?;
+        out.write(&line(&exchange, args.format))?;
     }
-    let (mut exchanges, mut bytes) = (Vec::new(), 0);
-    for row in rows.iter().filter(|row| row.kind != "tcp") {
-        let exchange = read(&store, row.id, redact).await?.recorded();
-        bytes += exchange.request.body.len() + exchange.response.as_ref().map_or(0, |half| half.body.len());
-        if bytes > ARCHIVE_BYTES {
-            let message = format!(
-                "the archive would hold more than {} MiB: narrow it with a filter or --limit",
-                ARCHIVE_BYTES / 1024 / 1024
-            );
-            return Err(Failure::usage("too-large", message));
-        }
-        exchanges.push(exchange);
-    }
-    let archive = har::export(&exchanges).map_err(|error| Failure::failed("export", error))?;
-    out.write(format!("{archive}\n").as_bytes())
+    Ok(())
 }
 
 async fn read(store: &Store, id: i64, redact: bool) -> Result<Exchange, Failure> {

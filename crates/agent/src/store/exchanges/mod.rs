@@ -5,6 +5,7 @@
 //! people change) → [`read`] (lists and single ones), [`frames`] (conversations) → [`recorded`] (as the inspector
 //! takes them).
 
+mod archive;
 mod change;
 mod frames;
 mod keeper;
@@ -15,6 +16,7 @@ mod retention;
 mod text;
 mod writer;
 
+pub use archive::ArchiveError;
 pub use change::{Change, NOTE_BYTES};
 pub use frames::{Close, FrameView, Frames, ToldFrame};
 pub use read::{Body, Exchange, Half, Heads, Listed, Sample, Summary};

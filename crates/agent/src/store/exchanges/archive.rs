@@ -1,0 +1,55 @@
+//! Exchanges as one HTTP archive (HAR 1.2).
+
+use jiff::Zoned;
+
+use super::super::{Store, StoreError};
+use crate::inspect::filter::Filter;
+use crate::inspect::har;
+
+/// Bytes of bodies in one archive, which is made in memory: a hundred of the largest exchanges.
+const ARCHIVE_BYTES: usize = 512 * 1024 * 1024;
+
+/// Why there is no archive.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    #[error("the archive would hold more than {} MiB: narrow it with a filter", ARCHIVE_BYTES / 1024 / 1024)]
+    TooLarge,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the archive could not be written: {0}")]
+    Write(#[from] serde_json::Error),
+}
+
+impl Store {
+    /// The newest exchanges for which the filter holds, the oldest first; raw TCP has no place in an archive.
+    /// `redact` masks credentials, cookies and secrets in queries.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub async fn archive(
+        &self,
+        filter: &Filter,
+        now: &Zoned,
+        limit: u32,
+        redact: bool,
+    ) -> Result<String, ArchiveError> {
+        let mut rows = self.exchanges(filter, now, limit).await?;
+        rows.reverse();
+        let (mut exchanges, mut bytes) = (Vec::new(), 0);
+        for row in rows.iter().filter(|row| row.kind != "tcp") {
+            let exchange = match self.exchange(row.id).await {
+                // Forgotten since it was listed.
+                Err(StoreError::NoExchange(_)) => continue,
+                exchange => exchange?,
+            };
+            let exchange = if redact { exchange.redacted() } else { exchange }.recorded();
+            bytes +=
+                exchange.request.body.len() + exchange.response.as_ref().map_or(0, |half| half.body.len());
+            if bytes > ARCHIVE_BYTES {
+                return Err(ArchiveError::TooLarge);
+            }
+            exchanges.push(exchange);
+        }
+        Ok(har::export(&exchanges)?)
+    }
+}
