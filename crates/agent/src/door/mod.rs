@@ -10,8 +10,9 @@ use tokio::sync::mpsc;
 
 use crate::events::Event;
 use crate::mapping::MappingSpec;
-use crate::replay::Ask;
+use ask::Ask;
 
+pub mod ask;
 #[cfg(unix)]
 pub mod socket;
 

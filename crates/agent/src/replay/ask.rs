@@ -1,55 +1,14 @@
-//! What somebody wants sent again.
-
-use serde::{Deserialize, Serialize};
+//! Whether what somebody wants sent again can be.
 
 use super::ReplayError;
 use crate::capture::BODY_BYTES;
+use crate::door::ask::Ask;
 
 /// Exchanges sent again with one request, one after the other: what a person picks by hand.
 pub const MOST_IDS: usize = 100;
 
 /// How often the same is sent: enough to see what comes now and then, too few for a load test.
 pub const MOST_TIMES: u32 = 100;
-
-/// Which exchanges, how often, changed how, to where. Travels over the engine's door.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Ask {
-    /// In this order.
-    pub ids: Vec<i64>,
-    /// The whole row of them so often.
-    pub times: u32,
-    pub edit: Edit,
-    /// `None`: where it went the first time.
-    pub to: Option<To>,
-}
-
-/// What is to be different from the original.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Edit {
-    pub method: Option<String>,
-    /// Path and query.
-    pub target: Option<String>,
-    /// All fields, in place of the original ones.
-    pub fields: Option<Vec<(String, String)>>,
-    /// Single fields: set, or taken away. After `fields`.
-    pub set: Vec<(String, Option<String>)>,
-    #[serde(with = "as_base64")]
-    pub body: Option<Vec<u8>>,
-}
-
-/// Another place to send it to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum To {
-    /// On this computer.
-    Port(u16),
-    /// As on the command line: this computer, or what a mapping names.
-    Target(String),
-    /// A mapping's id or name.
-    Mapping(String),
-}
 
 impl Ask {
     /// The exchanges to send, one after the other.
@@ -73,12 +32,6 @@ impl Ask {
     }
 }
 
-impl Edit {
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// `Name: value` sets a field, `Name:` takes it away; as curl has it.
 pub fn header_line(line: &str) -> Result<(String, Option<String>), ReplayError> {
     let wrong = || ReplayError::HeaderLine(crate::mapping::shown(line));
@@ -90,31 +43,10 @@ pub fn header_line(line: &str) -> Result<(String, Option<String>), ReplayError> 
     Ok((name.to_owned(), (!value.is_empty()).then(|| value.to_owned())))
 }
 
-/// Bytes as text that JSON carries.
-mod as_base64 {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    #[expect(clippy::ref_option, reason = "this is how serde calls it")]
-    pub(super) fn serialize<S: Serializer>(
-        bytes: &Option<Vec<u8>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        bytes.as_ref().map(|bytes| STANDARD.encode(bytes)).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Vec<u8>>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| STANDARD.decode(text).map_err(D::Error::custom)).transpose()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replay::{Edit, To};
 
     fn ask(ids: usize, times: u32, body: usize) -> Result<usize, ReplayError> {
         let edit = Edit { body: Some(vec![0; body]), ..Edit::default() };

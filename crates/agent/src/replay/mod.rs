@@ -9,7 +9,8 @@ mod ask;
 mod local;
 mod prepare;
 
-pub use ask::{Ask, Edit, MOST_IDS, MOST_TIMES, To, header_line};
+pub use crate::door::ask::{Ask, Edit, To};
+pub use ask::{MOST_IDS, MOST_TIMES, header_line};
 
 use crate::capture::Recorder;
 use crate::events::Events;

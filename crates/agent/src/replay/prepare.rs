@@ -4,7 +4,7 @@ use porthole_http1::connection::strip_hop_by_hop;
 use porthole_http1::{Fields, RequestHead, Version, write_request_head};
 
 use super::ReplayError;
-use super::ask::{Ask, Edit, To};
+use super::{Ask, Edit, To};
 use crate::dial::is_loopback;
 use crate::mapping::MappingSpec;
 use crate::store::exchanges::Exchange;
