@@ -28,18 +28,25 @@ pub(super) fn is_suspicious(path: &str) -> bool {
         || bytes.windows(2).any(|pair| pair == b"//" || pair == b"/.")
 }
 
-/// The path as the most eager of parsers reads it: percent-decoded, backslashes as slashes, parameters
-/// (`;v=1`, RFC 3986 §3.3) taken off each segment, empty and dot segments resolved.
+/// The path as eager parsers read it: percent-decoded, backslashes as slashes, empty and dot segments
+/// resolved; with parameters (`;v=1`, RFC 3986 §3.3) taken off each segment, and with them kept.
 ///
 /// The parameters matter because of servers that take them off before they resolve dots: to those,
-/// `/app/..;/x` is `/x`.
-pub(super) fn normalised(path: &str) -> String {
+/// `/app/..;/x` is `/x`, and `/app/;p/../x` is `/x` where others read `/app/x`.
+pub(super) fn readings(path: &str) -> [String; 2] {
+    [
+        normalised(path, |segment| segment.split(';').next().unwrap_or_default()),
+        normalised(path, |segment| segment),
+    ]
+}
+
+fn normalised(path: &str, without_parameters: impl Fn(&str) -> &str) -> String {
     let decoded = decode(path);
     let mut out: Vec<&str> = Vec::new();
     let text = String::from_utf8_lossy(&decoded);
     let text: Cow<'_, str> = if text.contains('\\') { Cow::Owned(text.replace('\\', "/")) } else { text };
     for segment in text.split('/') {
-        match segment.split(';').next().unwrap_or_default() {
+        match without_parameters(segment) {
             "" | "." => {}
             ".." => {
                 out.pop();
@@ -111,7 +118,13 @@ mod tests {
             ("/a%", "/a%"),
             ("/a%zz", "/a%zz"),
         ] {
-            assert_eq!(normalised(raw), eager, "{raw}");
+            assert_eq!(readings(raw)[0], eager, "{raw}");
         }
+    }
+
+    #[test]
+    fn a_segment_of_nothing_but_parameters_is_read_both_ways() {
+        assert_eq!(readings("/a/;p/../c"), ["/c", "/a/c"]);
+        assert_eq!(readings("/a;v=1/b"), ["/a/b", "/a;v=1/b"]);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use porthole_link::control::Match;
 
 use super::conditions::all_hold;
-use super::path::{is_suspicious, normalised, prefixes};
+use super::path::{is_suspicious, prefixes, readings};
 use super::{Endpoint, Route, RouteRequest};
 
 /// First segments of the own host's paths that no mapping may take.
@@ -128,8 +128,7 @@ impl<E> Router<E> {
             known = true;
             let found = paths.find(request.path, request);
             if paths.in_play() && is_suspicious(request.path) {
-                let eager = normalised(request.path);
-                if !same(found, paths.find(&eager, request)) {
+                if readings(request.path).iter().any(|read| !same(found, paths.find(read, request))) {
                     return Route::AmbiguousPath;
                 }
             }
@@ -155,8 +154,7 @@ impl<E> Router<E> {
     fn route_own<'r>(&'r self, request: &RouteRequest<'_>) -> Route<'r, E> {
         let place = self.own_place(request.path, request);
         if is_suspicious(request.path) {
-            let eager = normalised(request.path);
-            if !place.same(&self.own_place(&eager, request)) {
+            if readings(request.path).iter().any(|read| !place.same(&self.own_place(read, request))) {
                 return Route::AmbiguousPath;
             }
         }
