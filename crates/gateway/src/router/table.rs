@@ -127,10 +127,11 @@ impl<E> Router<E> {
         for paths in host {
             known = true;
             let found = paths.find(request.path, request);
-            if paths.in_play() && is_suspicious(request.path) {
-                if readings(request.path).iter().any(|read| !same(found, paths.find(read, request))) {
-                    return Route::AmbiguousPath;
-                }
+            if paths.in_play()
+                && is_suspicious(request.path)
+                && readings(request.path).iter().any(|read| !same(found, paths.find(read, request)))
+            {
+                return Route::AmbiguousPath;
             }
             if let Some((row, taken)) = found {
                 return row.route(taken);
@@ -153,10 +154,10 @@ impl<E> Router<E> {
 
     fn route_own<'r>(&'r self, request: &RouteRequest<'_>) -> Route<'r, E> {
         let place = self.own_place(request.path, request);
-        if is_suspicious(request.path) {
-            if readings(request.path).iter().any(|read| !place.same(&self.own_place(read, request))) {
-                return Route::AmbiguousPath;
-            }
+        if is_suspicious(request.path)
+            && readings(request.path).iter().any(|read| !place.same(&self.own_place(read, request)))
+        {
+            return Route::AmbiguousPath;
         }
         match place {
             OwnPlace::Own => Route::Own,
