@@ -28,16 +28,40 @@ pub(super) fn is_suspicious(path: &str) -> bool {
         || bytes.windows(2).any(|pair| pair == b"//" || pair == b"/.")
 }
 
-/// The path as eager parsers read it: percent-decoded, backslashes as slashes, empty and dot segments
-/// resolved; with parameters (`;v=1`, RFC 3986 §3.3) taken off each segment, and with them kept.
+/// Spellings one path may have while servers behind us read it, before it is refused unread. Two are
+/// usual where there is something to read (with and without parameters).
+const MAX_READINGS: usize = 8;
+
+/// Whether an eager server might read `path` as one that is not the `same`, or as more than we look at.
+pub(super) fn read_otherwise(path: &str, same: impl Fn(&str) -> bool) -> bool {
+    readings(path).is_none_or(|readings| !readings.iter().all(|reading| same(reading)))
+}
+
+/// Every way in which eager servers might read `path`; `None` beyond [`MAX_READINGS`].
 ///
-/// The parameters matter because of servers that take them off before they resolve dots: to those,
-/// `/app/..;/x` is `/x`, and `/app/;p/../x` is `/x` where others read `/app/x`.
-pub(super) fn readings(path: &str) -> [String; 2] {
-    [
-        normalised(path, |segment| segment.split(';').next().unwrap_or_default()),
-        normalised(path, |segment| segment),
-    ]
+/// Each reads percent-decoded, with backslashes as slashes and empty and dot segments resolved; some
+/// take parameters (`;v=1`, RFC 3986 §3.3) off each segment before they do so, to whom `/app/..;/x` is
+/// `/x`, some after, to whom `/a;/../;p/../x` is `/x`, some never; and several in a row read what the
+/// one before made of it, decoding again.
+fn readings(path: &str) -> Option<Vec<String>> {
+    let mut found = Vec::with_capacity(2);
+    let mut next = Some(path.to_owned());
+    for read in 0.. {
+        let Some(text) = next else { break };
+        for reading in [
+            normalised(&text, |segment| segment.split(';').next().unwrap_or_default()),
+            normalised(&text, |segment| segment),
+        ] {
+            if !found.contains(&reading) {
+                found.push(reading);
+            }
+        }
+        if found.len() > MAX_READINGS {
+            return None;
+        }
+        next = found.get(read).cloned();
+    }
+    Some(found)
 }
 
 fn normalised(path: &str, without_parameters: impl Fn(&str) -> &str) -> String {
@@ -118,13 +142,20 @@ mod tests {
             ("/a%", "/a%"),
             ("/a%zz", "/a%zz"),
         ] {
-            assert_eq!(readings(raw)[0], eager, "{raw}");
+            assert_eq!(readings(raw).unwrap()[0], eager, "{raw}");
         }
     }
 
     #[test]
-    fn a_segment_of_nothing_but_parameters_is_read_both_ways() {
-        assert_eq!(readings("/a/;p/../c"), ["/c", "/a/c"]);
-        assert_eq!(readings("/a;v=1/b"), ["/a/b", "/a;v=1/b"]);
+    fn parameters_are_read_before_after_and_not_at_all() {
+        assert_eq!(readings("/a/;p/../c").unwrap(), ["/c", "/a/c"]);
+        assert_eq!(readings("/a;v=1/b").unwrap(), ["/a/b", "/a;v=1/b"]);
+        assert_eq!(readings("/a;/b/../;p/../c").unwrap(), ["/c", "/a;/c", "/a/c"]);
+    }
+
+    #[test]
+    fn what_is_encoded_twice_is_read_twice_and_what_never_ends_is_not_read() {
+        assert_eq!(readings("/a/%252e%252e/b").unwrap(), ["/a/%2e%2e/b", "/b"]);
+        assert_eq!(readings(&format!("/%{}41", "25".repeat(20))), None);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use porthole_link::control::Match;
 
 use super::conditions::all_hold;
-use super::path::{is_suspicious, prefixes, readings};
+use super::path::{is_suspicious, prefixes, read_otherwise};
 use super::{Endpoint, Route, RouteRequest};
 
 /// First segments of the own host's paths that no mapping may take.
@@ -129,7 +129,7 @@ impl<E> Router<E> {
             let found = paths.find(request.path, request);
             if paths.in_play()
                 && is_suspicious(request.path)
-                && readings(request.path).iter().any(|read| !same(found, paths.find(read, request)))
+                && read_otherwise(request.path, |read| same(found, paths.find(read, request)))
             {
                 return Route::AmbiguousPath;
             }
@@ -155,7 +155,7 @@ impl<E> Router<E> {
     fn route_own<'r>(&'r self, request: &RouteRequest<'_>) -> Route<'r, E> {
         let place = self.own_place(request.path, request);
         if is_suspicious(request.path)
-            && readings(request.path).iter().any(|read| !place.same(&self.own_place(read, request)))
+            && read_otherwise(request.path, |read| place.same(&self.own_place(read, request)))
         {
             return Route::AmbiguousPath;
         }

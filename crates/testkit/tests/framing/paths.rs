@@ -37,6 +37,8 @@ async fn a_path_is_matched_by_raw_segments_or_refused_and_never_reaches_past_a_p
         ("/admin/%2f", 401),
         ("/admin//x", 401),
         ("/admin/x;v=1", 401),
+        ("/%2561dmin", 400),
+        ("/a;/b/../;p/../../admin", 400),
         ("/administrator", 200),
         ("/admin.php", 200),
         ("/ADMIN", 200),
