@@ -51,7 +51,7 @@ impl From<ArchiveError> for Problem {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", error.to_string())
             }
             ArchiveError::Store(error) => error.into(),
-            ArchiveError::Write(_) => {
+            ArchiveError::Write(_) | ArchiveError::Ended(_) => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "export", error.to_string())
             }
         }

@@ -76,7 +76,7 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
         let archive = archive.map_err(|error| match error {
             ArchiveError::TooLarge => Failure::usage("too-large", error),
             ArchiveError::Store(error) => failed(error),
-            ArchiveError::Write(_) => Failure::failed("export", error),
+            ArchiveError::Write(_) | ArchiveError::Ended(_) => Failure::failed("export", error),
         })?;
         return out.write(format!("{archive}\n").as_bytes());
     }

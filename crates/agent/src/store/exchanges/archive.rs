@@ -18,6 +18,8 @@ pub enum ArchiveError {
     Store(#[from] StoreError),
     #[error("the archive could not be written: {0}")]
     Write(#[from] serde_json::Error),
+    #[error("the archive could not be written: {0}")]
+    Ended(#[from] tokio::task::JoinError),
 }
 
 impl Store {
@@ -50,6 +52,7 @@ impl Store {
             }
             exchanges.push(exchange);
         }
-        Ok(har::export(&exchanges)?)
+        // Large ones take seconds: whoever shares the caller's thread does not wait for them.
+        Ok(tokio::task::spawn_blocking(move || har::export(&exchanges)).await??)
     }
 }
