@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use porthole_http1::{Fields, Framing, RequestHead, ResponseHead, Version, connection};
+use porthole_http1::{Framing, RequestHead, ResponseHead, Version, announced_length, connection};
 use porthole_link::{Open, StreamKind};
 
 use crate::forwarded::{self, Visitor};
@@ -197,12 +197,12 @@ fn upgrade(head: &RequestHead) -> Option<String> {
 pub fn new_request_id() -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let random: [u8; 16] = rand::random();
-    let mut id = String::with_capacity(2 * random.len());
-    for byte in random {
-        id.push(DIGITS[usize::from(byte >> 4)] as char);
-        id.push(DIGITS[usize::from(byte & 0xf)] as char);
+    let mut id = [0; 32];
+    for (digits, byte) in id.chunks_exact_mut(2).zip(random) {
+        digits[0] = DIGITS[usize::from(byte >> 4)];
+        digits[1] = DIGITS[usize::from(byte & 0xf)];
     }
-    id
+    String::from_utf8_lossy(&id).into_owned()
 }
 
 /// What the visitor's request says about the shape of its answer.
@@ -238,7 +238,7 @@ pub fn answer_head(
         return Err(BadAnswer);
     }
     connection::strip_hop_by_hop(&mut head.fields);
-    let length = content_length(&head.fields)?;
+    let length = announced_length(&head.fields).map_err(|_| BadAnswer)?;
     if let Some(prefix) = prefix {
         prefix.put_back(&mut head.fields);
     }
@@ -254,23 +254,10 @@ pub fn answer_head(
     })
 }
 
-/// The announced length, if any.
-///
-/// # Errors
-/// [`BadAnswer`] when it is repeated, no number, or beyond 2⁶³ − 1.
-pub fn content_length(fields: &Fields) -> Result<Option<u64>, BadAnswer> {
-    let mut values = fields.get_all("content-length");
-    let Some(value) = values.next() else { return Ok(None) };
-    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    let length = std::str::from_utf8(value).ok().filter(|_| digits).and_then(|text| text.parse().ok());
-    match (length, values.next()) {
-        (Some(length), None) if i64::try_from(length).is_ok() => Ok(Some(length)),
-        _ => Err(BadAnswer),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use porthole_http1::Fields;
+
     use super::*;
 
     fn response(status: u16, pairs: &[(&str, &str)]) -> ResponseHead {

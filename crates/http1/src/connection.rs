@@ -26,8 +26,8 @@ pub fn upgrade(head: &RequestHead) -> Option<String> {
     }
     let mut asked = false;
     let mut protocols: Option<String> = None;
-    for (name, value) in head.fields.iter() {
-        match known(name) {
+    for (name, value) in head.fields.kinds() {
+        match name {
             Known::Connection => asked |= list(value).any(|option| option.eq_ignore_ascii_case(b"upgrade")),
             Known::Upgrade => {
                 let value = std::str::from_utf8(value).ok()?;
@@ -52,7 +52,7 @@ pub fn upgrade(head: &RequestHead) -> Option<String> {
 pub fn strip_hop_by_hop(fields: &mut Fields) {
     let nominated = nominated(fields);
     let mut trailers = false;
-    fields.retain(|name, value| match known(name) {
+    fields.retain_kinds(|known, name, value| match known {
         Known::Other => {
             nominated.is_empty() || !nominated.contains(&name.to_ascii_lowercase()) || is_end_to_end(name)
         }
@@ -70,7 +70,7 @@ pub fn strip_hop_by_hop(fields: &mut Fields) {
 
 /// The members of every Connection field.
 fn options(fields: &Fields) -> impl Iterator<Item = &[u8]> {
-    fields.iter().filter(|(name, _)| known(name) == Known::Connection).flat_map(|(_, value)| list(value))
+    fields.kinds().filter(|(name, _)| *name == Known::Connection).flat_map(|(_, value)| list(value))
 }
 
 /// What Connection names beyond what is removed (or kept) anyway, in lower case. Nearly always

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::names::{Known, known};
+
 /// Header or trailer fields in the order, case and number in which they came.
 ///
 /// One buffer holds all the text; a span each says where name and value lie. Names are tokens,
@@ -19,6 +21,8 @@ struct Span {
     start: u32,
     name: u32,
     value: u32,
+    /// What its name says to this codec: asked half a dozen times of each head on its way.
+    known: Known,
 }
 
 impl Fields {
@@ -49,7 +53,7 @@ impl Fields {
         let start = self.text.len() as u32;
         self.text.extend_from_slice(name);
         self.text.extend_from_slice(value);
-        Span { start, name: name.len() as u32, value: value.len() as u32 }
+        Span { start, name: name.len() as u32, value: value.len() as u32, known: known(name) }
     }
 
     fn pair(&self, span: Span) -> (&[u8], &[u8]) {
@@ -61,6 +65,11 @@ impl Fields {
     /// Every (name, value) pair in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + '_ {
         self.spans.iter().map(|&span| self.pair(span))
+    }
+
+    /// Every value with what is known of its name, in order.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (Known, &[u8])> + '_ {
+        self.spans.iter().map(|&span| (span.known, self.pair(span).1))
     }
 
     /// The fields' text in order, names and values alternating without anything between them, in as few
@@ -90,7 +99,8 @@ impl Fields {
             if start + name + value > text.len() {
                 break;
             }
-            spans.push(Span { start: start as u32, name: name as u32, value: value as u32 });
+            let known = known(&text[start..start + name]);
+            spans.push(Span { start: start as u32, name: name as u32, value: value as u32, known });
             start += name + value;
         }
         Self { text: text.to_vec(), spans }
@@ -124,11 +134,16 @@ impl Fields {
 
     /// Keeps the fields for which `keep(name, value)` holds.
     pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) {
+        self.retain_kinds(|_, name, value| keep(name, value));
+    }
+
+    /// [`Self::retain`] with what is known of each name.
+    pub(crate) fn retain_kinds(&mut self, mut keep: impl FnMut(Known, &[u8], &[u8]) -> bool) {
         let text = &self.text;
         self.spans.retain(|span| {
             let name = span.start as usize..(span.start + span.name) as usize;
             let value = name.end..name.end + span.value as usize;
-            keep(&text[name], &text[value])
+            keep(span.known, &text[name], &text[value])
         });
     }
 
@@ -152,7 +167,7 @@ impl Fields {
         let start = self.text.len() as u32;
         self.text.extend_from_within(old.start as usize..(old.start + old.name) as usize);
         self.text.extend_from_slice(value.as_ref());
-        self.spans[place] = Span { start, name: old.name, value: value.as_ref().len() as u32 };
+        self.spans[place] = Span { start, value: value.as_ref().len() as u32, ..old };
     }
 
     /// Bytes these fields take when written, the closing empty line not counted.

@@ -1,6 +1,6 @@
 //! How long a body is, decided from a head alone (RFC 9112 §6).
 
-use crate::names::{Known, known};
+use crate::names::Known;
 use crate::{Fields, Refusal, Version};
 
 /// How a message's body is delimited.
@@ -36,10 +36,7 @@ pub fn set_framing(fields: &mut Fields, framing: Framing) {
         }
         Framing::Length(length) => {
             fields.remove("transfer-encoding");
-            let mut announced = fields.get_all("content-length");
-            let fits = announced.next().and_then(parse_length) == Some(length) && announced.next().is_none();
-            drop(announced);
-            if !fits {
+            if announced_length(fields) != Ok(Some(length)) {
                 fields.set("Content-Length", length.to_string());
             }
         }
@@ -48,9 +45,24 @@ pub fn set_framing(fields: &mut Fields, framing: Framing) {
             fields.set("Transfer-Encoding", "chunked");
         }
         Framing::UntilClose => {
-            fields.retain(|name, _| !matches!(known(name), Known::ContentLength | Known::TransferEncoding));
+            fields.retain_kinds(|name, _, _| !matches!(name, Known::ContentLength | Known::TransferEncoding));
         }
     }
+}
+
+/// The body's length as `fields` announce it, in bytes, if they do.
+///
+/// # Errors
+/// [`Refusal::Framing`] when it is repeated, no number, or beyond 2⁶³ − 1.
+pub fn announced_length(fields: &Fields) -> Result<Option<u64>, Refusal> {
+    let mut announced = None;
+    for (_, value) in fields.kinds().filter(|(name, _)| *name == Known::ContentLength) {
+        let length = parse_length(value).ok_or(Refusal::Framing)?;
+        if announced.replace(length).is_some() {
+            return Err(Refusal::Framing);
+        }
+    }
+    Ok(announced)
 }
 
 /// What the method of a request says about the framing of its answer.

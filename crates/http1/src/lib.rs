@@ -26,7 +26,7 @@ mod target;
 mod write;
 
 pub use fields::Fields;
-pub use framing::{Framing, set_framing};
+pub use framing::{Framing, announced_length, set_framing};
 pub use head::{RequestHead, ResponseHead, Version};
 pub use limits::{Limits, Refusal};
 pub use read::{Event, RequestReader, ResponseReader};

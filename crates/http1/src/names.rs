@@ -1,8 +1,9 @@
 //! What a field's name and value may hold, and the names this codec acts on.
 
-/// True for a token (RFC 9110 §5.6.2): what methods and field names are made of. Never empty.
+/// True for a token (RFC 9110 §5.6.2): what methods and field names are made of. Never empty. As with
+/// [`is_value`] the whole slice is looked at: without a way out the loop has half as many steps.
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&byte| TOKEN[byte as usize])
+    !bytes.is_empty() && bytes.iter().fold(true, |good, &byte| good & TOKEN[byte as usize])
 }
 
 /// True when a value or reason phrase holds no control byte but HTAB (RFC 9110 §5.5); bytes from

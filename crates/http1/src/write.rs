@@ -64,8 +64,13 @@ fn finish_section(
     out: &mut Vec<u8>,
     allowed: impl Fn(&[u8]) -> bool,
 ) -> Result<(), WriteError> {
+    // Names and values at once, where the compiler makes wide steps; names are looked at again below.
+    if !fields.text().all(is_value) {
+        out.truncate(start);
+        return Err(WriteError::Field);
+    }
     for (name, value) in fields.iter() {
-        if !is_token(name) || !is_value(value) || !allowed(name) {
+        if !is_token(name) || !allowed(name) {
             out.truncate(start);
             return Err(WriteError::Field);
         }

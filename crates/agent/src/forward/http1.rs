@@ -8,7 +8,9 @@ use std::pin::pin;
 use std::task::Poll;
 
 use bytes::Bytes;
-use porthole_http1::{BodyWriter, Framing, RequestHead, ResponseHead, set_framing, write_request_head};
+use porthole_http1::{
+    BodyWriter, Framing, RequestHead, ResponseHead, announced_length, set_framing, write_request_head,
+};
 use porthole_link::{RecvHalf, ResetCode, SendHalf};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -95,8 +97,8 @@ async fn connect(pool: &Pool, visitor: &mut Visitor<'_>) -> Result<Connection, F
 
 /// Decides how the request's body is delimited towards the service, and says so in its head.
 fn request_framing(head: &mut RequestHead, visitor: &Visitor<'_>) -> Result<Framing, ForwardError> {
-    let framing = match head.fields.get("content-length") {
-        Some(length) => Framing::Length(parse_length(length).ok_or(ForwardError::BadRequest)?),
+    let framing = match announced_length(&head.fields).map_err(|_| ForwardError::BadRequest)? {
+        Some(length) => Framing::Length(length),
         None if visitor.upgrade => Framing::None,
         None if !visitor.ended => Framing::Chunked,
         None if !visitor.data.is_empty() => Framing::Length(visitor.data.len() as u64),
@@ -112,11 +114,6 @@ fn request_framing(head: &mut RequestHead, visitor: &Visitor<'_>) -> Result<Fram
         head.fields.push("Connection", "upgrade");
     }
     Ok(framing)
-}
-
-fn parse_length(text: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(text).ok()?;
-    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 async fn attempt(

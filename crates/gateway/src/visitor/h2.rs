@@ -18,7 +18,7 @@ use hyper::rt::Executor;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use porthole_http1::{Fields, Refusal, RequestHead, Version, is_authority};
+use porthole_http1::{Fields, Refusal, RequestHead, Version, announced_length, is_authority};
 use porthole_link::{Item, ResetCode, SendHalf};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -353,7 +353,7 @@ fn head_of(parts: &Parts) -> Result<RequestHead, Problem> {
     if !cookie.is_empty() {
         fields.push("cookie", cookie);
     }
-    exchange::content_length(&fields).map_err(|_| Problem::Malformed(Refusal::Framing))?;
+    announced_length(&fields).map_err(Problem::Malformed)?;
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     Ok(RequestHead {
         method: parts.method.as_str().to_owned(),

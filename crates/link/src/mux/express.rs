@@ -16,8 +16,8 @@ pub(super) struct Express {
     bytes: usize,
     /// Batches taken so far.
     taken: u64,
-    /// Bytes of the batch that left last: a busy link's next one is about as large, and growing to that
-    /// from little copies it twice.
+    /// Bytes of a large batch of late: a busy link's next one is about as large, and growing to that from
+    /// little copies it twice. What is not needed shrinks by an eighth with each batch.
     usual: usize,
     /// The last batch takes no more frames: something waits for it to leave.
     sealed: bool,
@@ -53,7 +53,7 @@ impl Express {
     pub(super) fn next(&mut self) -> Option<BytesMut> {
         let batch = self.batches.pop_front()?;
         self.bytes -= batch.len();
-        self.usual = batch.len().min(BATCH_BYTES);
+        self.usual = batch.len().max(self.usual - self.usual / 8).min(BATCH_BYTES);
         self.taken += 1;
         Some(batch)
     }
