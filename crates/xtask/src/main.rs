@@ -42,7 +42,7 @@ cargo xtask bench
     and writes crates/testkit/benches/RESULTS.md. A quarter of an hour on a quiet machine.
       --quick            one short round; nothing is written
       --rounds N         5 unless said otherwise
-      --only A,B,…       some of: direct nginx haproxy caddy rathole bore ssh localtunnel porthole
+      --only A,B,…       some of: direct nginx haproxy caddy rathole bore ssh localtunnel porthole uncaptured
                          small fresh latency download upload beside websocket memory first-url;
                          nothing is written
       --against FOLDER   measures the porthole and porthole-gateway there beside these

@@ -47,7 +47,7 @@ pub async fn run(options: Options) -> Result<()> {
     // What follows starts its own; nothing else shall run beside it.
     let kinds: Vec<Kind> = tunnels.iter().map(|tunnel| tunnel.kind).collect();
     drop(tunnels);
-    for kind in kinds {
+    for kind in kinds.into_iter().filter(|kind| *kind != Kind::Uncaptured) {
         let porthole = matches!(kind, Kind::Porthole | Kind::Before);
         let note = |what: &str, done: Result<()>, figures: &mut Figures| {
             if let Err(error) = done {

@@ -122,6 +122,11 @@ fn render(options: &Options, figures: &Figures, peaks: &[(Kind, Vec<(String, f64
             }
         }
     }
+    if let Some(ratio) = figures.ratio(Kind::Porthole, Kind::Uncaptured, "small.per_second") {
+        line(&mut text, "\n## What capture costs\n");
+        let found = format!("Small requests with capture on, as a multiple of off: {}.", shown(ratio, 2));
+        line(&mut text, &found);
+    }
     memory(&mut text, options, figures, peaks);
     aims(&mut text, figures, options);
     if figures.left_out().next().is_some() || !figures.notes().is_empty() {
@@ -148,7 +153,7 @@ const HOW: &str = "
 - **Down, up**: the big file on one connection, again and again; an upload counts when it is answered.
 - **Beside bulk**: eight downloads of the big file, two of them never read, and 200 small requests a second timed from when they were due; bulk is what the other six read.
 - **WebSocket**: 64 connections, 125-byte messages there and back.
-- **nginx, HAProxy**: two reverse-proxy hops, one worker or thread each, kept connections between them and to the service. **Caddy**: the same, with as many threads as it likes. **rathole, bore, OpenSSH, localtunnel**: as their documentation starts them. **Porthole**: one gateway, one agent (`porthole up`), release build. No TLS and no access log anywhere; OpenSSH encrypts all the same.
+- **nginx, HAProxy**: two reverse-proxy hops, one worker or thread each, kept connections between them and to the service. **Caddy**: the same, with as many threads as it likes. **rathole, bore, OpenSSH, localtunnel**: as their documentation starts them. **Porthole**: one gateway, one agent (`porthole up`), release build, capture on unless it says off. No TLS and no access log anywhere; OpenSSH encrypts all the same.
 - **Memory**: resident; a link is a bare WebSocket link with one mapping, a visitor has asked once and stays connected; `(after − before) / n` of the process they are connected to.
 ";
 
@@ -233,6 +238,7 @@ fn aims(text: &mut String, figures: &Figures, options: &Options) {
         ("small requests, × nginx two-hop", at_least(ratio(small), 1.2), "≥ 1.2"),
         ("small requests, × rathole", at_least(other(Kind::Rathole, small), 1.0), "≥ 1.0"),
         ("small requests, × bore", at_least(other(Kind::Bore, small), 1.0), "≥ 1.0"),
+        ("small requests, capture on × off", at_least(other(Kind::Uncaptured, small), 0.9), "≥ 0.9"),
         ("fresh connections, × nginx two-hop", at_least(ratio("fresh.per_second"), 1.0), "≥ 1.0"),
         ("download, × nginx two-hop", at_least(ratio("download.mib_per_second"), 1.0), "≥ 1.0"),
         ("upload, × nginx two-hop", at_least(ratio("upload.mib_per_second"), 1.0), "≥ 1.0"),
@@ -259,7 +265,7 @@ fn aims(text: &mut String, figures: &Figures, options: &Options) {
 }
 
 fn versions(options: &Options) -> Vec<(&'static str, String)> {
-    let named = options.tunnels.iter().filter(|kind| !matches!(kind, Kind::Direct | Kind::Before));
+    let named = options.tunnels.iter().filter(|kind| !matches!(kind, Kind::Direct | Kind::Uncaptured | Kind::Before));
     named.map(|kind| (kind.name(), tunnel::version(*kind, options))).collect()
 }
 

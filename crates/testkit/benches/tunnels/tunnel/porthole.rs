@@ -8,7 +8,14 @@ use anyhow::{Context, Result, bail};
 use super::{Door, Plan};
 use crate::child::free_port;
 
-pub async fn start(plan: &mut Plan<'_>, binaries: &Path) -> Result<(Door, Door)> {
+/// Whether exchanges are kept, as they are unless somebody says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capture {
+    On,
+    Off,
+}
+
+pub fn start(plan: &mut Plan<'_>, binaries: &Path, capture: Capture) -> Result<(Door, Door)> {
     let (gateway, agent) = (binaries.join("porthole-gateway"), binaries.join("porthole"));
     let port = free_port()?;
     let home = |name: &str| plan.folder.join(name);
@@ -16,8 +23,9 @@ pub async fn start(plan: &mut Plan<'_>, binaries: &Path) -> Result<(Door, Door)>
     let token = make_token(&gateway, &gateway_home)?;
     for (name, to) in [("files", plan.service.files), ("uploads", plan.service.own)] {
         // By address, as everybody else is given it.
-        let words = ["mappings", "add", &format!("http://127.0.0.1:{to}"), "--name", name];
-        finish(&agent, &agent_home, &words)?;
+        let inspect = if capture == Capture::On { "on" } else { "off" };
+        let to = format!("http://127.0.0.1:{to}");
+        finish(&agent, &agent_home, &["mappings", "add", &to, "--name", name, "--inspect", inspect])?;
     }
     let url = format!("http://localhost:{port}");
     let listen = format!("127.0.0.1:{port}");
