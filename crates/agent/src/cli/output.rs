@@ -361,7 +361,8 @@ impl Clock {
 
 /// Rounded; in the largest unit of which there is one.
 pub(crate) fn duration(duration: Duration) -> String {
-    let us = duration.as_micros();
+    // Not in 128 bits, whose divisions are as dear as the rest of a line.
+    let us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     match us {
         0..9_950 => format!("{}.{} ms", (us + 50) / 1000, (us + 50) / 100 % 10),
         9_950..999_500 => format!("{} ms", (us + 500) / 1000),
