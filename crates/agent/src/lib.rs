@@ -6,7 +6,8 @@
 //!
 //! In reading order: what things are ([`target`], [`gateway_url`], [`events`]); what was configured
 //! ([`paths`], [`config`], [`secrets`], [`store`]); what runs ([`engine`], [`door`], [`trial`],
-//! [`uplink`], [`forward`], [`capture`] around it); what is done with what was kept ([`inspect`], [`replay`]);
+//! [`uplink`], [`forward`], [`capture`] around it); what is done with what was kept ([`inspect`], [`replay`],
+//! [`import`] of what others kept);
 //! how it is watched ([`api`]); the command line ([`cli`]).
 
 pub mod api;
@@ -21,6 +22,7 @@ pub mod events;
 pub mod fields;
 pub mod forward;
 pub mod gateway_url;
+pub mod import;
 pub mod inspect;
 pub mod lock;
 pub mod logging;

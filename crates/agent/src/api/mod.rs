@@ -20,6 +20,7 @@ mod extract;
 mod frames;
 mod guard;
 pub mod http;
+mod import;
 mod kept;
 mod login;
 mod mappings;
@@ -97,6 +98,7 @@ fn routes() -> OpenApiRouter<Api> {
         ))
         .routes(routes!(exchanges::list, kept::clear))
         .routes(routes!(export::archive))
+        .routes(routes!(import::archive).layer(DefaultBodyLimit::max(import::IMPORT_BYTES)))
         .routes(routes!(exchanges::one, kept::change, kept::delete))
         .routes(routes!(diff::responses))
         .routes(routes!(stats::read))

@@ -2,7 +2,8 @@
 //! up, the copy suffers and says so.
 //!
 //! In reading order: [`Recorder`] (the one queue to the store's writer) → [`Capture`] (one exchange while it
-//! runs; with [`Replaying`] where it is sent again, and [`frames`] where it is a conversation) → [`Told`] (what the writer is told of it).
+//! runs; with [`Replaying`] where it is sent again, and [`frames`] where it is a conversation) → [`Told`] (what
+//! the writer is told of it). [`Import`] is the way of those that were kept elsewhere.
 //!
 //! What a small exchange costs: one allocation for its capture, its two heads and bodies copied once, two
 //! short turns at the queue's lock (in the list of open ones, out of it). No task, no timer; the writer is
@@ -10,15 +11,16 @@
 
 mod exchange;
 pub mod frames;
-
+mod import;
 mod queue;
 mod replaying;
 mod told;
 
 pub use exchange::{Capture, Side, Start};
+pub use import::{Brought, Import};
 pub use queue::{Item, Paused, Piece, Recorder, Work};
 pub use replaying::Replaying;
-pub use told::{Told, ToldHalf};
+pub use told::{Source, Told, ToldHalf};
 
 use std::time::Duration;
 

@@ -10,13 +10,14 @@ use tokio::sync::watch;
 
 use super::exchange::{Capture, Start};
 use super::frames::Batch;
+use super::import::Import;
 use super::replaying::Replaying;
 use super::{BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, BODY_BYTES, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES};
 
 /// The forwarder's end of the store's writer. Clones are the same queue.
 #[derive(Debug, Clone)]
 pub struct Recorder {
-    queue: Arc<Queue>,
+    pub(super) queue: Arc<Queue>,
     /// Set where what is recorded is sent again.
     replaying: Option<Arc<Replaying>>,
 }
@@ -50,6 +51,8 @@ pub struct Piece {
 #[derive(Debug, Default)]
 pub struct Work {
     pub items: Vec<Item>,
+    /// One of each that brings some.
+    pub imports: Vec<Import>,
     /// Open for longer than [`OPEN_AFTER`].
     pub open: Vec<Arc<Capture>>,
     /// Nothing comes after this.
@@ -57,24 +60,25 @@ pub struct Work {
 }
 
 #[derive(Debug)]
-struct Queue {
+pub(super) struct Queue {
     state: Mutex<State>,
-    changed: Condvar,
+    pub(super) changed: Condvar,
     /// Bytes captured and not yet stored.
     held: AtomicUsize,
-    next_id: AtomicI64,
-    writing: AtomicBool,
+    pub(super) next_id: AtomicI64,
+    pub(super) writing: AtomicBool,
     /// Whether anything is to be kept at all.
     wanted: AtomicBool,
     /// Bytes kept of each body.
     body_bytes: AtomicUsize,
     unseen: AtomicU64,
-    paused: watch::Sender<Option<Paused>>,
+    pub(super) paused: watch::Sender<Option<Paused>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     waiting: Vec<Item>,
+    pub(super) imports: Vec<Import>,
     /// Of them, parts of bodies and batches of rows.
     pieces: usize,
     open: Slab<Arc<Capture>>,
@@ -82,7 +86,7 @@ struct State {
     asleep: bool,
     /// There is something to do beside writing.
     nudged: bool,
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 impl Default for Recorder {
@@ -202,12 +206,12 @@ impl Recorder {
     }
 
     fn reserve(&self, bytes: usize) -> Option<Reserved> {
-        let mut reserved = Reserved { recorder: self.clone(), bytes: 0 };
+        let mut reserved = Reserved::nothing(self);
         reserved.grow(bytes).then_some(reserved)
     }
 
     /// What this lock guards is whole at any moment: a panic elsewhere leaves it usable.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.queue.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -218,7 +222,9 @@ impl Recorder {
     pub fn next(&self, idle: Duration) -> Work {
         let mut state = self.lock();
         let idle = Instant::now() + idle;
-        while state.waiting.is_empty() && state.open.is_empty() && !state.nudged && !state.closed {
+        let nothing =
+            |state: &State| state.waiting.is_empty() && state.imports.is_empty() && state.open.is_empty();
+        while nothing(&state) && !state.nudged && !state.closed {
             state.asleep = true;
             state = self.wait(state, idle);
             state.asleep = false;
@@ -227,16 +233,19 @@ impl Recorder {
             }
         }
         let until = Instant::now() + BATCH_WAIT;
-        let little = |state: &State| state.waiting.len() < BATCH_ITEMS && state.pieces < BATCH_PIECES;
+        let little = |state: &State| {
+            state.imports.is_empty() && state.waiting.len() < BATCH_ITEMS && state.pieces < BATCH_PIECES
+        };
         while little(&state) && !state.closed && Instant::now() < until {
             state = self.wait(state, until);
         }
         let items = std::mem::take(&mut state.waiting);
+        let imports = std::mem::take(&mut state.imports);
         (state.pieces, state.nudged) = (0, false);
         let now = Instant::now();
         let old = |capture: &&Arc<Capture>| now.saturating_duration_since(capture.started) >= OPEN_AFTER;
         let open = state.open.iter().map(|(_, capture)| capture).filter(old).cloned().collect();
-        Work { items, open, closed: state.closed }
+        Work { items, imports, open, closed: state.closed }
     }
 
     /// Waits before the next try to write; true when there is none, because the engine leaves.
@@ -261,13 +270,18 @@ impl Recorder {
     /// The writer cannot write.
     pub fn pause(&self, paused: Paused) {
         self.queue.writing.store(false, Relaxed);
+        // Whoever brought them is told, rather than left waiting for a disk.
+        self.lock().imports.clear();
         self.queue.paused.send_if_modified(|now| now.replace(paused.clone()) != Some(paused));
     }
 
     /// Has the writer store what it has, and end.
     pub fn close(&self) {
         self.queue.writing.store(false, Relaxed);
-        self.lock().closed = true;
+        let mut state = self.lock();
+        state.closed = true;
+        state.imports.clear();
+        drop(state);
         self.queue.changed.notify_all();
     }
 
@@ -285,6 +299,11 @@ pub(super) struct Reserved {
 }
 
 impl Reserved {
+    /// Of what has a bound of its own.
+    pub(super) fn nothing(recorder: &Recorder) -> Self {
+        Self { recorder: recorder.clone(), bytes: 0 }
+    }
+
     /// Takes more; false when there is none.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         let held = &self.recorder.queue.held;

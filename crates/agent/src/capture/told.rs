@@ -1,5 +1,6 @@
 //! What the writer is told of an exchange: made on the writer's thread, out of what the exchange left.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,8 +23,7 @@ pub struct Told {
     pub request_id: String,
     pub mapping_id: String,
     pub mapping: Option<String>,
-    /// Set where it is sent again.
-    pub replaying: Option<Arc<Replaying>>,
+    pub source: Source,
     pub kind: &'static str,
     pub started_us: i64,
     pub method: String,
@@ -33,7 +33,7 @@ pub struct Told {
     /// None where there is none: it is sent again.
     pub visitor: Option<String>,
     pub status: Option<u16>,
-    pub error: Option<&'static str>,
+    pub error: Option<Cow<'static, str>>,
     pub state: &'static str,
     pub connect_us: Option<i64>,
     pub first_byte_us: Option<i64>,
@@ -45,7 +45,17 @@ pub struct Told {
     /// Messages or events that passed, kept or not.
     pub frames_seen: u64,
     pub frames: Option<Batch>,
-    _reserved: Reserved,
+    pub(super) _reserved: Reserved,
+}
+
+/// Where an exchange comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    Visitor,
+    /// It is sent again.
+    Replay(Arc<Replaying>),
+    /// It was kept elsewhere.
+    Import,
 }
 
 /// One direction of it.
@@ -136,7 +146,7 @@ impl Capture {
             request_id: self.request_id.clone(),
             mapping_id: wire.id.clone(),
             mapping: wire.name.clone().or_else(|| wire.host.clone()),
-            replaying: self.sent_again().cloned(),
+            source: self.sent_again().map_or(Source::Visitor, |replaying| Source::Replay(replaying.clone())),
             kind: kind(self.stream, &request.fields, response.as_ref(), response_half.media_type.as_deref()),
             started_us: self.started_us,
             method: request.method.clone(),
@@ -145,13 +155,8 @@ impl Capture {
             target: request.target.clone(),
             visitor: self.sent_again().is_none().then(|| self.visitor.ip().to_string()),
             status: response.as_ref().map(|head| head.status),
-            error,
-            state: match (end, error) {
-                (None, _) => "open",
-                (Some(_), None) => "done",
-                (Some(_), Some("cancelled")) => "cancelled",
-                (Some(_), Some(_)) => "failed",
-            },
+            error: error.map(Cow::Borrowed),
+            state: end.map_or("open", |_| state(error)),
             connect_us: progress.connect.map(us),
             first_byte_us: progress.first_byte.map(us),
             total_us: end.map(|end| us(end.total)),
@@ -167,7 +172,16 @@ impl Capture {
     }
 }
 
-fn us(duration: Duration) -> i64 {
+/// How one that is over ended.
+pub(super) fn state(error: Option<&str>) -> &'static str {
+    match error {
+        None => "done",
+        Some("cancelled") => "cancelled",
+        Some(_) => "failed",
+    }
+}
+
+pub(super) fn us(duration: Duration) -> i64 {
     duration.as_micros().try_into().unwrap_or(i64::MAX)
 }
 
@@ -178,7 +192,7 @@ fn raw<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Vec<u8> {
     out
 }
 
-fn kind(
+pub(super) fn kind(
     stream: StreamKind,
     asked: &Fields,
     response: Option<&ResponseHead>,

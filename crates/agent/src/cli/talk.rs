@@ -165,7 +165,9 @@ async fn talk<F: Future<Output = Option<(&'static str, String)>>>(
             FromEngine::Status(_)
             | FromEngine::Reloaded
             | FromEngine::Replayed { .. }
-            | FromEngine::ReplayEnded { .. } => {}
+            | FromEngine::ReplayEnded { .. }
+            | FromEngine::Imported { .. }
+            | FromEngine::ImportRefused { .. } => {}
         }
     }
 }

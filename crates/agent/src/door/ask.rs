@@ -26,7 +26,7 @@ pub struct Edit {
     pub fields: Option<Vec<(String, String)>>,
     /// Single fields: set, or taken away. After `fields`.
     pub set: Vec<(String, Option<String>)>,
-    #[serde(with = "as_base64")]
+    #[serde(with = "super::base64::option")]
     pub body: Option<Vec<u8>>,
 }
 
@@ -45,27 +45,5 @@ pub enum To {
 impl Edit {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
-    }
-}
-
-/// Bytes as text that JSON carries.
-mod as_base64 {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    #[expect(clippy::ref_option, reason = "this is how serde calls it")]
-    pub(super) fn serialize<S: Serializer>(
-        bytes: &Option<Vec<u8>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        bytes.as_ref().map(|bytes| STANDARD.encode(bytes)).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Vec<u8>>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| STANDARD.decode(text).map_err(D::Error::custom)).transpose()
     }
 }

@@ -10,9 +10,12 @@ use tokio::sync::mpsc;
 
 use crate::events::Event;
 use crate::mapping::MappingSpec;
+use archive::{Part, Report};
 use ask::Ask;
 
+pub mod archive;
 pub mod ask;
+mod base64;
 #[cfg(unix)]
 pub mod socket;
 
@@ -39,6 +42,8 @@ pub enum ToEngine {
     Reload,
     /// Send kept requests again.
     Replay(Box<Ask>),
+    /// Take in an archive, part by part.
+    Import(Part),
 }
 
 /// Who asks, and for which gateway.
@@ -99,6 +104,14 @@ pub enum FromEngine {
     /// All of them were, or why no more are.
     ReplayEnded {
         error: Option<Problem>,
+    },
+    /// An archive was taken in.
+    Imported {
+        report: Report,
+    },
+    /// Or not, or not all of it.
+    ImportRefused {
+        error: Problem,
     },
     /// The engine's own command is leaving; somebody else may become the engine.
     Leaving,

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
 
+use super::import::Gathered;
 use super::set::standing;
 use super::{Answer, Shared, warning};
+use crate::door::archive::Part;
 use crate::door::{FromEngine, Hello, MAX_CLIENTS, PROTOCOL, Problem, Refusal, ToEngine, Wanted, Welcome};
 use crate::events::{Event, LinkState};
 use crate::mapping::{MappingSpec, random_id};
@@ -41,6 +43,7 @@ pub(super) async fn serve(
         (state.next_client, std::mem::take(&mut state.warnings))
     };
     let mut client = Client {
+        archive: Gathered::default(),
         events: shared.events.subscribe(),
         shared: Arc::clone(&shared),
         number,
@@ -112,6 +115,7 @@ struct Client {
     own: HashMap<String, Own>,
     /// Everything stored is this command's to tell about.
     standing: bool,
+    archive: Gathered,
     events: broadcast::Receiver<Event>,
     to: mpsc::Sender<FromEngine>,
 }
@@ -205,6 +209,7 @@ impl Client {
                 }
             },
             ToEngine::Replay(ask) => self.replay(&ask).await,
+            ToEngine::Import(part) => self.import(part).await,
             ToEngine::ServeStored => self.serve_stored().await,
             ToEngine::Serve(wanted) => self.serve(wanted).await,
         }
@@ -230,6 +235,19 @@ impl Client {
         };
         let error = error.map(|error| Problem { code: error.code().into(), message: error.to_string() });
         self.say(FromEngine::ReplayEnded { error }).await
+    }
+
+    /// Gathers an archive, and takes it in once it is whole.
+    async fn import(&mut self, part: Part) -> Result<(), Gone> {
+        let Some(archive) = self.archive.add(part) else { return Ok(()) };
+        let told = match self.shared.import(archive).await {
+            Ok(report) => FromEngine::Imported { report },
+            Err(error) => {
+                let error = Problem { code: error.code().into(), message: error.to_string() };
+                FromEngine::ImportRefused { error }
+            }
+        };
+        self.say(told).await
     }
 
     async fn serve_stored(&mut self) -> Result<(), Gone> {

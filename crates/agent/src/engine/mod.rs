@@ -3,6 +3,7 @@
 
 mod client;
 mod connections;
+mod import;
 mod replay;
 mod set;
 mod view;
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -100,6 +101,8 @@ struct Shared {
     paused: watch::Receiver<Option<Paused>>,
     limits: watch::Sender<Limits>,
     settings: watch::Sender<Settings>,
+    /// One archive is taken in at a time: each is in memory whole.
+    importing: Semaphore,
     mappings: watch::Sender<Arc<MappingSet>>,
     /// Wakes whoever watches the status or the mappings.
     changed: watch::Sender<()>,
@@ -204,6 +207,7 @@ impl Engine {
             stored: writer.stored(),
             limits: writer.limits(),
             settings: watch::Sender::new(settings),
+            importing: Semaphore::new(1),
             paused: paused.clone(),
             mappings,
             changed: watch::Sender::new(()),

@@ -16,7 +16,7 @@ impl Shared {
     }
 
     /// Every mapping there is, those of commands first.
-    fn known(&self) -> Vec<MappingSpec> {
+    pub(super) fn known(&self) -> Vec<MappingSpec> {
         let state = self.lock();
         let stored = state.stored.iter().map(|mapping| &mapping.spec);
         state.ephemeral.values().flatten().chain(stored).chain(&self.file_mappings).cloned().collect()

@@ -10,6 +10,7 @@ use super::{Answer, Shared, StoredMapping};
 use crate::capture::Paused;
 use crate::door::StatusReport;
 use crate::events::{Event, LinkState};
+use crate::import::{ImportError, Report};
 use crate::mapping::MappingSpec;
 use crate::replay::{Ask, ReplayError};
 use crate::settings::Settings;
@@ -123,6 +124,11 @@ impl View {
     /// Sends one exchange again; the number of the new one, once it has ended and is stored.
     pub async fn replay(&self, id: i64, ask: &Ask) -> Result<i64, ReplayError> {
         self.0.replay(id, ask).await
+    }
+
+    /// Takes in an archive.
+    pub async fn import(&self, archive: Vec<u8>) -> Result<Report, ImportError> {
+        self.0.import(archive).await
     }
 
     /// The log of the link, the newest line first, and what it comes to.

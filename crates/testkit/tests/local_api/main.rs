@@ -2,6 +2,7 @@
 
 mod doors;
 mod events;
+mod import;
 mod kept;
 mod login;
 mod mappings;

@@ -4,9 +4,11 @@ mod change;
 mod conversation;
 mod export;
 mod follow;
+mod import;
 mod list;
 mod replay;
 mod show;
+mod solo;
 
 use clap::{Subcommand, ValueEnum};
 use jiff::Zoned;
@@ -56,6 +58,8 @@ pub(super) enum ExchangesCommand {
     Replay(replay::ReplayArgs),
     /// Write exchanges as an archive, as JSON, or as commands
     Export(export::ExportArgs),
+    /// Take in an archive that Porthole or a browser wrote: its exchanges stand among the others, as imported
+    Import(import::ImportArgs),
     /// Keep exchanges for good, however old they get
     Pin {
         #[arg(value_name = "ID", required = true)]
@@ -116,6 +120,7 @@ impl ExchangesCommand {
             Self::List { json, .. } => *json,
             Self::Show { format, .. } => *format == Some(Format::Json),
             Self::Replay(args) => args.json,
+            Self::Import(args) => args.json,
             Self::Export(_)
             | Self::Pin { .. }
             | Self::Unpin { .. }
@@ -165,6 +170,7 @@ pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<
         }
         ExchangesCommand::Replay(args) => return replay::run(context, args).await,
         ExchangesCommand::Export(args) => return export::run(context, args).await,
+        ExchangesCommand::Import(args) => return import::run(context, args).await,
         ExchangesCommand::Pin { ids } => {
             return change::each(context, ids, Change { pinned: Some(true), note: None }).await;
         }

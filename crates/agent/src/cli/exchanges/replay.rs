@@ -9,14 +9,14 @@ use super::super::attach::{Place, place};
 use super::super::mappings::{failed, open};
 use super::super::output::{Printer, duration, print_line};
 use super::super::{Context, Failure};
+use super::solo::Solo;
 use super::{outcome, summary_json};
-use crate::capture::{BODY_BYTES, Recorder};
+use crate::capture::BODY_BYTES;
 use crate::door::{Conversation, FromEngine, Hello, PROTOCOL, ToEngine};
 use crate::lock::EngineLock;
 use crate::replay::{Ask, Edit, ReplayError, Replayer, To, header_line};
-use crate::settings::Settings;
 use crate::store::Store;
-use crate::store::exchanges::{Summary, Writer};
+use crate::store::exchanges::Summary;
 
 #[derive(Debug, Args)]
 pub(in super::super) struct ReplayArgs {
@@ -108,24 +108,18 @@ fn refused(error: ReplayError) -> Failure {
 
 /// Where no engine runs, this process takes its place for as long as it takes.
 async fn alone(context: &Context, ask: &Ask, lock: EngineLock, told: &mut Told) -> Result<(), Failure> {
-    let stored = told.store.mappings().await.map_err(failed)?;
-    let mut known: Vec<_> = stored.into_iter().map(|mapping| mapping.spec).collect();
-    known.extend(context.config.mappings.iter().cloned());
-    let settings = Settings::load(&told.store).await.map_err(failed)?;
-    let recorder = Recorder::default();
-    recorder.keep(settings.capture, settings.body_bytes as usize);
-    let writer = Writer::start(&context.paths.database(), recorder.clone(), settings.limits()).await;
-    let replayer = Replayer { store: told.store.clone(), recorder, events: crate::events::events() };
+    let solo = Solo::start(context, &told.store, lock).await?;
+    let (store, recorder) = (told.store.clone(), solo.recorder.clone());
+    let replayer = Replayer { store, recorder, events: crate::events::events() };
     let sent = async {
         for id in ask.turns().map_err(refused)? {
-            let id = replayer.send(id, ask, &known).await.map_err(refused)?;
+            let id = replayer.send(id, ask, &solo.known).await.map_err(refused)?;
             told.tell(id).await?;
         }
         Ok(())
     };
     let sent = sent.await;
-    writer.close().await;
-    drop(lock);
+    solo.close().await;
     sent
 }
 

@@ -26,12 +26,21 @@ pub enum ImportError {
     Entry { entry: usize, field: String, problem: &'static str },
 }
 
+/// What an archive holds. Entries are counted from 1.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Archive {
+    /// Each with its entry.
+    pub exchanges: Vec<(usize, Recorded)>,
+    /// Entries that are none, and why.
+    pub left_out: Vec<(usize, &'static str)>,
+}
+
 /// Reads an archive. What browsers leave out is taken for nothing; only what makes no exchange at
-/// all (no method, no URL, no time) is an error.
+/// all (no method, no URL, no time) is an error. What a page has loaded from within itself (`data:`) is left out.
 ///
 /// # Errors
 /// [`ImportError`], which names entry and field.
-pub fn import(archive: &[u8]) -> Result<Vec<Recorded>, ImportError> {
+pub fn import(archive: &[u8]) -> Result<Archive, ImportError> {
     if archive.len() > MAX_HAR_BYTES {
         return Err(ImportError::TooLarge);
     }
@@ -42,16 +51,29 @@ pub fn import(archive: &[u8]) -> Result<Vec<Recorded>, ImportError> {
     if entries.len() > MAX_ENTRIES {
         return Err(ImportError::TooManyEntries);
     }
-    (1..)
-        .zip(entries)
-        .map(|(number, entry)| {
-            Reader(entry).entry().map_err(|(field, problem)| ImportError::Entry {
-                entry: number,
-                field: field.trim_start_matches('/').replace('/', "."),
-                problem,
-            })
-        })
-        .collect()
+    let mut read = Archive::default();
+    for (number, entry) in (1..).zip(entries) {
+        let entry = Reader(entry).entry().map_err(|(field, problem)| ImportError::Entry {
+            entry: number,
+            field: field.trim_start_matches('/').replace('/', "."),
+            problem,
+        })?;
+        match entry {
+            Some(exchange) => read.exchanges.push((number, exchange)),
+            None => read.left_out.push((number, NOT_ASKED_OVER_HTTP)),
+        }
+    }
+    Ok(read)
+}
+
+/// What the scheme of a URL that HTTP brings is called here.
+fn scheme(url: &str) -> Option<&'static str> {
+    let (scheme, _) = url.split_once(':')?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" | "ws" => Some("http"),
+        "https" | "wss" => Some("https"),
+        _ => None,
+    }
 }
 
 /// Scheme, authority and target of a URL, byte for byte; a fragment is no part of a target.
@@ -65,6 +87,11 @@ pub(super) fn split_url(url: &str) -> Option<(&str, &str, String)> {
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
     Some((scheme, host, target))
 }
+
+const NO_URL: &str = "is no URL with a scheme and a host";
+
+/// A browser lists what it made up itself, too.
+const NOT_ASKED_OVER_HTTP: &str = "its URL is none that is asked for over HTTP";
 
 /// Where it is, and what is wrong with it.
 type Wrong = (String, &'static str);
@@ -90,7 +117,13 @@ impl<'a> Reader<'a> {
         self.at(place)?.as_u64()
     }
 
-    fn entry(&self) -> Result<Recorded, Wrong> {
+    /// None: nothing was asked for over HTTP.
+    fn entry(&self) -> Result<Option<Recorded>, Wrong> {
+        let url = self.needed("/request/url")?;
+        let Some(scheme) = scheme(url) else {
+            // Without any scheme it is a mistake.
+            return if url.contains(':') { Ok(None) } else { Err(("/request/url".to_owned(), NO_URL)) };
+        };
         let started: Timestamp = self
             .needed("/startedDateTime")?
             .parse()
@@ -100,20 +133,18 @@ impl<'a> Reader<'a> {
             .into_iter()
             .find_map(|place| self.at(place)?.as_str())
             .map(str::to_owned);
-        Ok(Recorded {
+        Ok(Some(Recorded {
             id: self.at("/_porthole/id").and_then(Value::as_i64).unwrap_or_default(),
             started,
-            request: self.request()?,
+            request: self.request(scheme, url)?,
             error,
             response,
             timings: self.timings(),
-        })
+        }))
     }
 
-    fn request(&self) -> Result<RecordedRequest, Wrong> {
-        let url = self.needed("/request/url")?;
-        let (scheme, host, target) = split_url(url)
-            .ok_or_else(|| ("/request/url".to_owned(), "is no URL with a scheme and a host"))?;
+    fn request(&self, scheme: &str, url: &str) -> Result<RecordedRequest, Wrong> {
+        let (_, host, target) = split_url(url).ok_or_else(|| ("/request/url".to_owned(), NO_URL))?;
         let body = match self.text("/request/postData/text")? {
             Some(text) => bytes(text, self.text("/request/postData/_encoding")?)
                 .ok_or_else(|| ("/request/postData/text".to_owned(), "is not the base64 that it says"))?,
@@ -195,11 +226,14 @@ impl<'a> Reader<'a> {
             if name.starts_with(':') {
                 continue;
             }
-            let value = match text("_base64") {
-                Some(value) => STANDARD.decode(value).map_err(|_| wrong("is not the base64 that it says"))?,
-                None => text("value").unwrap_or_default().as_bytes().to_vec(),
-            };
-            fields.push((name.to_owned(), value));
+            if let Some(value) = text("_base64") {
+                let value = STANDARD.decode(value).map_err(|_| wrong("is not the base64 that it says"))?;
+                fields.push((name.to_owned(), value));
+            } else {
+                // Chromium writes a field that came several times as one, a line each.
+                let values = text("value").unwrap_or_default().split('\n');
+                fields.extend(values.map(|value| (name.to_owned(), value.as_bytes().to_vec())));
+            }
         }
         Ok(fields)
     }

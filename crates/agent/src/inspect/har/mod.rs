@@ -13,7 +13,7 @@ mod model;
 mod tests;
 
 pub use export::export;
-pub use import::{ImportError, import};
+pub use import::{Archive, ImportError, import};
 
 /// Largest archive read, in bytes: what a browser writes for an hour of work; it is held in memory.
 pub const MAX_HAR_BYTES: usize = 64 * 1024 * 1024;

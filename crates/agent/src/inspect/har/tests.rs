@@ -96,6 +96,12 @@ fn holds_to_the_format(archive: &Value) {
     }
 }
 
+fn imported(archive: &[u8]) -> Vec<Recorded> {
+    let archive = import(archive).expect("an archive");
+    assert_eq!(archive.left_out, []);
+    archive.exchanges.into_iter().map(|(_, exchange)| exchange).collect()
+}
+
 fn coded(text: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -134,7 +140,7 @@ fn other_programs_see_decoded_text_and_the_bytes_come_back_as_they_were() {
     assert_eq!(entry["response"]["content"]["size"], 7);
     assert_eq!(entry["response"]["cookies"], json!([{"name": "a", "value": "b"}]));
     assert_eq!(entry["request"]["queryString"], json!([{"name": "b", "value": "c d"}]));
-    assert_eq!(import(text.as_bytes()).expect("an archive"), [recorded]);
+    assert_eq!(imported(text.as_bytes()), [recorded]);
 }
 
 #[test]
@@ -160,8 +166,7 @@ fn what_browsers_write_is_understood() {
          "response": {"status": 0, "_error": "net::ERR_FAILED"}}
     ]}});
     let text = format!("\u{feff}{archive}");
-    let [chrome, firefox, failed]: [Recorded; 3] =
-        import(text.as_bytes()).expect("an archive").try_into().expect("three");
+    let [chrome, firefox, failed]: [Recorded; 3] = imported(text.as_bytes()).try_into().expect("three");
     assert_eq!((chrome.request.target.as_str(), chrome.request.host.as_str()), ("/x?y", "a.example"));
     assert_eq!(chrome.request.fields, [("accept".to_owned(), b"*/*".to_vec())]);
     let answer = chrome.response.expect("an answer");
@@ -172,6 +177,25 @@ fn what_browsers_write_is_understood() {
     assert_eq!((firefox.request.target.as_str(), firefox.request.body.as_slice()), ("/", &b"a=b+c"[..]));
     assert!(firefox.response.expect("an answer").is_truncated());
     assert_eq!((failed.response, failed.error.as_deref()), (None, Some("net::ERR_FAILED")));
+}
+
+#[test]
+fn what_was_not_asked_for_over_http_is_left_out_and_the_rest_keeps_its_place() {
+    let urls =
+        ["data:text/plain,a", "wss://a.example/live", "chrome-extension://abc/x.js", "HTTP://a.example/"];
+    let entry = |url| {
+        json!({"startedDateTime": "2026-01-31T10:00:00Z", "request": {"method": "GET", "url": url,
+            "headers": [{"name": "accept", "value": "a\nb"}]}})
+    };
+    let archive = json!({"log": {"entries": urls.map(entry)}}).to_string();
+    let archive = import(archive.as_bytes()).expect("an archive");
+    let taken: Vec<_> =
+        archive.exchanges.iter().map(|(entry, exchange)| (*entry, exchange.request.url())).collect();
+    let url = str::to_owned;
+    assert_eq!(taken, [(2, url("https://a.example/live")), (4, url("http://a.example/"))]);
+    assert_eq!(archive.left_out.iter().map(|(entry, _)| *entry).collect::<Vec<_>>(), [1, 3]);
+    let accept = ["a", "b"].map(|value| ("accept".to_owned(), value.as_bytes().to_vec()));
+    assert_eq!(archive.exchanges[0].1.request.fields, accept, "a field that came twice");
 }
 
 #[test]
@@ -210,10 +234,11 @@ fn each_bound_is_kept_and_one_more_is_refused() {
             {"method": "GET", "url": "http://a/", "headers": vec![json!({"name": "a", "value": "b"}); fields]}});
         import(json!({"log": {"entries": vec![entry; entries]}}).to_string().as_bytes())
     };
-    assert_eq!(archive(1, MAX_FIELDS).expect("at the bound")[0].request.fields.len(), MAX_FIELDS);
+    let read = archive(1, MAX_FIELDS).expect("at the bound");
+    assert_eq!(read.exchanges[0].1.request.fields.len(), MAX_FIELDS);
     let error = archive(1, MAX_FIELDS + 1).expect_err("above").to_string();
     assert_eq!(error, format!("entry 1: request.headers has more than {MAX_FIELDS} fields"));
-    assert_eq!(archive(MAX_ENTRIES, 0).expect("at the bound").len(), MAX_ENTRIES);
+    assert_eq!(archive(MAX_ENTRIES, 0).expect("at the bound").exchanges.len(), MAX_ENTRIES);
     assert!(matches!(archive(MAX_ENTRIES + 1, 0), Err(ImportError::TooManyEntries)));
     assert!(matches!(import(&vec![b' '; MAX_HAR_BYTES + 1]), Err(ImportError::TooLarge)));
 }
@@ -288,6 +313,6 @@ proptest! {
     ) {
         let text = export(&exchanges).expect("an archive");
         holds_to_the_format(&serde_json::from_str(&text).expect("JSON"));
-        prop_assert_eq!(import(text.as_bytes()).expect("our own archive"), exchanges);
+        prop_assert_eq!(imported(text.as_bytes()), exchanges);
     }
 }

@@ -10,7 +10,7 @@ use super::super::{StoreError, open};
 use super::retention::{Limits, Totals};
 use super::text::Texts;
 use crate::capture::frames::Batch;
-use crate::capture::{Piece, Told};
+use crate::capture::{Piece, Source, Told};
 
 /// Statements kept ready: as many as there are here and in [`text`] and [`super::retention`], and some.
 const STATEMENTS: usize = 32;
@@ -184,13 +184,17 @@ fn update_row(update: &mut Statement<'_>, told: &Told) -> rusqlite::Result<usize
 }
 
 fn fixed(told: &Told) -> rusqlite::Result<[ToSqlOutput<'_>; FIXED.len()]> {
-    let replaying = told.replaying.as_deref();
+    let (source, replaying) = match &told.source {
+        Source::Visitor => ("visitor", None),
+        Source::Replay(replaying) => ("replay", Some(replaying.as_ref())),
+        Source::Import => ("import", None),
+    };
     Ok([
         told.id.into(),
         told.request_id.to_sql()?,
         told.mapping_id.to_sql()?,
         told.mapping.to_sql()?,
-        replaying.map_or("visitor", |_| "replay").to_sql()?,
+        source.to_sql()?,
         replaying.map_or(Null.into(), |replaying| replaying.original_id.into()),
         replaying.is_some_and(|replaying| replaying.edited).into(),
         told.started_us.into(),

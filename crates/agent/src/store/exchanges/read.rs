@@ -211,7 +211,8 @@ impl Store {
         .await
     }
 
-    /// Of the newest [`LIST_ROWS`] exchanges since then, perhaps of one mapping only, what charts are made of.
+    /// Of the newest [`LIST_ROWS`] exchanges since then, perhaps of one mapping only, what charts are made of;
+    /// what was imported never came through.
     pub async fn samples_since(
         &self,
         since_us: i64,
@@ -220,7 +221,7 @@ impl Store {
         self.call(move |connection| {
             let mut query = connection.prepare_cached(
                 "SELECT started_us, status, error IS NOT NULL, total_us FROM exchanges
-                 WHERE started_us >= ?1 AND (?2 IS NULL OR mapping_id = ?2) ORDER BY started_us DESC LIMIT ?3",
+                 WHERE started_us >= ?1 AND (?2 IS NULL OR mapping_id = ?2) AND source <> 'import' ORDER BY started_us DESC LIMIT ?3",
             )?;
             let sample = |row: &Row<'_>| {
                 Ok(Sample {

@@ -12,7 +12,7 @@ use super::super::StoreError;
 use super::keeper::{Keeper, Write};
 use super::pace::Pace;
 use super::retention::Limits;
-use crate::capture::{BATCH_ITEMS, Capture, Item, Paused, Recorder, Work};
+use crate::capture::{BATCH_ITEMS, Capture, Import, Item, Paused, Recorder, Source, Work};
 
 /// Between two tries to write while the disk is full or the database cannot be used.
 const RETRY: Duration = Duration::from_secs(5);
@@ -139,7 +139,11 @@ fn run(
     };
     let mut pace = Pace::new(Instant::now());
     loop {
-        let work = recorder.next(IDLE);
+        let mut work = recorder.next(IDLE);
+        // Somebody waits for these, and the next come only then: they are no part of the pace.
+        for import in std::mem::take(&mut work.imports) {
+            take_in(&mut keeper, import, stored);
+        }
         let began = Instant::now();
         let closed = work.closed;
         let mut writes = unpack(work);
@@ -160,8 +164,8 @@ fn run(
                     break;
                 }
             }
-            if written && stored.receiver_count() > 0 {
-                let _ = stored.send(writes.iter().filter_map(Write::exchange).collect());
+            if written {
+                tell(stored, &writes);
             }
             tell_stored(&writes);
             writes = rest;
@@ -179,12 +183,30 @@ fn run(
     }
 }
 
+/// Writes what was kept elsewhere, once: what cannot be written is told to whoever brought it.
+fn take_in(keeper: &mut Keeper, import: Import, stored: &broadcast::Sender<Stored>) {
+    let Import { told, done } = import;
+    let writes: Vec<Write> = told.into_iter().map(|told| Write::Exchange(Box::new(told))).collect();
+    let written = keeper.write(&writes);
+    if written.is_ok() {
+        tell(stored, &writes);
+    }
+    // Whoever brought it may have left.
+    let _ = done.send(written.map_err(|error| not_kept(&error)));
+}
+
+fn tell(stored: &broadcast::Sender<Stored>, written: &[Write]) {
+    if stored.receiver_count() > 0 {
+        let _ = stored.send(written.iter().filter_map(Write::exchange).collect());
+    }
+}
+
 /// Whoever sent an exchange again waits for its end. Told also where it could not be stored: it will not be.
 fn tell_stored(writes: &[Write]) {
     for write in writes {
         if let Write::Exchange(told) = write
             && !told.is_open()
-            && let Some(replaying) = &told.replaying
+            && let Source::Replay(replaying) = &told.source
         {
             replaying.tell_stored();
         }
@@ -192,7 +214,11 @@ fn tell_stored(writes: &[Write]) {
 }
 
 fn pause(recorder: &Recorder, error: &StoreError) {
-    recorder.pause(Paused { message: format!("exchanges are not kept at the moment: {error}") });
+    recorder.pause(not_kept(error));
+}
+
+fn not_kept(error: &StoreError) -> Paused {
+    Paused { message: format!("exchanges are not kept at the moment: {error}") }
 }
 
 /// Turns what exchanges left into rows, in the order in which it came.
