@@ -75,6 +75,7 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
         let archive = store.archive(&filter, &Zoned::now(), args.limit, redact).await;
         let archive = archive.map_err(|error| match error {
             ArchiveError::TooLarge => Failure::usage("too-large", error),
+            ArchiveError::NoRequest(_) => Failure::usage("exchange", error),
             ArchiveError::Store(error) => failed(error),
             ArchiveError::Write(_) | ArchiveError::Ended(_) => Failure::failed("export", error),
         })?;

@@ -3,6 +3,7 @@
 use jiff::Zoned;
 
 use super::super::{Store, StoreError};
+use super::Summary;
 use crate::inspect::filter::Filter;
 use crate::inspect::har;
 
@@ -14,6 +15,8 @@ const ARCHIVE_BYTES: usize = 512 * 1024 * 1024;
 pub enum ArchiveError {
     #[error("the archive would hold more than {} MiB: narrow it with a filter", ARCHIVE_BYTES / 1024 / 1024)]
     TooLarge,
+    #[error("exchange {0} is a raw TCP connection: there is no request in it")]
+    NoRequest(i64),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the archive could not be written: {0}")]
@@ -37,6 +40,22 @@ impl Store {
     ) -> Result<String, ArchiveError> {
         let mut rows = self.exchanges(filter, now, limit).await?;
         rows.reverse();
+        self.archive_of(&rows, redact).await
+    }
+
+    /// One exchange alone.
+    ///
+    /// # Errors
+    /// [`ArchiveError`], also of raw TCP.
+    pub async fn archive_one(&self, id: i64, redact: bool) -> Result<String, ArchiveError> {
+        let row = self.exchange_summary(id).await?;
+        if row.kind == "tcp" {
+            return Err(ArchiveError::NoRequest(id));
+        }
+        self.archive_of(&[row], redact).await
+    }
+
+    async fn archive_of(&self, rows: &[Summary], redact: bool) -> Result<String, ArchiveError> {
         let (mut exchanges, mut bytes) = (Vec::new(), 0);
         for row in rows.iter().filter(|row| row.kind != "tcp") {
             let exchange = match self.exchange(row.id).await {
