@@ -23,6 +23,7 @@ use super::{Api, Problem};
 use crate::engine::View;
 use crate::events::LinkState;
 use crate::settings::Settings;
+use crate::store::connections::{ConnectionEntry, ConnectionSummary};
 use crate::store::exchanges::Listed;
 
 /// Events that a slow listener may be behind: five full batches of exchanges.
@@ -31,6 +32,9 @@ const QUEUE: usize = 1024;
 /// Exchanges told one by one out of one batch; of more, only that there are: no list shows them by themselves,
 /// and a page at 2,000 requests a second has better things to read.
 const TOLD_AT_ONCE: usize = 200;
+
+/// Lines of the link's log that are looked through for what is new: more do not come at once.
+const LOG_LINES: usize = 20;
 
 /// Listeners at once: each open page has one.
 const MAX_LISTENERS: usize = 64;
@@ -59,6 +63,13 @@ struct Snapshot {
     mappings: Vec<Mapping>,
     /// The newest exchange's id; 0 when there is none.
     last_exchange: i64,
+}
+
+/// A line of the link's log that is new or different, and what the log comes to with it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ConnectionEvent<'a> {
+    entry: &'a ConnectionEntry,
+    summary: &'a ConnectionSummary,
 }
 
 impl Hub {
@@ -96,6 +107,8 @@ async fn watch(engine: View, hub: Hub) {
     let mut changes = engine.changes();
     let mut link = engine.link();
     let mut stored = engine.stored();
+    let mut logged = engine.logged();
+    let mut log = tell_log(&engine, &hub, None).await;
     let mut known = mappings::all(&engine);
     loop {
         tokio::select! {
@@ -117,6 +130,12 @@ async fn watch(engine: View, hub: Hub) {
                     known = tell_mappings(&hub, known, mappings::all(&engine));
                 }
             }
+            changed = logged.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                log = tell_log(&engine, &hub, log).await;
+            }
             batch = stored.recv() => match batch {
                 Ok(ids) => tell_exchanges(&engine, &hub, &ids).await,
                 Err(RecvError::Lagged(_)) => hub.exchanges_changed(),
@@ -134,6 +153,28 @@ fn tell_mappings(hub: &Hub, before: Vec<Mapping>, now: Vec<Mapping>) -> Vec<Mapp
         hub.tell("mapping-gone", &json!({ "id": gone.id }));
     }
     now
+}
+
+/// The newest lines of the log as they are now; what is new since `before` is told, the oldest first.
+async fn tell_log(
+    engine: &View,
+    hub: &Hub,
+    before: Option<Vec<ConnectionEntry>>,
+) -> Option<Vec<ConnectionEntry>> {
+    let (summary, mut now) = match engine.connections().await {
+        Ok(read) => read,
+        Err(error) => {
+            tracing::debug!(%error, "the link's log could not be read");
+            return before;
+        }
+    };
+    now.truncate(LOG_LINES);
+    if let Some(before) = before {
+        for entry in now.iter().rev().filter(|entry| !before.contains(entry)) {
+            hub.tell("connection", &ConnectionEvent { entry, summary: &summary });
+        }
+    }
+    Some(now)
 }
 
 async fn tell_exchanges(engine: &View, hub: &Hub, ids: &[i64]) {
@@ -176,8 +217,8 @@ impl Drop for Place {
     }
 }
 
-/// What happens: `snapshot`, then `status`, `mapping`, `mapping-gone`, `exchange`, `exchanges-changed` and
-/// `settings` with what changed; after `lagged` or `exchanges-changed` fetch again.
+/// What happens: `snapshot`, then `status`, `mapping`, `mapping-gone`, `connection`, `exchange`,
+/// `exchanges-changed` and `settings` with what changed; after `lagged` or `exchanges-changed` fetch again.
 #[utoipa::path(get, path = "/events", operation_id = "listenToEvents", tag = "events",
     responses((status = OK, body = Snapshot, content_type = "text/event-stream")))]
 pub(super) async fn listen(

@@ -73,7 +73,7 @@ pub(crate) struct Api {
         license(name = "MIT OR Apache-2.0")
     ),
     modifiers(&Schemes),
-    components(schemas(Problem)),
+    components(schemas(Problem, events::ConnectionEvent)),
     security(("key" = []), ("session" = []))
 )]
 struct Document;

@@ -119,8 +119,9 @@ pub(super) async fn log(shared: Arc<Shared>, mut events: broadcast::Receiver<Eve
                 };
                 if let (Some(id), Some(latency)) = (unmeasured, latency) {
                     unmeasured = None;
-                    if let Err(error) = shared.store.log_latency(id, latency).await {
-                        tracing::debug!(%error, "a latency was not logged");
+                    match shared.store.log_latency(id, latency).await {
+                        Ok(()) => shared.logged.send_replace(()),
+                        Err(error) => tracing::debug!(%error, "a latency was not logged"),
                     }
                 }
                 continue;
@@ -151,6 +152,7 @@ async fn write(shared: &Shared, lines: Vec<Line>) -> Option<i64> {
             Err(error) => tracing::debug!(%error, "the link's log was not written"),
         }
     }
+    shared.logged.send_replace(());
     last
 }
 

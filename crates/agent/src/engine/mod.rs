@@ -106,6 +106,8 @@ struct Shared {
     mappings: watch::Sender<Arc<MappingSet>>,
     /// Wakes whoever watches the status or the mappings.
     changed: watch::Sender<()>,
+    /// The same for the link's log.
+    logged: watch::Sender<()>,
     /// The page's address.
     inspector_url: Option<String>,
     file_mappings: Vec<MappingSpec>,
@@ -211,6 +213,7 @@ impl Engine {
             paused: paused.clone(),
             mappings,
             changed: watch::Sender::new(()),
+            logged: watch::Sender::new(()),
             inspector_url: page.as_ref().map(api::http::Listener::url),
             file_mappings,
             since: Instant::now(),

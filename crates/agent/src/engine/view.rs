@@ -108,6 +108,11 @@ impl View {
         self.0.changed.subscribe()
     }
 
+    /// Wakes whenever a line of the link's log is new or different.
+    pub fn logged(&self) -> watch::Receiver<()> {
+        self.0.logged.subscribe()
+    }
+
     pub fn link(&self) -> watch::Receiver<LinkState> {
         self.0.link.clone()
     }

@@ -26,7 +26,12 @@ async fn events_begin_with_a_snapshot_and_go_on_with_changes_by_id() {
     let gone = events.find("mapping-gone", |_| true).await;
     assert_eq!(gone["id"], mapping["id"]);
 
+    let mut log = page.events().await;
+    log.next().await.expect("a snapshot");
     world.gateway.process.kill9();
+    let lost = log.find("connection", |told| told["entry"]["event"] == "disconnected").await;
+    let read = page.read("/connections").await;
+    assert!(read["entries"].as_array().expect("entries").contains(&lost["entry"]), "{lost} {read}");
     let away = events.find("status", |status| status["state"] == "waiting").await;
     assert!(away["code"].is_string() && away["message"].is_string(), "{away}");
     until("the mapping is no longer told as live", async || {
