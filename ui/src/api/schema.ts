@@ -29,8 +29,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What happens: `snapshot`, then `status`, `mapping`, `mapping-gone`, `exchange`, `exchanges-changed` and
-         *     `settings` with what changed; after `lagged` or `exchanges-changed` fetch again.
+         * What happens: `snapshot`, then `status`, `mapping`, `mapping-gone`, `connection`, `exchange`,
+         *     `exchanges-changed` and `settings` with what changed; after `lagged` or `exchanges-changed` fetch again.
          */
         get: operations["listenToEvents"];
         put?: never;
@@ -66,10 +66,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest exchanges, at most 1000, as an HTTP archive (HAR 1.2). */
+        /** The newest exchanges, at most 1000, or a single one, as an HTTP archive (HAR 1.2). */
         get: operations["exportExchanges"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exchanges/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes in an HTTP archive (HAR 1.2) of at most 64 MiB and 20,000 entries: Porthole's own, or a browser's. Its
+         *     entries become exchanges with the source `import`, which count for no traffic and are kept as long as others.
+         *     An archive with an entry that is no HAR is refused whole; entries that cannot be exchanges are left out.
+         */
+        post: operations["importExchanges"];
         delete?: never;
         options?: never;
         head?: never;
@@ -506,6 +527,11 @@ export interface components {
              */
             tries: number;
         };
+        /** @description A line of the link's log that is new or different, and what the log comes to with it. */
+        ConnectionEvent: {
+            entry: components["schemas"]["ConnectionEntry"];
+            summary: components["schemas"]["ConnectionSummary"];
+        };
         /** @description What the log comes to. Only times in which an engine ran count, its first connection not. */
         ConnectionSummary: {
             /**
@@ -622,6 +648,20 @@ export interface components {
             before: number;
             lines: components["schemas"]["Line"][];
         };
+        /** @description What became of an archive's entries. */
+        Imported: {
+            /**
+             * Format: int64
+             * @description Ids of the first and last one taken in; all of them lie between. Null: there is none.
+             */
+            first_id?: number | null;
+            /** Format: int64 */
+            last_id?: number | null;
+            left_out: number;
+            /** @description Why entries were left out: the first hundred. */
+            reasons: components["schemas"]["LeftOut"][];
+            taken_in: number;
+        };
         /**
          * @description Why a message is shown as it passed.
          * @enum {string}
@@ -650,6 +690,13 @@ export interface components {
          * @enum {string}
          */
         Kept: "stored" | "file" | "command";
+        /** @description An entry that became no exchange. */
+        LeftOut: {
+            /** @description Counted from 1. */
+            entry: number;
+            /** @description A few words. */
+            reason: string;
+        };
         /** @description One line without its end. */
         Line: {
             mark: components["schemas"]["Mark"];
@@ -1163,6 +1210,8 @@ export interface operations {
             query?: {
                 /** @description In the filter language: `method:POST status:5xx`. */
                 filter?: string;
+                /** @description Only this one, whatever the filter says. */
+                id?: number;
                 /** @description Whether credentials, cookies and secrets in queries are masked: true unless said otherwise. */
                 redact?: boolean;
             };
@@ -1178,6 +1227,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importExchanges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An HTTP archive (HAR 1.2) */
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
                 };
             };
             /** @description A refusal, with its code and a sentence */

@@ -48,6 +48,10 @@ async fn what_one_porthole_exported_another_takes_in_and_exports_the_same() {
     let again = page.get("/api/v1/exchanges/export?redact=false&filter=is:import").await.json();
     let before: Value = serde_json::from_str(&archive).expect("JSON");
     assert_eq!(entries(&again), entries(&before));
+    let one =
+        page.get(&format!("/api/v1/exchanges/export?redact=false&id={}", report["last_id"])).await.json();
+    assert_eq!(entries(&one), entries(&before)[2..], "one of them alone");
+    assert_eq!(page.get("/api/v1/exchanges/export?id=99999").await.status, 404);
     let stats = page.read("/stats").await;
     let requests = |point: &Value| point["requests"].as_u64();
     let counted: u64 = stats["points"].as_array().expect("points").iter().filter_map(requests).sum();

@@ -106,16 +106,16 @@ fn tell(report: &Report, json: bool) {
     if json {
         return print_line(&json!(report).to_string());
     }
-    let mut line = format!("{} taken in", report.taken_in);
-    match (report.first_id, report.last_id) {
-        (Some(first), Some(last)) if first == last => line.push_str(&format!(" (#{first})")),
-        (Some(first), Some(last)) => line.push_str(&format!(" (#{first} to #{last})")),
-        _ => {}
-    }
-    if report.left_out > 0 {
-        line.push_str(&format!(", {} left out", report.left_out));
-    }
-    print_line(&line);
+    let ids = match (report.first_id, report.last_id) {
+        (Some(first), Some(last)) if first == last => format!(" (#{first})"),
+        (Some(first), Some(last)) => format!(" (#{first} to #{last})"),
+        _ => String::new(),
+    };
+    let left_out = match report.left_out {
+        0 => String::new(),
+        left_out => format!(", {left_out} left out"),
+    };
+    print_line(&format!("{} taken in{ids}{left_out}", report.taken_in));
     for left in &report.reasons {
         print_line(&format!("entry {}: {}", left.entry, escape(&left.reason)));
     }
