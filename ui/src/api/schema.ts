@@ -570,6 +570,7 @@ export interface components {
             replays: number[];
             request: components["schemas"]["Half"];
             response?: components["schemas"]["Half"] | null;
+            sent?: components["schemas"]["Sent"] | null;
         };
         /** @description How they differ. */
         Difference: {
@@ -632,6 +633,8 @@ export interface components {
             line: string;
             /** @description Like `application/json`. */
             media_type?: string | null;
+            /** @description Fields that came after the body. */
+            trailers: string[][];
             truncated: boolean;
         };
         /** @description That there is an engine. */
@@ -904,6 +907,12 @@ export interface components {
             fields: components["schemas"]["FieldDiff"][];
             status?: components["schemas"]["Changed_u16"] | null;
         };
+        /** @description A request's head as the local service got it: with other hosts, or another framing. */
+        Sent: {
+            /** @description Name and value, in order and case. */
+            fields: string[][];
+            line: string;
+        };
         /** @description Whether somebody has to sign in, and who did. */
         SessionState: {
             login_required: boolean;
@@ -1006,6 +1015,8 @@ export interface components {
             mapping?: string | null;
             mapping_id: string;
             method: string;
+            /** @description A webhook's event type or a GraphQL operation, where it is one. */
+            name?: string | null;
             note?: string | null;
             /** Format: int64 */
             original_id?: number | null;

@@ -53,8 +53,18 @@ pub(super) struct Detail {
     request: Half,
     /// Null: no answer came.
     response: Option<Half>,
+    /// The request's head as the local service got it; null: as it came.
+    sent: Option<Sent>,
     /// Ids of its replays.
     replays: Vec<i64>,
+}
+
+/// A request's head as the local service got it: with other hosts, or another framing.
+#[derive(Debug, Serialize, ToSchema)]
+struct Sent {
+    line: String,
+    /// Name and value, in order and case.
+    fields: Vec<[String; 2]>,
 }
 
 /// A head, and what there is of its body.
@@ -64,6 +74,8 @@ struct Half {
     line: String,
     /// Name and value, in order and case. Bytes that are no UTF-8 are shown as �.
     fields: Vec<[String; 2]>,
+    /// Fields that came after the body.
+    trailers: Vec<[String; 2]>,
     /// As it passed.
     body_bytes: u64,
     /// Of it, kept: always its beginning.
@@ -77,7 +89,7 @@ struct Half {
 }
 
 impl Half {
-    fn new(head: &[u8], bytes: i64, kept: i64) -> Self {
+    fn new((head, trailers): &(Vec<u8>, Vec<u8>), bytes: i64, kept: i64) -> Self {
         let (line, fields) = recorded::parse_head(head);
         let encoding = recorded::content_encoding(&fields);
         let codings = encoding.split(',').map(|coding| coding.trim().to_ascii_lowercase());
@@ -89,12 +101,21 @@ impl Half {
             media_type: recorded::media_type(&fields),
             charset: recorded::charset(&fields),
             encoding: codings.filter(|coding| !coding.is_empty()).collect(),
-            fields: fields
-                .into_iter()
-                .map(|(name, value)| [name, String::from_utf8_lossy(&value).into_owned()])
-                .collect(),
+            fields: shown(fields),
+            trailers: shown(recorded::parse_fields(trailers)),
         }
     }
+}
+
+impl Sent {
+    fn new(head: &[u8]) -> Self {
+        let (line, fields) = recorded::parse_head(head);
+        Self { line, fields: shown(fields) }
+    }
+}
+
+fn shown(fields: recorded::Fields) -> Vec<[String; 2]> {
+    fields.into_iter().map(|(name, value)| [name, String::from_utf8_lossy(&value).into_owned()]).collect()
 }
 
 /// Exchanges, the newest first.
@@ -145,7 +166,8 @@ pub(super) async fn one(State(api): State<Api>, At(id): At<i64>) -> Result<Json<
     let summary = &heads.summary;
     let request = Half::new(&heads.request, summary.request_bytes, summary.request_kept);
     let response = heads.response.map(|head| Half::new(&head, summary.response_bytes, summary.response_kept));
-    Ok(Json(Detail { row: heads.summary.into(), request, response, replays: heads.replays }))
+    let sent = heads.sent.as_deref().map(Sent::new);
+    Ok(Json(Detail { row: heads.summary.into(), request, response, sent, replays: heads.replays }))
 }
 
 /// Which of an exchange's two bodies.
@@ -293,13 +315,14 @@ mod tests {
     fn a_half_tells_what_its_head_says() {
         let head = b"HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=UTF-8\r\ncontent-encoding: gzip\r\n\
                      Content-Encoding: br\r\nX: \xff\r\n\r\n";
-        let half = Half::new(head, 10, 4);
+        let half = Half::new(&(head.to_vec(), b"Sum: 1\r\n".to_vec()), 10, 4);
+        assert_eq!(half.trailers, [["Sum", "1"]]);
         assert_eq!(half.line, "HTTP/1.1 200 OK");
         assert_eq!((half.media_type.as_deref(), half.charset.as_deref()), (Some("text/html"), Some("utf-8")));
         assert_eq!(half.encoding, ["gzip", "br"]);
         assert!(half.truncated);
         assert_eq!(half.fields[3], ["X", "\u{fffd}"]);
-        assert!(!Half::new(b"", 0, 0).truncated);
+        assert!(!Half::new(&Default::default(), 0, 0).truncated);
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub struct Capture {
     pub(super) started: Instant,
     /// Unix time.
     pub(super) started_us: i64,
+    /// What the link takes both ways, as last measured.
+    pub(super) link: Option<Duration>,
     /// Bytes kept of each body.
     body_bytes: usize,
     progress: Mutex<Progress>,
@@ -60,11 +62,17 @@ pub struct Capture {
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) request: RequestHead,
+    /// Its fields as the service got them, where they are others.
+    pub(super) sent: Option<Fields>,
     pub(super) response: Option<ResponseHead>,
+    /// By [`Side`].
+    pub(super) trailers: [Option<Fields>; 2],
     /// By [`Side`].
     pub(super) bodies: [Body; 2],
     /// Where it is a conversation.
     pub(super) rows: Option<Box<Rows>>,
+    /// What the request calls itself, as far as was seen.
+    pub(super) name: Option<String>,
     pub(super) connect: Option<Duration>,
     pub(super) first_byte: Option<Duration>,
     pub(super) end: Option<End>,
@@ -117,6 +125,7 @@ impl Capture {
             id,
             key,
             body_bytes: recorder.body_bytes(),
+            link: recorder.link(),
             recorder,
             served: start.served.clone(),
             stream: start.kind,
@@ -126,9 +135,12 @@ impl Capture {
             started_us: now.as_micros() as i64,
             progress: Mutex::new(Progress {
                 request: start.head.clone(),
+                sent: None,
                 response: None,
+                trailers: [None, None],
                 bodies: <[Body; 2]>::default(),
                 rows: None,
+                name: None,
                 connect: None,
                 first_byte: None,
                 end: None,
@@ -153,6 +165,24 @@ impl Capture {
     /// A connection to the service was made for it.
     pub fn connected(&self, took: Duration) {
         self.progress().connect = Some(took);
+    }
+
+    /// The request's fields as they go to the service: kept where a rule or the framing changed them.
+    pub fn sent(&self, fields: &Fields) {
+        let mut progress = self.progress();
+        if progress.request.fields != *fields {
+            // Kept even where the queue is full, like the answer's head.
+            let _ = progress.reserved.grow(field_bytes(fields));
+            progress.sent = Some(fields.clone());
+        }
+    }
+
+    /// Fields that came after a body.
+    pub fn trailers(&self, side: Side, trailers: &Fields) {
+        let mut progress = self.progress();
+        let _ = progress.reserved.grow(field_bytes(trailers));
+        progress.trailers[side as usize] = Some(trailers.clone());
+        progress.changed = true;
     }
 
     /// The answer's head came, as the service sent it.

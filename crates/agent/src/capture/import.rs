@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::CHUNK_BYTES;
 use super::queue::{Paused, Piece, Recorder, Reserved};
-use super::told::{Source, Told, ToldHalf, kind, state, us};
+use super::told::{Source, Told, ToldHalf, kind, raw_lines, state, us};
+use crate::inspect::name::Hint;
 use crate::inspect::recorded::{self, Recorded};
 
 /// Bytes kept of a word that says what went wrong: codes of browsers have thirty.
@@ -87,7 +88,15 @@ impl Recorder {
             .map_err(|_| "its request has characters that no HTTP message may have")?;
         let mut pieces = Vec::new();
         let bound = self.body_bytes();
-        let mut half = |response, head: Vec<u8>, fields: &recorded::Fields, mut body: Vec<u8>, bytes| {
+        let name = Hint::of(&head.method, &head.target, head.fields.iter());
+        let coded = head.fields.contains("content-encoding");
+        let name = name.and_then(|hint| hint.name(if coded { &[] } else { &request.body }));
+        let mut half = |response,
+                        head: Vec<u8>,
+                        fields: &recorded::Fields,
+                        trailers: &recorded::Fields,
+                        mut body: Vec<u8>,
+                        bytes| {
             body.truncate(bound);
             let kept = body.len();
             let chunks = (0..).zip(body.chunks(CHUNK_BYTES));
@@ -99,16 +108,20 @@ impl Recorder {
             }));
             ToldHalf {
                 head: Some(head),
+                trailers: (!trailers.is_empty()).then(|| raw_lines(&self::fields(trailers))),
                 media_type: recorded::media_type(fields),
                 encoded: recorded::field(fields, "content-encoding").is_some(),
                 bytes,
                 kept,
             }
         };
-        let request_half = half(false, request_head, &request.fields, request.body, request.body_bytes);
+        let request_half =
+            half(false, request_head, &request.fields, &request.trailers, request.body, request.body_bytes);
         let mut answer = None;
         let response_half = match response {
-            None => ToldHalf { head: None, ..half(true, Vec::new(), &Vec::new(), Vec::new(), 0) },
+            None => {
+                ToldHalf { head: None, ..half(true, Vec::new(), &Vec::new(), &Vec::new(), Vec::new(), 0) }
+            }
             Some(response) => {
                 let head = answer.insert(ResponseHead {
                     status: response.status,
@@ -119,15 +132,12 @@ impl Recorder {
                 let mut raw = Vec::new();
                 write_response_head(head, &mut raw)
                     .map_err(|_| "its response has characters that no HTTP message may have")?;
-                half(true, raw, &response.fields, response.body, response.body_bytes)
+                half(true, raw, &response.fields, &response.trailers, response.body, response.body_bytes)
             }
         };
         let stream = if head.fields.contains("upgrade") { StreamKind::Upgrade } else { StreamKind::Http };
         let (mapping_id, mapping) = mapping.unwrap_or_default();
-        let error = error.map(|mut error| {
-            error.truncate(error.floor_char_boundary(ERROR_BYTES));
-            error
-        });
+        let error = error.map(|error| recorded::beginning(&error, ERROR_BYTES).to_owned());
         Ok(Told {
             id,
             first: true,
@@ -149,8 +159,12 @@ impl Recorder {
             connect_us: timings.connect.map(us),
             first_byte_us: timings.first_byte.map(us),
             total_us: timings.total.map(us),
+            link_us: timings.link.map(us),
+            gateway_us: timings.gateway.map(us),
+            name,
             request: request_half,
             response: response_half,
+            sent_head: None,
             incomplete: false,
             pieces,
             frames_seen: 0,

@@ -71,6 +71,8 @@ pub(super) struct Queue {
     wanted: AtomicBool,
     /// Bytes kept of each body.
     body_bytes: AtomicUsize,
+    /// Microseconds that the link takes both ways; 0: not known.
+    link_us: AtomicU64,
     unseen: AtomicU64,
     pub(super) paused: watch::Sender<Option<Paused>>,
 }
@@ -99,6 +101,7 @@ impl Default for Recorder {
             writing: AtomicBool::new(false),
             wanted: AtomicBool::new(true),
             body_bytes: AtomicUsize::new(BODY_BYTES),
+            link_us: AtomicU64::new(0),
             unseen: AtomicU64::new(0),
             paused: watch::Sender::new(None),
         };
@@ -147,6 +150,18 @@ impl Recorder {
     pub fn keep(&self, wanted: bool, body_bytes: usize) {
         self.queue.wanted.store(wanted, Relaxed);
         self.queue.body_bytes.store(body_bytes, Relaxed);
+    }
+
+    /// What the link takes both ways, as measured just now.
+    pub fn measured(&self, link: Option<Duration>) {
+        let us = link.map_or(0, |link| link.as_micros().try_into().unwrap_or(u64::MAX).max(1));
+        self.queue.link_us.store(us, Relaxed);
+    }
+
+    /// The same, where exchanges come over it.
+    pub(super) fn link(&self) -> Option<Duration> {
+        let us = self.queue.link_us.load(Relaxed);
+        (us > 0 && self.replaying.is_none()).then(|| Duration::from_micros(us))
     }
 
     pub(super) fn body_bytes(&self) -> usize {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use porthole_http1::{Fields, ResponseHead, write_request_head, write_response_head};
+use porthole_http1::{Fields, RequestHead, ResponseHead, write_request_head, write_response_head};
 use porthole_link::StreamKind;
 
 use super::PROGRESS;
@@ -12,6 +12,7 @@ use super::exchange::{Capture, Progress, Side};
 use super::frames::{Batch, Rows};
 use super::queue::{Piece, Reserved};
 use super::replaying::Replaying;
+use crate::inspect::name::Hint;
 use crate::inspect::recorded::media_type_of;
 
 /// A row of `exchanges`, with the parts of its bodies that are not stored yet.
@@ -38,8 +39,13 @@ pub struct Told {
     pub connect_us: Option<i64>,
     pub first_byte_us: Option<i64>,
     pub total_us: Option<i64>,
+    pub link_us: Option<i64>,
+    pub gateway_us: Option<i64>,
+    pub name: Option<String>,
     pub request: ToldHalf,
     pub response: ToldHalf,
+    /// Raw, as the service got it; None: as it came.
+    pub sent_head: Option<Vec<u8>>,
     pub incomplete: bool,
     pub pieces: Vec<Piece>,
     /// Messages or events that passed, kept or not.
@@ -64,6 +70,8 @@ pub struct ToldHalf {
     /// Raw; None where there was none.
     pub head: Option<Vec<u8>>,
     pub media_type: Option<String>,
+    /// Raw lines; None where there were none.
+    pub trailers: Option<Vec<u8>>,
     /// Compressed, say: no text as it is.
     pub encoded: bool,
     pub bytes: u64,
@@ -105,15 +113,16 @@ impl Capture {
         let first = progress.told.is_none();
         progress.told = Some((now, progress.response.is_some()));
         progress.changed = false;
-        let Progress { request, response, bodies, rows, reserved, end, .. } = progress;
+        let Progress { request, sent, response, trailers, bodies, rows, name, reserved, end, .. } = progress;
         let end = end.as_ref().filter(|_| whole);
         let sides = [Side::Request, Side::Response];
-        let pieces =
+        let pieces: Vec<Piece> =
             sides.into_iter().filter_map(|side| bodies[side as usize].take(side, reserved)).collect();
         let frames_seen = rows.as_deref().map(Rows::seen).unwrap_or_default();
         let frames = rows.as_mut().and_then(|rows| rows.take(reserved));
         let half = |side: Side, fields: Option<&Fields>, head| ToldHalf {
             head,
+            trailers: trailers[side as usize].as_ref().map(raw_lines),
             media_type: fields.and_then(|fields| fields.get_str("content-type")).and_then(media_type_of),
             encoded: fields.is_some_and(|fields| fields.contains("content-encoding")),
             bytes: bodies[side as usize].bytes,
@@ -133,6 +142,14 @@ impl Capture {
                 raw(|out| write_request_head(request, out))
             }),
         );
+        let named = call(request, pieces.iter().find(|piece| !piece.response && piece.seq == 0));
+        if named.is_some() {
+            *name = named;
+        }
+        let sent_head = sent.as_ref().map(|fields| {
+            let head = RequestHead { fields: fields.clone(), ..request.clone() };
+            raw(|out| write_request_head(&head, out))
+        });
         let text = |name| request.fields.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
         let error = end.and_then(|end| end.error);
         let scheme = match self.stream {
@@ -160,8 +177,12 @@ impl Capture {
             connect_us: progress.connect.map(us),
             first_byte_us: progress.first_byte.map(us),
             total_us: end.map(|end| us(end.total)),
+            link_us: self.link.map(us),
+            gateway_us: None,
+            name: name.clone(),
             request: request_half,
             response: response_half,
+            sent_head,
             incomplete: progress.incomplete,
             pieces,
             frames_seen,
@@ -170,6 +191,24 @@ impl Capture {
             _reserved: reserved.split(if end.is_some() { usize::MAX } else { 0 }),
         }
     }
+}
+
+/// What the request calls itself, with this beginning of its body.
+fn call(request: &RequestHead, body: Option<&Piece>) -> Option<String> {
+    let body = body.map(|piece| piece.data.as_slice()).unwrap_or_default();
+    // What is compressed is not looked into.
+    let body = if request.fields.contains("content-encoding") { &[] } else { body };
+    Hint::of(&request.method, &request.target, request.fields.iter())?.name(body)
+}
+
+pub(super) fn raw_lines(fields: &Fields) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, value) in fields.iter() {
+        for part in [name, b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    out
 }
 
 /// How one that is over ended.

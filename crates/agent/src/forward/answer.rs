@@ -21,6 +21,7 @@ use super::pool::READ_BYTES;
 use super::record::Traffic;
 use super::rewrite::PublicOrigin;
 use super::route::Route;
+use crate::capture::Side;
 
 /// Interim (1xx) answers relayed for one request; a service that sends more is not making progress.
 pub const INTERIM_ANSWERS: usize = 64;
@@ -122,7 +123,10 @@ impl Listener<'_> {
         match first.end {
             Ending::Plain if whole => {}
             Ending::Plain => self.send.end(None).map_err(gone)?,
-            Ending::WithTrailers(trailers) => self.send.end(Some(&trailers)).map_err(gone)?,
+            Ending::WithTrailers(trailers) => {
+                traffic.trailers(Side::Response, &trailers);
+                self.send.end(Some(&trailers)).map_err(gone)?;
+            }
             Ending::NotYet => self.rest(read, traffic, sniffing.then_some(&mut sniff)).await?,
         }
         if sniffing {
@@ -233,6 +237,9 @@ impl Listener<'_> {
                     }
                 }
                 Event::End(trailers) => {
+                    if let Some(trailers) = &trailers {
+                        traffic.trailers(Side::Response, trailers);
+                    }
                     self.send.end(trailers.as_ref()).map_err(gone)?;
                     return Ok(());
                 }

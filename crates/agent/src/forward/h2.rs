@@ -25,6 +25,7 @@ use super::outcome::ForwardError;
 use super::pool::{CONNECT_TIME, Pool};
 use super::record::{Record, Traffic};
 use super::upload::UpEnd;
+use crate::capture::Side;
 
 /// Response bytes in flight on one stream.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -101,6 +102,7 @@ pub async fn exchange(record: &mut Record, visitor: Visitor<'_>) -> Result<(), F
     let (pieces, body) = RequestBody::new(data, ended);
     let mut request = http::Request::new(body);
     translate_request(&record.head, &mut request)?;
+    record.traffic.sent(&record.head);
 
     let Record { route, traffic, status, .. } = record;
     let timeout = route.served.timeout;
@@ -241,7 +243,9 @@ async fn pass_on(
                 }
                 Err(frame) => {
                     if let Ok(trailers) = frame.into_trailers() {
-                        return Ok(send.end(Some(&translate_fields(&trailers)))?);
+                        let trailers = translate_fields(&trailers);
+                        traffic.trailers(Side::Response, &trailers);
+                        return Ok(send.end(Some(&trailers))?);
                     }
                 }
             },
@@ -263,6 +267,9 @@ async fn upload(pieces: Option<mpsc::Sender<Piece>>, recv: &mut RecvHalf, traffi
             }
             Ok(Item::End(trailers)) => {
                 traffic.request_ended();
+                if let Some(trailers) = &trailers {
+                    traffic.trailers(Side::Request, trailers);
+                }
                 let trailers = trailers.map(|fields| header_map(&fields)).unwrap_or_default();
                 let end = if trailers.is_empty() { Piece::End } else { Piece::Trailers(trailers) };
                 return match pieces.send(end).await {

@@ -49,6 +49,7 @@ enum Finish {
 pub async fn exchange(record: &mut Record, mut visitor: Visitor<'_>) -> Result<(), ForwardError> {
     let pool = record.route.pool.clone();
     let framing = request_framing(&mut record.head, &visitor)?;
+    record.traffic.sent(&record.head);
     let repeatable = is_idempotent(&record.head.method);
     let mut kept = if repeatable { pool.take() } else { pool.take_fresh() };
     loop {

@@ -96,6 +96,13 @@ impl Forwarder {
         }
     }
 
+    /// Tells what the link takes both ways, as measured just now, for the exchanges that come over it.
+    pub fn measured(&self, link: Option<Duration>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.measured(link);
+        }
+    }
+
     /// Makes a set of mappings ready. Targets that stay keep their connections.
     pub fn routes(&self, set: &MappingSet) -> Routes {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);

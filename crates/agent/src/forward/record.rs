@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
-use porthole_http1::{RequestHead, ResponseHead};
+use porthole_http1::{Fields, RequestHead, ResponseHead};
 use porthole_link::{ResetCode, StreamKind};
 use tokio::time::Instant;
 
@@ -86,6 +86,20 @@ impl Traffic {
     pub fn answered(&self, head: &ResponseHead) {
         if let Some(capture) = &self.capture {
             capture.answered(head);
+        }
+    }
+
+    /// The request's head as it goes to the service.
+    pub fn sent(&self, head: &RequestHead) {
+        if let Some(capture) = &self.capture {
+            capture.sent(&head.fields);
+        }
+    }
+
+    /// Fields that came after a body.
+    pub fn trailers(&self, side: Side, trailers: &Fields) {
+        if let Some(capture) = &self.capture {
+            capture.trailers(side, trailers);
         }
     }
 
@@ -220,7 +234,7 @@ impl Drop for Record {
 
 #[cfg(test)]
 mod tests {
-    use porthole_http1::{Fields, Version};
+    use porthole_http1::Version;
 
     use super::*;
 

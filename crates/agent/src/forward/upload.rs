@@ -6,6 +6,7 @@ use porthole_link::{Item, RecvHalf, ResetCode};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::record::Traffic;
+use crate::capture::Side;
 
 /// Pieces up to this size are copied behind their chunk line: cheaper than a vectored write.
 const COPY_BYTES: usize = 4 * 1024;
@@ -54,6 +55,9 @@ pub async fn upload<W: AsyncWrite + Unpin>(
             }
             Ok(Item::End(trailers)) => {
                 traffic.request_ended();
+                if let Some(trailers) = &trailers {
+                    traffic.trailers(Side::Request, trailers);
+                }
                 output.clear();
                 if body.end(trailers.as_ref(), output).is_err() {
                     return UpEnd::BadBody;

@@ -4,7 +4,8 @@
 //! knowledge of where exchanges are kept beyond the names of columns in [`filter`].
 //!
 //! In reading order: what the other parts work on ([`recorded`]); finding ([`filter`]); copying out
-//! as a command ([`copy`]); looking into coded bodies ([`decode`], [`inflate`]); comparing two ([`diff`]); archives
+//! as a command ([`copy`]); looking into coded bodies ([`decode`], [`inflate`]); what
+//! requests call themselves ([`name`]); comparing two ([`diff`]); archives
 //! that browsers read ([`har`]); secrets taken out ([`redact`]).
 
 pub mod copy;
@@ -13,5 +14,6 @@ pub mod diff;
 pub mod filter;
 pub mod har;
 pub mod inflate;
+pub mod name;
 pub mod recorded;
 pub mod redact;

@@ -27,6 +27,8 @@ pub struct RecordedRequest {
     pub body: Vec<u8>,
     /// Bytes of the whole body as it passed.
     pub body_bytes: u64,
+    /// What came after the body.
+    pub trailers: Fields,
 }
 
 /// An answer as it came.
@@ -42,6 +44,8 @@ pub struct RecordedResponse {
     pub body: Vec<u8>,
     /// Bytes of the whole body as it passed.
     pub body_bytes: u64,
+    /// What came after the body.
+    pub trailers: Fields,
 }
 
 /// How long each part took, where it is known.
@@ -140,6 +144,12 @@ pub fn told_bytes(bytes: &[u8]) -> (String, &'static str) {
     }
 }
 
+/// The longest beginning of a text within so many bytes, cut between characters.
+pub fn beginning(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
+}
+
 /// The first value of a field, found in any case.
 pub fn field<'a>(fields: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a [u8]> {
     fields.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
@@ -154,21 +164,30 @@ pub fn content_encoding(fields: &[(String, Vec<u8>)]) -> String {
 /// The first line of a stored head, and its fields in order, values byte for byte. The codec wrote it, so each
 /// line has a colon and one space.
 pub fn parse_head(head: &[u8]) -> (String, Fields) {
-    let mut rest = head;
-    let mut lines = std::iter::from_fn(|| {
-        let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
-        let line = &rest[..end];
-        rest = &rest[end + 2..];
+    let Some((first, rest)) = split_line(head) else { return Default::default() };
+    (String::from_utf8_lossy(first).into_owned(), parse_fields(rest))
+}
+
+/// The fields of stored lines, such as trailers.
+pub fn parse_fields(lines: &[u8]) -> Fields {
+    let mut rest = lines;
+    let lines = std::iter::from_fn(|| {
+        let (line, after) = split_line(rest)?;
+        rest = after;
         Some(line)
     });
-    let first = lines.next().map(|line| String::from_utf8_lossy(line).into_owned()).unwrap_or_default();
     let fields = lines.filter_map(|line| {
         let colon = line.iter().position(|&byte| byte == b':')?;
         let (name, value) = (&line[..colon], &line[colon + 1..]);
         let value = value.strip_prefix(b" ").unwrap_or(value);
         Some((String::from_utf8_lossy(name).into_owned(), value.to_vec()))
     });
-    (first, fields.collect())
+    fields.collect()
+}
+
+fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.windows(2).position(|pair| pair == b"\r\n")?;
+    Some((&text[..end], &text[end + 2..]))
 }
 
 fn content_type(fields: &[(String, Vec<u8>)]) -> Option<String> {

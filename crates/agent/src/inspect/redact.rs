@@ -3,7 +3,7 @@
 //! Fields that carry credentials, and secrets in queries. Not bodies: what in them is a secret, only their
 //! owner knows.
 
-use super::recorded::parse_head;
+use super::recorded::{Fields, parse_fields, parse_head};
 use crate::logging::mask_target;
 
 /// What stands in a secret's place.
@@ -34,6 +34,19 @@ pub fn redact_head(head: &[u8]) -> Vec<u8> {
     let (line, fields) = parse_head(head);
     let mut out = redact_line(&line).into_bytes();
     out.extend_from_slice(b"\r\n");
+    put_fields(fields, &mut out);
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// Raw lines of trailers without their secrets.
+pub fn redact_trailers(lines: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_fields(parse_fields(lines), &mut out);
+    out
+}
+
+fn put_fields(fields: Fields, out: &mut Vec<u8>) {
     for (name, value) in fields {
         let value = redact_value(&name, value);
         out.extend_from_slice(name.as_bytes());
@@ -41,8 +54,6 @@ pub fn redact_head(head: &[u8]) -> Vec<u8> {
         out.extend_from_slice(&value);
         out.extend_from_slice(b"\r\n");
     }
-    out.extend_from_slice(b"\r\n");
-    out
 }
 
 /// Of a request's first line, the query; a status line has none.

@@ -18,7 +18,12 @@ fn exchange(head: &[u8], body: &[u8]) -> Exchange {
         ..Summary::default()
     };
     let body = Body { data: body.to_vec(), bytes: body.len() as u64 };
-    Exchange { summary, request: Half { head: head.to_vec(), body }, response: None }
+    Exchange {
+        summary,
+        request: Half { head: head.to_vec(), body, trailers: Vec::new() },
+        response: None,
+        sent: None,
+    }
 }
 
 fn known() -> Vec<MappingSpec> {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Store, StoreError};
+use crate::inspect::recorded::beginning;
 
 /// Entries kept; older ones make room. A year of a laptop that is closed twice a day.
 pub const CONNECTION_ENTRIES: i64 = 1000;
@@ -148,11 +149,7 @@ fn add(connection: &mut Connection, event: LinkEvent, new: NewConnectionEntry) -
         transaction.commit()?;
         return Ok(id);
     }
-    let mut message = new.message;
-    if let Some(message) = &mut message {
-        let end = (0..=MESSAGE_BYTES.min(message.len())).rev().find(|&end| message.is_char_boundary(end));
-        message.truncate(end.unwrap_or_default());
-    }
+    let message = new.message.as_deref().map(|message| beginning(message, MESSAGE_BYTES));
     let millis = |time: Option<Duration>| time.map(|time| time.as_millis() as i64);
     transaction.execute(
         "INSERT INTO connections (at_us, event, code, message, agent_version, gateway_version, lasted_ms,

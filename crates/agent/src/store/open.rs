@@ -126,6 +126,17 @@ const MIGRATIONS: &[&str] = &[
         note, frames
     );
 ",
+    "
+    ALTER TABLE exchanges ADD COLUMN sent_head BLOB;  -- as the service got it; NULL: as it came
+    ALTER TABLE exchanges ADD COLUMN name TEXT;       -- a webhook's event, a GraphQL operation
+    DROP INDEX exchanges_listed;
+    CREATE INDEX exchanges_listed ON exchanges (
+        id, method, status, target, total_us, request_bytes, response_bytes, state, kind, source, request_type,
+        response_type, host, mapping, mapping_id, request_id, original_id, started_us, scheme, visitor, error,
+        connect_us, first_byte_us, link_us, gateway_us, request_kept, response_kept, incomplete, edited, pinned,
+        note, frames, name
+    );
+",
 ];
 
 /// The connection, where a damaged database went, and whether this one lives in memory only.

@@ -67,6 +67,7 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
     let mut checking: Option<AbortOnDropHandle<bool>> = None;
     // The first measurement is asked for: nobody should wait for a heartbeat to see it.
     let mut measured = false;
+    forwarder.measured(None);
     let mut first = std::pin::pin!(first_latency(link.clone()));
     let mut look = tokio::time::interval(LATENCY_LOOK);
     loop {
@@ -121,9 +122,9 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
             }
             () = &mut first, if !measured => {
                 measured = true;
-                refresh(state, &link);
+                refresh(state, &link, forwarder);
             }
-            _ = look.tick() => refresh(state, &link),
+            _ = look.tick() => refresh(state, &link, forwarder),
             alive = async {
                 match &mut checking {
                     Some(check) => check.await.unwrap_or(true),
@@ -166,8 +167,9 @@ async fn first_latency(link: Link) {
     }
 }
 
-/// Keeps what is shown of the link's latency true.
-fn refresh(state: &watch::Sender<LinkState>, link: &Link) {
+/// Keeps what is shown of the link's latency true, and what exchanges are told of it.
+fn refresh(state: &watch::Sender<LinkState>, link: &Link, forwarder: &Forwarder) {
+    forwarder.measured(link.latency());
     state.send_if_modified(|state| match state {
         LinkState::Connected { latency, .. } if *latency != link.latency() => {
             *latency = link.latency();

@@ -78,7 +78,12 @@ mod tests {
     fn told(kind: &str, frames: &[FrameView], seen: i64) -> String {
         let summary = crate::store::exchanges::Summary { kind: kind.into(), frames: seen, ..sample() };
         let body = Body { data: Vec::new(), bytes: 0 };
-        let exchange = Exchange { summary, request: Half { head: Vec::new(), body }, response: None };
+        let exchange = Exchange {
+            summary,
+            request: Half { head: Vec::new(), body, trailers: Vec::new() },
+            response: None,
+            sent: None,
+        };
         let mut out = String::new();
         tell(&mut out, &exchange, frames, &TimeZone::UTC);
         out

@@ -79,10 +79,19 @@ fn cells(row: &Summary, today: jiff::civil::Date, zone: &TimeZone) -> [String; 8
         escape(method.trim()).into_owned(),
         outcome(row),
         escape(mapping).into_owned(),
-        shortened(&escape(&mask_target(&row.target))),
+        path(row),
         size(row.response_bytes.max(0) as u64),
         row.duration().map(duration).unwrap_or_default(),
     ]
+}
+
+/// The path, and what the request calls itself.
+fn path(row: &Summary) -> String {
+    let path = shortened(&escape(&mask_target(&row.target)));
+    match &row.name {
+        Some(name) => format!("{path}  {}", shortened(&escape(name))),
+        None => path,
+    }
 }
 
 fn shortened(path: &str) -> String {
@@ -130,6 +139,7 @@ pub(super) mod tests {
             pinned: false,
             note: None,
             frames: 0,
+            name: Some("orders/create".into()),
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::output::{duration, print, print_line};
 use super::{Format, Part, conversation, size, summary_json};
-use crate::inspect::recorded::{parse_head, told_bytes};
+use crate::inspect::recorded::{Fields, parse_fields, parse_head, told_bytes};
 use crate::inspect::{copy, har};
 use crate::logging::escape;
 use crate::store::exchanges::{Body, Exchange, FrameView, Half, ToldFrame};
@@ -45,17 +45,24 @@ fn raw(exchange: &Exchange, part: Option<Part>) -> Vec<u8> {
 
 pub(super) fn as_json(exchange: &Exchange, frames: Vec<FrameView>, part: Option<Part>) -> Value {
     let mut value = summary_json(&exchange.summary);
+    let text = |(name, value): &(String, Vec<u8>)| json!([name, String::from_utf8_lossy(value)]);
     for (name, half) in halves(exchange, part) {
         let (body, encoding) = told_bytes(&half.body.data);
         let (line, fields) = parse_head(&half.head);
-        let text = |(name, value): &(String, Vec<u8>)| json!([name, String::from_utf8_lossy(value)]);
         value[name] = json!({
             "line": line,
             "fields": fields.iter().map(text).collect::<Vec<_>>(),
+            "trailers": parse_fields(&half.trailers).iter().map(text).collect::<Vec<_>>(),
             "body": body,
             "body_encoding": encoding,
             "body_bytes": half.body.bytes,
             "truncated": half.body.is_truncated(),
+        });
+    }
+    if part != Some(Part::Response) {
+        value["sent"] = exchange.sent.as_ref().map_or(Value::Null, |head| {
+            let (line, fields) = parse_head(head);
+            json!({ "line": line, "fields": fields.iter().map(text).collect::<Vec<_>>() })
         });
     }
     if is_conversation(exchange) {
@@ -71,6 +78,9 @@ fn for_people(exchange: &Exchange, frames: &[FrameView], part: Option<Part>) -> 
     let mapping = summary.mapping.as_deref().unwrap_or(&summary.mapping_id);
     let what = format!("{} {}", summary.method, summary.url());
     let _ = writeln!(out, "#{}  {}", summary.id, escape(what.trim()));
+    if let Some(name) = &summary.name {
+        let _ = writeln!(out, "{}", escape(name));
+    }
     let _ = write!(out, "{}  {}, mapping {}", summary.started(), summary.kind, escape(mapping));
     if let Some(visitor) = &summary.visitor {
         let _ = write!(out, ", from {}", escape(visitor));
@@ -81,7 +91,12 @@ fn for_people(exchange: &Exchange, frames: &[FrameView], part: Option<Part>) -> 
         (None, state) => state.to_owned(),
     };
     let _ = write!(out, "\n{outcome}");
-    for (name, us) in [("connected in", summary.connect_us), ("first byte after", summary.first_byte_us)] {
+    let times = [
+        ("link", summary.link_us),
+        ("connected in", summary.connect_us),
+        ("first byte after", summary.first_byte_us),
+    ];
+    for (name, us) in times {
         if let Some(us) = us {
             let _ = write!(out, ", {name} {}", duration(std::time::Duration::from_micros(us.max(0) as u64)));
         }
@@ -100,6 +115,10 @@ fn for_people(exchange: &Exchange, frames: &[FrameView], part: Option<Part>) -> 
             continue;
         }
         body(&mut out, &half.body);
+        trailers(&mut out, &half.trailers);
+        if name == "request" {
+            sent(&mut out, exchange);
+        }
     }
     if is_conversation(exchange) {
         conversation::tell(&mut out, exchange, frames, &TimeZone::system());
@@ -108,6 +127,28 @@ fn for_people(exchange: &Exchange, frames: &[FrameView], part: Option<Part>) -> 
         out.push_str("\n── no response ──\n");
     }
     out
+}
+
+fn trailers(out: &mut String, trailers: &[u8]) {
+    if !trailers.is_empty() {
+        out.push_str("(after the body)\n");
+        lines(out, &String::from_utf8_lossy(trailers));
+    }
+}
+
+/// What the service got otherwise than it came.
+fn sent(out: &mut String, exchange: &Exchange) {
+    let Some(head) = &exchange.sent else { return };
+    let (came, sent) = (exchange.request.fields(), parse_head(head).1);
+    out.push_str("(what the service got otherwise)\n");
+    let mut differences = |sign: &str, fields: &Fields, others: &Fields| {
+        for (name, value) in fields.iter().filter(|field| !others.contains(field)) {
+            let value = String::from_utf8_lossy(value);
+            let _ = writeln!(out, "{sign} {}: {}", escape(name), escape(&value));
+        }
+    };
+    differences("-", &came, &sent);
+    differences("+", &sent, &came);
 }
 
 fn body(out: &mut String, body: &Body) {
@@ -165,10 +206,13 @@ mod tests {
             request: Half {
                 head: b"GET /a HTTP/1.1\r\nHost: x\r\nX-Odd:  \r\n\r\n".to_vec(),
                 body: Body { data: Vec::new(), bytes: 0 },
+                trailers: Vec::new(),
             },
+            sent: None,
             response: Some(Half {
                 head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
                 body: Body { data: body.to_vec(), bytes },
+                trailers: Vec::new(),
             }),
         }
     }

@@ -18,6 +18,7 @@ fn request() -> RecordedRequest {
         ],
         body: b"{\"name\":\"it's\"}".to_vec(),
         body_bytes: 15,
+        ..RecordedRequest::default()
     }
 }
 

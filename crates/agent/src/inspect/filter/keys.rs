@@ -29,6 +29,7 @@ pub enum Known {
     Visitor,
     Error,
     Note,
+    Name,
     Header,
     Body,
     Type,
@@ -147,6 +148,13 @@ pub const KEYS: &[Key] = &[
     key("host", Known::Host, "the host contains this", &[], false),
     key("url", Known::Url, "the whole URL contains this", &[], false),
     key("mapping", Known::Mapping, "the mapping's name or id", &[], false),
+    key(
+        "name",
+        Known::Name,
+        "a webhook's event or a GraphQL operation contains this",
+        &["charge.succeeded"],
+        false,
+    ),
     key(
         "type",
         Known::Type,

@@ -38,6 +38,7 @@ pub struct Subject<'a> {
     pub edited: bool,
     pub pinned: bool,
     pub note: Option<&'a str>,
+    pub name: Option<&'a str>,
     /// What of the bodies is text.
     pub bodies: &'a str,
 }
@@ -77,6 +78,7 @@ impl Subject<'_> {
             Test::Visitor(text) => self.visitor.is_some_and(|visitor| starts(visitor, text)),
             Test::Error(text) => self.error.is_some_and(|error| contains(error, text)),
             Test::Note(text) => self.note.is_some_and(|note| contains(note, text)),
+            Test::Name(text) => self.name.is_some_and(|name| contains(name, text)),
             Test::Header(name) => {
                 let line = format!("\r\n{name}:");
                 contains(&self.heads(), &line)

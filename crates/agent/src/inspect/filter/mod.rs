@@ -79,6 +79,8 @@ pub enum Test {
     /// The error's code contains it.
     Error(String),
     Note(String),
+    /// What the request calls itself contains it.
+    Name(String),
     /// A field of this name (lower case) in either head.
     Header(String),
     /// One of these is in the media type of either body; lower case.

@@ -165,6 +165,7 @@ impl Reader<'_> {
             Known::Visitor => Test::Visitor(word.text),
             Known::Error => Test::Error(word.text),
             Known::Note => Test::Note(word.text),
+            Known::Name => Test::Name(word.text),
             Known::Method => {
                 Test::Method(self.list(key, &word, "methods are letters, such as POST", |item| {
                     token(item).then(|| item.to_ascii_uppercase())

@@ -144,6 +144,7 @@ impl Sql {
             Test::Visitor(text) => self.like("visitor", "", text, "%"),
             Test::Error(text) => self.like("error", "%", text, "%"),
             Test::Note(text) => self.like("note", "%", text, "%"),
+            Test::Name(text) => self.like("name", "%", text, "%"),
             Test::Header(name) => self.header(name),
             Test::Type(names) => self.any(names, |sql, name| sql.media(name)),
             Test::Duration(compare) => self.compare("total_us", *compare),

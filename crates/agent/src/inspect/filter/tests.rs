@@ -140,6 +140,7 @@ struct Row {
     response_head: Option<String>,
     flags: [bool; 3],
     note: Option<&'static str>,
+    name: Option<&'static str>,
     bodies: String,
 }
 
@@ -172,6 +173,7 @@ impl Row {
             edited: self.flags[1],
             pinned: self.flags[2],
             note: self.note,
+            name: self.name,
             bodies: &self.bodies,
         }
     }
@@ -187,7 +189,7 @@ CREATE TABLE exchanges (
   request_bytes INTEGER NOT NULL, response_bytes INTEGER NOT NULL,
   request_kept INTEGER NOT NULL, response_kept INTEGER NOT NULL,
   request_head BLOB NOT NULL, response_head BLOB,
-  incomplete INTEGER NOT NULL, edited INTEGER NOT NULL, pinned INTEGER NOT NULL, note TEXT);
+  incomplete INTEGER NOT NULL, edited INTEGER NOT NULL, pinned INTEGER NOT NULL, note TEXT, name TEXT);
 CREATE VIRTUAL TABLE exchange_text USING fts5(url, heads, bodies, content='', contentless_delete=1);";
 
 fn store(rows: &[Row]) -> Connection {
@@ -198,8 +200,8 @@ fn store(rows: &[Row]) -> Connection {
             "INSERT INTO exchanges (mapping_id, mapping, source, kind, started_us, method, scheme, host, target,
                visitor, status, error, state, request_type, response_type, total_us, request_bytes,
                response_bytes, request_kept, response_kept, request_head, response_head, incomplete, edited,
-               pinned, note)
-             VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+               pinned, note, name)
+             VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             params![
                 row.mapping_id,
                 row.mapping,
@@ -227,6 +229,7 @@ fn store(rows: &[Row]) -> Connection {
                 row.flags[1],
                 row.flags[2],
                 row.note,
+                row.name,
             ],
         )
         .expect("a row");
@@ -278,6 +281,7 @@ fn plain_row() -> Row {
         response_head: Some("HTTP/1.1 500 Oops\r\nContent-Type: application/json\r\n\r\n".into()),
         flags: [false; 3],
         note: None,
+        name: Some("charge.succeeded"),
         bodies: "{\"id\":\"order_42\",\"name\":\"100% sure\"}".into(),
     }
 }
@@ -323,6 +327,7 @@ fn the_example_of_the_manual_finds_its_exchange_and_each_term_alone_can_lose_it(
         "visitor:10.0.",
         "-error:timeout",
         "-note:x",
+        "name:charge.",
         "-is:truncated",
     ] {
         let filter = parse(term);
@@ -430,6 +435,7 @@ fn row() -> impl Strategy<Value = Row> {
             response_head: rest.2.map(|list| format!("HTTP/1.1 200 OK\r\n{}", fields(&list))),
             flags: rest.3,
             note: rest.4,
+            name: rest.4,
             bodies: rest.5,
         }
     })
@@ -490,6 +496,7 @@ fn test() -> impl Strategy<Value = Test> {
         1 => text().prop_map(Test::Visitor),
         1 => text().prop_map(Test::Error),
         1 => text().prop_map(Test::Note),
+        1 => text().prop_map(Test::Name),
         1 => prop::sample::select(vec!["order", "x-trace", "trace", "_", "orde", "a"])
             .prop_map(|s| Test::Header(s.into())),
         1 => names(vec!["json", "html", "js", "form", "sse", "image/*", "text/html", "text", "*"])

@@ -40,6 +40,7 @@ impl fmt::Display for Test {
             Self::Visitor(text) => write!(f, "visitor:{}", Bare(text)),
             Self::Error(text) => write!(f, "error:{}", Bare(text)),
             Self::Note(text) => write!(f, "note:{}", Bare(text)),
+            Self::Name(text) => write!(f, "name:{}", Bare(text)),
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Type(items) => write!(f, "type:{}", items.join(",")),
             Self::Duration(compare) => write!(f, "duration:{}", compare.show(Unit::Span)),

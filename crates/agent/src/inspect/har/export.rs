@@ -79,6 +79,7 @@ fn request(request: &RecordedRequest, url: String) -> Request {
             .map(|(name, value)| pair(name.into_owned(), value.into_owned()))
             .collect(),
         post_data,
+        trailers: headers(&request.trailers),
         headers_size: -1,
         body_size: request.body_bytes,
     }
@@ -107,6 +108,7 @@ fn response(response: &RecordedResponse) -> Response {
             raw,
             comment: kept(response.body.len(), response.body_bytes),
         },
+        trailers: headers(&response.trailers),
         redirect_url: redirect.unwrap_or_default().into_owned(),
         headers_size: -1,
         body_size: response.body_bytes,

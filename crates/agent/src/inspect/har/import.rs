@@ -156,6 +156,7 @@ impl<'a> Reader<'a> {
             host: host.to_owned(),
             target: self.text("/_porthole/target")?.map_or(target, str::to_owned),
             fields: self.fields("/request/headers")?,
+            trailers: self.fields("/request/_trailers")?,
             body_bytes: self.whole("/_porthole/requestBytes").unwrap_or(0).max(body.len() as u64),
             body,
         })
@@ -204,6 +205,7 @@ impl<'a> Reader<'a> {
             reason: self.text("/response/statusText")?.unwrap_or_default().to_owned(),
             version: self.text("/response/httpVersion")?.unwrap_or_default().to_owned(),
             fields,
+            trailers: self.fields("/response/_trailers")?,
             body_bytes: size.unwrap_or(0).max(body.len() as u64),
             body,
         }))

@@ -2,7 +2,8 @@
 //!
 //! The format keeps decoded text and milliseconds. What it cannot hold stands beside it in members
 //! of our own, which begin with an underscore as the format asks: raw bodies and values that are no
-//! UTF-8 (base64), sizes and times to the microsecond. Other programs see an ordinary archive.
+//! UTF-8 (base64), sizes, times to the microsecond, and
+//! trailers. Other programs see an ordinary archive.
 //!
 //! Format: <http://www.softwareishard.com/blog/har-12-spec/>.
 

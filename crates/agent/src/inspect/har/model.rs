@@ -68,6 +68,9 @@ pub(super) struct Request {
     pub query_string: Vec<Pair>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post_data: Option<PostData>,
+    /// Fields after the body.
+    #[serde(rename = "_trailers", skip_serializing_if = "Vec::is_empty")]
+    pub trailers: Vec<Pair>,
     pub headers_size: i64,
     pub body_size: u64,
 }
@@ -81,6 +84,9 @@ pub(super) struct Response {
     pub cookies: Vec<Pair>,
     pub headers: Vec<Pair>,
     pub content: Content,
+    /// Fields after the body.
+    #[serde(rename = "_trailers", skip_serializing_if = "Vec::is_empty")]
+    pub trailers: Vec<Pair>,
     #[serde(rename = "redirectURL")]
     pub redirect_url: String,
     pub headers_size: i64,

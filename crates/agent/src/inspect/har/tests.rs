@@ -267,8 +267,8 @@ fn fields() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
 fn recorded() -> impl Strategy<Value = Recorded> {
     let time = || prop::option::of((0..5_000_000_u64).prop_map(Duration::from_micros));
     let target = prop_oneof![Just("*".to_owned()), "/[!-~]{0,12}", "[!-~]{1,4}"];
-    let request = ("[A-Z]{1,7}", "https?", "[a-z.]{1,8}(:80)?", target, fields(), body()).prop_map(
-        |(method, scheme, host, target, fields, (body, body_bytes))| RecordedRequest {
+    let request = ("[A-Z]{1,7}", "https?", "[a-z.]{1,8}(:80)?", target, fields(), body(), fields()).prop_map(
+        |(method, scheme, host, target, fields, (body, body_bytes), trailers)| RecordedRequest {
             method,
             scheme,
             host,
@@ -276,16 +276,18 @@ fn recorded() -> impl Strategy<Value = Recorded> {
             fields,
             body,
             body_bytes,
+            trailers,
         },
     );
-    let response = (100..1000_u16, "[ -~]{0,8}", fields(), body()).prop_map(
-        |(status, reason, fields, (body, body_bytes))| RecordedResponse {
+    let response = (100..1000_u16, "[ -~]{0,8}", fields(), body(), fields()).prop_map(
+        |(status, reason, fields, (body, body_bytes), trailers)| RecordedResponse {
             status,
             reason,
             version: "HTTP/1.1".into(),
             fields,
             body,
             body_bytes,
+            trailers,
         },
     );
     let timings =

@@ -34,7 +34,7 @@ const FIXED: [&str; 14] = [
 ];
 
 /// What changes while it runs, with [`changing`].
-const CHANGING: [&str; 16] = [
+const CHANGING: [&str; 22] = [
     "kind",
     "status",
     "error",
@@ -51,6 +51,12 @@ const CHANGING: [&str; 16] = [
     "response_head",
     "incomplete",
     "frames",
+    "link_us",
+    "gateway_us",
+    "request_trailers",
+    "response_trailers",
+    "sent_head",
+    "name",
 ];
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
@@ -225,6 +231,12 @@ fn changing(told: &Told) -> rusqlite::Result<[ToSqlOutput<'_>; CHANGING.len()]> 
         told.response.head.to_sql()?,
         told.incomplete.into(),
         (told.frames_seen as i64).into(),
+        told.link_us.to_sql()?,
+        told.gateway_us.to_sql()?,
+        told.request.trailers.to_sql()?,
+        told.response.trailers.to_sql()?,
+        told.sent_head.to_sql()?,
+        told.name.to_sql()?,
     ])
 }
 

@@ -16,7 +16,7 @@ const REPLAYS: u32 = 1000;
 const COLUMNS: &str = "id, request_id, mapping_id, mapping, source, original_id, kind, started_us, method, \
      scheme, host, target, visitor, status, error, state, request_type, response_type, connect_us, \
      first_byte_us, total_us, link_us, gateway_us, request_bytes, response_bytes, request_kept, \
-     response_kept, incomplete, edited, pinned, note, frames";
+     response_kept, incomplete, edited, pinned, note, frames, name";
 
 /// A row of a list. Times are Unix microseconds, durations microseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -63,6 +63,8 @@ pub struct Summary {
     pub note: Option<String>,
     /// Messages or events that passed; the first ten thousand of them are kept.
     pub frames: i64,
+    /// A webhook's event type or a GraphQL operation, where it is one.
+    pub name: Option<String>,
 }
 
 impl Summary {
@@ -115,10 +117,12 @@ pub struct Sample {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heads {
     pub summary: Summary,
-    /// Raw, as in [`Half`].
-    pub request: Vec<u8>,
+    /// Head and trailers, raw as in [`Half`].
+    pub request: (Vec<u8>, Vec<u8>),
     /// None: no answer came.
-    pub response: Option<Vec<u8>>,
+    pub response: Option<(Vec<u8>, Vec<u8>)>,
+    /// The request's head as the service got it; None: as it came.
+    pub sent: Option<Vec<u8>>,
     /// Its replays, the oldest first; at most [`REPLAYS`].
     pub replays: Vec<i64>,
 }
@@ -130,6 +134,8 @@ pub struct Exchange {
     pub request: Half,
     /// None: no answer came.
     pub response: Option<Half>,
+    /// The request's head as the service got it; None: as it came.
+    pub sent: Option<Vec<u8>>,
 }
 
 /// A head with its body.
@@ -138,6 +144,8 @@ pub struct Half {
     /// Raw: first line and fields in order, with the empty line. Empty for raw TCP.
     pub head: Vec<u8>,
     pub body: Body,
+    /// Raw lines of the fields that came after the body.
+    pub trailers: Vec<u8>,
 }
 
 /// What is stored of a body.
@@ -255,13 +263,15 @@ impl Store {
     pub async fn exchange_heads(&self, id: i64) -> Result<Heads, StoreError> {
         self.call(move |connection| {
             let transaction = connection.transaction()?;
-            let (summary, request, response) = heads(&transaction, id)?.ok_or(StoreError::NoExchange(id))?;
-            // Raw TCP has bytes but no heads.
-            let response = response.or_else(|| (summary.response_bytes > 0).then(Vec::new));
+            let RawHeads { summary, request, response, trailers, sent } =
+                heads(&transaction, id)?.ok_or(StoreError::NoExchange(id))?;
+            let [of_request, of_response] = trailers;
+            let response = response.map(|head| (head, of_response));
+            let request = (request, of_request);
             let mut query = transaction
                 .prepare_cached("SELECT id FROM exchanges WHERE original_id = ?1 ORDER BY id LIMIT ?2")?;
             let replays = query.query_map(params![id, REPLAYS], |row| row.get(0))?;
-            Ok(Heads { summary, request, response, replays: replays.collect::<Result<_, _>>()? })
+            Ok(Heads { summary, request, response, sent, replays: replays.collect::<Result<_, _>>()? })
         })
         .await
     }
@@ -293,27 +303,48 @@ pub(super) fn list(
 pub(super) fn one(connection: &mut Connection, id: i64) -> rusqlite::Result<Option<Exchange>> {
     // One moment for all of it: an open exchange grows while it is read.
     let transaction = connection.transaction()?;
-    let Some((summary, request_head, response_head)) = heads(&transaction, id)? else { return Ok(None) };
-    let (sent, got) = (body(&transaction, id, false)?, body(&transaction, id, true)?);
-    let request =
-        Half { head: request_head, body: Body { data: sent, bytes: summary.request_bytes.max(0) as u64 } };
+    let Some(RawHeads { summary, request, response, trailers, sent }) = heads(&transaction, id)? else {
+        return Ok(None);
+    };
+    let (data, got) = (body(&transaction, id, false)?, body(&transaction, id, true)?);
+    let [of_request, of_response] = trailers;
+    let bytes = summary.request_bytes.max(0) as u64;
+    let request = Half { head: request, body: Body { data, bytes }, trailers: of_request };
     let bytes = summary.response_bytes.max(0) as u64;
-    // Raw TCP has bytes but no heads.
-    let response = (response_head.is_some() || bytes > 0)
-        .then(|| Half { head: response_head.unwrap_or_default(), body: Body { data: got, bytes } });
-    Ok(Some(Exchange { summary, request, response }))
+    let response = response.map(|head| Half { head, body: Body { data: got, bytes }, trailers: of_response });
+    Ok(Some(Exchange { summary, request, response, sent }))
 }
 
-/// A summary with the raw heads of request and response.
-type RawHeads = (Summary, Vec<u8>, Option<Vec<u8>>);
+/// A summary with what is stored raw.
+struct RawHeads {
+    summary: Summary,
+    request: Vec<u8>,
+    /// None: no answer came.
+    response: Option<Vec<u8>>,
+    /// Of request and response.
+    trailers: [Vec<u8>; 2],
+    sent: Option<Vec<u8>>,
+}
 
 fn heads(connection: &Connection, id: i64) -> rusqlite::Result<Option<RawHeads>> {
-    let heads = format!("SELECT {COLUMNS}, request_head, response_head FROM exchanges WHERE id = ?1");
-    connection
-        .query_row(&heads, [id], |row| {
-            Ok((summary(row)?, row.get("request_head")?, row.get("response_head")?))
+    let heads = format!(
+        "SELECT {COLUMNS}, request_head, response_head, request_trailers, response_trailers, sent_head
+         FROM exchanges WHERE id = ?1"
+    );
+    let raw = |row: &Row<'_>| {
+        let trailers = |name| row.get::<_, Option<Vec<u8>>>(name).map(Option::unwrap_or_default);
+        let summary = summary(row)?;
+        let response: Option<Vec<u8>> = row.get("response_head")?;
+        Ok(RawHeads {
+            request: row.get("request_head")?,
+            // Raw TCP has bytes but no heads.
+            response: response.or_else(|| (summary.response_bytes > 0).then(Vec::new)),
+            trailers: [trailers("request_trailers")?, trailers("response_trailers")?],
+            sent: row.get("sent_head")?,
+            summary,
         })
-        .optional()
+    };
+    connection.query_row(&heads, [id], raw).optional()
 }
 
 fn body(connection: &Connection, id: i64, response: bool) -> rusqlite::Result<Vec<u8>> {
@@ -361,6 +392,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         pinned: row.get(29)?,
         note: row.get(30)?,
         frames: row.get(31)?,
+        name: row.get(32)?,
     })
 }
 

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::{Exchange, Half};
-use crate::inspect::recorded::{Fields, Recorded, RecordedRequest, RecordedResponse, Timings, parse_head};
-use crate::inspect::redact::redact_head;
+use crate::inspect::recorded::{
+    Fields, Recorded, RecordedRequest, RecordedResponse, Timings, parse_fields, parse_head,
+};
+use crate::inspect::redact::{redact_head, redact_trailers};
 use crate::logging::mask_target;
 
 impl Exchange {
@@ -31,10 +33,11 @@ impl Exchange {
     /// The same without secrets in heads and queries, for what leaves the machine.
     pub fn redacted(mut self) -> Self {
         self.summary.target = mask_target(&self.summary.target).into_owned();
-        self.request.head = redact_head(&self.request.head);
-        if let Some(response) = &mut self.response {
-            response.head = redact_head(&response.head);
+        for half in [Some(&mut self.request), self.response.as_mut()].into_iter().flatten() {
+            half.head = redact_head(&half.head);
+            half.trailers = redact_trailers(&half.trailers);
         }
+        self.sent = self.sent.map(|head| redact_head(&head));
         self
     }
 
@@ -47,6 +50,7 @@ impl Exchange {
             host: summary.host.clone(),
             target: summary.target.clone(),
             fields: self.request.fields(),
+            trailers: parse_fields(&self.request.trailers),
             body: self.request.body.data.clone(),
             body_bytes: self.request.body.bytes,
         }
@@ -62,6 +66,7 @@ impl Exchange {
             status: self.summary.status?,
             reason: words.nth(1).unwrap_or_default().to_owned(),
             fields,
+            trailers: parse_fields(&half.trailers),
             body: half.body.data.clone(),
             body_bytes: half.body.bytes,
         })
@@ -82,16 +87,22 @@ mod tests {
 
     #[test]
     fn an_exchange_comes_with_both_heads_taken_apart() {
-        let half = |head: &[u8]| Half { head: head.to_vec(), body: Body { data: b"b".to_vec(), bytes: 2 } };
+        let half = |head: &[u8]| Half {
+            head: head.to_vec(),
+            body: Body { data: b"b".to_vec(), bytes: 2 },
+            trailers: b"Grpc-Status: 0\r\n".to_vec(),
+        };
         let exchange = Exchange {
             summary: Summary { status: Some(404), total_us: Some(7), ..Summary::default() },
             request: half(b"GET / HTTP/1.1\r\nX-b: \xff: 1\r\n\r\n"),
             response: Some(half(b"HTTP/1.1 404 Not Found Here\r\nA: b\r\n\r\n")),
+            sent: None,
         };
         let recorded = exchange.recorded();
         assert_eq!(recorded.request.fields, [("X-b".to_owned(), b"\xff: 1".to_vec())]);
         assert_eq!(recorded.timings.total, Some(Duration::from_micros(7)));
         let response = recorded.response.unwrap();
+        assert_eq!(response.trailers, [("Grpc-Status".to_owned(), b"0".to_vec())]);
         assert_eq!((response.version.as_str(), response.status), ("HTTP/1.1", 404));
         assert_eq!((response.reason.as_str(), response.body_bytes), ("Not Found Here", 2));
         let quiet = half(b"HTTP/1.1 200 \r\n\r\n");

@@ -84,13 +84,27 @@ fn begin(recorder: &Recorder, target: &str) -> Option<Arc<Capture>> {
 }
 
 fn begin_as(recorder: &Recorder, target: &str, kind: StreamKind) -> Option<Arc<Capture>> {
+    begin_with(recorder, target, kind, &[])
+}
+
+fn begun_fields() -> Fields {
+    let fields = [("HOST", "shop.test"), ("X-Forwarded-Proto", "https"), ("Content-Type", "Text/Plain; x=y")];
+    fields.into_iter().collect()
+}
+
+fn begin_with(
+    recorder: &Recorder,
+    target: &str,
+    kind: StreamKind,
+    more: &[(&str, &str)],
+) -> Option<Arc<Capture>> {
     let mut spec = MappingSpec::new("m1".into(), "3000".parse().unwrap());
     spec.name = Some("shop".into());
     let served: Arc<Served> = Arc::new(spec.serve(1));
-    let fields: Fields =
-        [("HOST", "shop.test"), ("X-Forwarded-Proto", "https"), ("Content-Type", "Text/Plain; x=y")]
-            .into_iter()
-            .collect();
+    let mut fields = begun_fields();
+    for (name, value) in more {
+        fields.push(name, value);
+    }
     let head = RequestHead { method: "POST".into(), target: target.into(), version: Version::Http11, fields };
     let visitor: SocketAddr = "203.0.113.7:1".parse().unwrap();
     recorder.begin(Start {
@@ -111,6 +125,69 @@ pub(super) fn answer(status: u16) -> ResponseHead {
         version: Version::Http11,
         fields: fields.into_iter().collect(),
     }
+}
+
+#[tokio::test]
+async fn what_came_after_the_bodies_what_the_service_got_and_a_name_are_kept() {
+    let mut world = World::new().await;
+    let trailers: Fields = [("Grpc-Status", "0"), ("x-Sum", "a:b")].into_iter().collect();
+    let unchanged = world.begin("/plain");
+    unchanged.sent(&begun_fields());
+    unchanged.end(None);
+    let capture = world.begin("/graphql?query=query%20Orders%20%7Ba%7D");
+    let mut sent = begun_fields();
+    sent.set("Host", "localhost:3000");
+    capture.sent(&sent);
+    capture.data(Side::Request, b"ask");
+    capture.trailers(Side::Request, &trailers);
+    capture.answered(&answer(200));
+    capture.trailers(Side::Response, &trailers);
+    capture.end(None);
+    world.settle().await;
+    let plain = world.store.exchange(unchanged.id()).await.unwrap();
+    assert_eq!((plain.sent, plain.request.trailers, plain.summary.name), (None, Vec::new(), None));
+    let exchange = world.store.exchange(capture.id()).await.unwrap();
+    let raw = b"Grpc-Status: 0\r\nx-Sum: a:b\r\n";
+    assert_eq!(exchange.request.trailers, raw);
+    assert_eq!(exchange.response.as_ref().unwrap().trailers, raw);
+    let sent = String::from_utf8(exchange.sent.clone().unwrap()).unwrap();
+    assert!(
+        sent.starts_with("POST /graphql?query=") && sent.contains("\r\nHOST: localhost:3000\r\n"),
+        "{sent}"
+    );
+    assert_eq!(exchange.recorded().request.trailers.len(), 2);
+}
+
+#[tokio::test]
+async fn a_webhook_that_takes_its_time_is_called_by_its_event_from_the_beginning() {
+    let mut world = World::new().await;
+    let capture =
+        begin_with(&world.recorder, "/hook", StreamKind::Http, &[("Stripe-Signature", "t=1")]).unwrap();
+    capture.data(Side::Request, br#"{"id": "evt_1", "type": "charge.succeeded"}"#);
+    let name = |rows: &[Summary]| rows.first().and_then(|row| row.name.clone());
+    let rows = world.rows(|rows| name(rows).is_some()).await;
+    assert_eq!((name(&rows).as_deref(), rows[0].state.as_str()), (Some("charge.succeeded"), "open"));
+    capture.answered(&answer(200));
+    capture.end(None);
+    world.settle().await;
+    let found = world.store.exchanges(&Filter::parse("name:charge").unwrap(), &jiff::Zoned::now(), 9).await;
+    assert_eq!(name(&found.unwrap()).as_deref(), Some("charge.succeeded"));
+}
+
+#[tokio::test]
+async fn an_exchange_that_came_over_the_link_tells_what_that_takes_and_one_sent_again_does_not() {
+    let mut world = World::new().await;
+    world.recorder.measured(Some(Duration::from_micros(1500)));
+    let capture = world.begin("/");
+    capture.end(None);
+    let (again, _) = world.recorder.replaying(capture.id(), false);
+    begin(&again, "/").unwrap().end(None);
+    world.recorder.measured(None);
+    world.begin("/").end(None);
+    world.settle().await;
+    let mut rows = world.rows(|_| true).await;
+    rows.sort_by_key(|row| row.id);
+    assert_eq!(rows.iter().map(|row| row.link_us).collect::<Vec<_>>(), [Some(1500), None, None]);
 }
 
 #[tokio::test]

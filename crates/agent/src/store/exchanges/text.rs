@@ -186,7 +186,14 @@ mod tests {
     use super::*;
 
     fn half(media_type: Option<&str>) -> ToldHalf {
-        ToldHalf { head: None, media_type: media_type.map(str::to_owned), encoded: false, bytes: 0, kept: 0 }
+        ToldHalf {
+            head: None,
+            media_type: media_type.map(str::to_owned),
+            encoded: false,
+            trailers: None,
+            bytes: 0,
+            kept: 0,
+        }
     }
 
     #[test]
