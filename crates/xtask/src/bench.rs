@@ -10,12 +10,18 @@ use anyhow::{Context, Result, bail};
 
 use crate::{setup, sh};
 
+/// Benchmarks of parts alone: what every request goes through, and what is kept of it.
+const MICRO: [(&str, &str); 2] = [("porthole-gateway", "parts"), ("porthole-agent", "memory")];
+
 pub fn bench(mut arguments: Vec<String>) -> Result<()> {
     if arguments.iter().any(|word| word == "--micro") {
         arguments.retain(|word| word != "--micro");
-        let mut command = sh::cargo();
-        command.args(["bench", "--package", "porthole-gateway", "--bench", "parts", "--"]).args(arguments);
-        return sh::run(&mut command);
+        for (package, bench) in MICRO {
+            let mut command = sh::cargo();
+            command.args(["bench", "--package", package, "--bench", bench, "--"]).args(&arguments);
+            sh::run(&mut command)?;
+        }
+        return Ok(());
     }
     // Of everything that could be compared, only what was asked for is brought in.
     let only: Option<String> =
