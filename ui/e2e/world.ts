@@ -9,6 +9,18 @@ export interface Options {
   /** Instead of `http SERVICE --name shop`: the command line, for which there is a gateway. */
   command?: (world: World) => string[];
   home?: string;
+  /** The gateway's public name in place of localhost; it has to lead to this computer, where port 80 is free. */
+  domain?: string | undefined;
+  /** Variables of the engine beside its own. */
+  environment?: Record<string, string>;
+}
+
+export interface Visit {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+  /** Of the mapping, when it is not `shop`. */
+  name?: string;
 }
 
 export interface Answer {
@@ -25,11 +37,16 @@ export class World {
   gatewayPort = 0;
   /** Where the page is. */
   page = "";
-  private folder = "";
+  /** Where everything is that belongs to this world. */
+  folder = "";
   private readonly connections = new Agent({ keepAlive: true, maxSockets: 8 });
 
+  private constructor(private readonly options: Options) {
+    if (options.domain) this.gatewayPort = 80;
+  }
+
   static async start(options: Options = {}): Promise<World> {
-    const world = new World();
+    const world = new World(options);
     try {
       world.folder = await mkdtemp(join(tmpdir(), "porthole-page-"));
       world.home = options.home ?? join(world.folder, "agent");
@@ -44,16 +61,14 @@ export class World {
   }
 
   async startGateway(): Promise<void> {
+    const { domain } = this.options;
     this.gateway = new Program(
       "porthole-gateway",
       [
-        "serve",
-        "--listen",
-        `127.0.0.1:${this.gatewayPort}`,
-        "--public-url",
-        `http://localhost:${this.gatewayPort}`,
-        "--client-token",
-        TOKEN,
+        ...["serve", "--listen", `127.0.0.1:${this.gatewayPort}`, "--client-token", TOKEN],
+        ...["--public-url", domain ? `https://${domain}` : `http://localhost:${this.gatewayPort}`],
+        // Visitors say themselves who they are.
+        ...(domain ? ["--trusted-proxies", "127.0.0.1/32", "--tcp-ports", "20000-20009"] : []),
       ],
       { PORTHOLE_HOME: join(this.folder, "gateway") },
     );
@@ -65,7 +80,10 @@ export class World {
 
   async startAgent(command?: Options["command"]): Promise<void> {
     const args = command?.(this) ?? ["http", String(this.service.port), "--name", "shop"];
-    this.agent = new Program("porthole", [...args, "--json", ...this.access()], { PORTHOLE_HOME: this.home });
+    this.agent = new Program("porthole", [...args, "--json", ...this.access()], {
+      PORTHOLE_HOME: this.home,
+      ...this.options.environment,
+    });
     const told = await this.agent.line(
       "where the page is",
       (line) => /"inspector_url":"([^"]+)"/.exec(line)?.[1],
@@ -76,19 +94,21 @@ export class World {
 
   /** How an agent gets in. */
   access(): string[] {
-    return ["--gateway", `http://localhost:${this.gatewayPort}`, "--token", TOKEN];
+    return [
+      "--gateway",
+      `http://${this.options.domain ?? `localhost:${this.gatewayPort}`}`,
+      "--token",
+      TOKEN,
+    ];
+  }
+
+  /** The host under which visitors reach a mapping. */
+  publicHost(name: string): string {
+    return `${name}.${this.options.domain ?? `localhost:${this.gatewayPort}`}`;
   }
 
   /** A visitor's request through the gateway. */
-  visit(
-    path: string,
-    options: {
-      method?: string;
-      headers?: Record<string, string>;
-      body?: string | Buffer;
-      name?: string;
-    } = {},
-  ): Promise<Answer> {
+  visit(path: string, options: Visit = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const sent = send(
         {
@@ -97,7 +117,7 @@ export class World {
           path,
           agent: this.connections,
           method: options.method ?? (options.body === undefined ? "GET" : "POST"),
-          headers: { host: `${options.name ?? "shop"}.localhost:${this.gatewayPort}`, ...options.headers },
+          headers: { host: this.publicHost(options.name ?? "shop"), ...options.headers },
         },
         (response) => {
           const chunks: Buffer[] = [];
@@ -113,10 +133,14 @@ export class World {
     });
   }
 
+  /** What programs come with. */
+  async key(): Promise<string> {
+    return (await readFile(join(this.home, "api-key"), "utf8")).trim();
+  }
+
   /** The engine's API, as a program asks it. */
   async api(path: string, init: RequestInit = {}): Promise<Response> {
-    const key = (await readFile(join(this.home, "api-key"), "utf8")).trim();
-    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+    const headers = { authorization: `Bearer ${await this.key()}`, "content-type": "application/json" };
     return fetch(`${this.page}/api/v1${path}`, { ...init, headers });
   }
 

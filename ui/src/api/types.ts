@@ -49,57 +49,25 @@ export interface Mapping extends Omit<Whole<Described["Mapping"]>, "policy" | "m
   policy: Policy;
 }
 
-export interface Snapshot {
-  status: Status;
-  mappings: Mapping[];
-  last_exchange: number;
-}
+export type Snapshot = Omit<Described["Snapshot"], "mappings"> & { mappings: Mapping[] };
 
-export interface Frame {
-  seq: number;
-  at_us: number;
-  from_visitor: boolean;
-  opcode: string;
-  bytes: number;
-  payload: string;
-  payload_encoding: "utf-8" | "base64";
-  truncated: boolean;
-  close_code?: number | null;
-  event?: string | null;
-  event_id?: string | null;
-}
+export type Frame = Described["ToldFrame"];
 
 export interface FramePage {
   frames: Frame[];
   next_after: number | null;
 }
 
-export interface ConnectionEntry {
-  id: number;
-  at_us: number;
-  event: "connected" | "disconnected" | "refused" | "failed";
-  code?: string | null;
-  message?: string | null;
-  agent_version: string;
-  gateway_version?: string | null;
-  latency_ms?: number | null;
-  lasted_ms?: number | null;
-}
+export type ConnectionEntry = Described["ConnectionEntry"];
 
 export interface Connections {
-  summary: {
-    since_us: number;
-    uptime_ratio: number;
-    success_ratio: number;
-    median_reconnect_ms?: number | null;
-  };
+  summary: Described["ConnectionSummary"];
   entries: ConnectionEntry[];
 }
 
-export interface Policy {
-  basic_auth: { user: string; password?: string }[];
-  allow_ip: string[];
-  deny_ip: string[];
+/** With passwords on the way in, and never on the way out. */
+export interface Policy extends Omit<Described["Policy"], "basic_auth"> {
+  basic_auth: (Described["User"] & { password?: string })[];
 }
 
 /** What can be written of a mapping; only `target` must be there. */
@@ -119,79 +87,13 @@ export interface MappingInput {
   policy?: Policy;
 }
 
-export interface Port {
-  port: number;
-  address: string;
-  pid: number | null;
-  process: string | null;
-  command: string | null;
-  project: string | null;
-  folder: string | null;
-  kind: string | null;
-  mapping_id: string | null;
-}
-
-export interface ReplayInput {
-  method?: string;
-  target?: string;
-  fields?: Field[];
-  body?: string;
-  body_encoding?: "utf-8" | "base64";
-  to_port?: number;
-  to_target?: string;
-  mapping_id?: string;
-  times?: number;
-}
-
-export interface Changed<T> {
-  before: T;
-  after: T;
-}
-
-export type JsonChange =
-  | { change: "added"; path: string; after: string }
-  | { change: "removed"; path: string; before: string }
-  | { change: "changed"; path: string; before: string; after: string };
-
-export interface Hunk {
-  before: number;
-  after: number;
-  lines: { mark: "both" | "removed" | "added"; text: string }[];
-}
-
-export type Difference =
-  | { kind: "none" }
-  | { kind: "json"; changes: JsonChange[]; more: boolean }
-  | { kind: "text"; hunks: Hunk[]; more: boolean }
-  | { kind: "bytes"; before_bytes: number; after_bytes: number; first_difference: number };
-
-export interface ResponseDiff {
-  status: Changed<number> | null;
-  fields: { name: string; before: string[]; after: string[] }[];
-  body: { partial: boolean; difference: Difference };
-}
-
-export interface Settings {
-  keep_days: number;
-  keep_exchanges: number;
-  keep_bytes: number;
-  capture: boolean;
-  body_bytes: number;
-}
-
-export interface StatsPoint {
-  at_us: number;
-  requests: number;
-  status: Record<"1xx" | "2xx" | "3xx" | "4xx" | "5xx" | "failed", number>;
-  p50_us: number | null;
-  p95_us: number | null;
-  p99_us: number | null;
-}
-
-export interface Stats {
-  step_ms: number;
-  points: StatsPoint[];
-}
+export type Port = Whole<Described["Port"]>;
+export type ReplayInput = Partial<Described["ReplayInput"]>;
+export type Difference = Described["Difference"];
+export type ResponseDiff = Described["ResponseDiff"];
+export type Settings = Described["Settings"];
+export type StatsPoint = Described["Point"];
+export type Stats = Described["Stats"];
 
 /** What the engine tells as it happens. */
 export type LiveEvent =

@@ -15,7 +15,9 @@ export function EntryRow({ entry }: { entry: ConnectionEntry }) {
   const more = [
     entry.message?.replace(/\.$/, ""),
     entry.lasted_ms != null && `after ${span(entry.lasted_ms)}`,
-    entry.latency_ms != null && duration(entry.latency_ms * 1000),
+    entry.away_ms != null && `away for ${duration(entry.away_ms * 1000)}`,
+    entry.tries > 1 && `${entry.tries} tries`,
+    entry.latency_ms != null && `latency ${duration(entry.latency_ms * 1000)}`,
     entry.gateway_version != null && `gateway ${entry.gateway_version}`,
   ].filter(Boolean);
   return (

@@ -122,18 +122,20 @@ function SummaryCard({ summary }: { summary: Connections["summary"] }) {
       <div className="p-4">
         <Facts
           facts={[
-            ["Connected", percent(summary.uptime_ratio)],
-            ["Tries that worked", percent(summary.success_ratio)],
-            [
-              "Usual time to reconnect",
-              summary.median_reconnect_ms == null ? "–" : duration(summary.median_reconnect_ms * 1000),
-            ],
-            ["Counted since", `${ago(summary.since_us, now)} ago`],
+            ["Connected", known(summary.uptime_ratio, percent)],
+            ["Tries that worked", known(summary.success_ratio, percent)],
+            ["Usual time to reconnect", known(summary.median_reconnect_ms, (ms) => duration(ms * 1000))],
+            ["Counted since", known(summary.since_us, (us) => `${ago(us, now)} ago`)],
           ]}
         />
       </div>
     </Card>
   );
+}
+
+/** In words, or a dash where there is nothing to tell. */
+function known(value: number | null | undefined, write: (value: number) => string): string {
+  return value == null ? "–" : write(value);
 }
 
 function Facts({ facts }: { facts: [name: string, value: string][] }) {

@@ -58,7 +58,12 @@ const two = (value: number) => String(value).padStart(2, "0");
 export function moment(us: number): string {
   const date = new Date(us / 1000);
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${clock(us)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  return `${day} ${preciseClock(us)}`;
+}
+
+/** `10:00:00.123` in the reader's time zone. */
+export function preciseClock(us: number): string {
+  return `${clock(us)}.${String(new Date(us / 1000).getMilliseconds()).padStart(3, "0")}`;
 }
 
 /** `10:00:00` in the reader's time zone. */

@@ -153,7 +153,7 @@ function Charts({ points, stepMs }: { points: StatsPoint[]; stepMs: number }) {
               <path
                 key={name}
                 d={line(
-                  points.map((point) => point[`${name}_us`]),
+                  points.map((point) => point[`${name}_us`] ?? null),
                   (index) => frame.x(index) + frame.step / 2,
                   frame.y,
                 )}
@@ -184,7 +184,7 @@ function Pointed({ point, total, failed }: { point: StatsPoint | undefined; tota
   );
   const times = SHARES.flatMap(([name]) => {
     const us = point[`${name}_us`];
-    return us === null ? [] : [`${name} ${duration(us)}`];
+    return us == null ? [] : [`${name} ${duration(us)}`];
   });
   return (
     <p className="text-muted">

@@ -14,6 +14,34 @@ export function frameText(frame: Frame): string | null {
   return json ? writeJson(json) : frame.payload;
 }
 
+/** The kinds of RFC 6455, section 5.2, as people call them. */
+const KINDS: Record<number, string> = {
+  0: "more",
+  1: "text",
+  2: "binary",
+  8: "close",
+  9: "ping",
+  10: "pong",
+};
+
+/** What a frame is: an event's name, or the kind of a WebSocket frame. */
+export function frameKind(frame: Pick<Frame, "event" | "opcode">): string {
+  return frame.event ?? KINDS[frame.opcode] ?? `opcode ${frame.opcode}`;
+}
+
+/** What a frame says, as far as it goes into one line. A closing one begins with its code, which is told beside. */
+export function framePreview(frame: Frame): string {
+  if (frame.close_code != null) {
+    return new TextDecoder().decode(frameBytes(frame).subarray(CODE_BYTES));
+  }
+  return frame.payload.slice(0, IN_LINE).replace(/[\r\n]+/g, " ");
+}
+
+/** Characters of a payload in its line. */
+const IN_LINE = 200;
+/** Of the code that a closing frame begins with. */
+const CODE_BYTES = 2;
+
 /** The reasons that RFC 6455, section 7.4.1, names. */
 const CLOSE: Record<number, string> = {
   1000: "normal end",
@@ -37,12 +65,12 @@ export function closeReason(code: number): string {
   return known ? `${code}, ${known}` : String(code);
 }
 
-/** The frames in which the words stand: in the payload, the opcode or the event's name. */
+/** The frames in which the words stand: in the payload, the kind or the event's name. */
 export function framesWith(frames: readonly Frame[], search: string): Frame[] {
   const word = search.trim().toLowerCase();
   if (word === "") return [...frames];
   return frames.filter((frame) =>
-    [frame.opcode, frame.event ?? "", frame.payload_encoding === "utf-8" ? frame.payload : ""].some((text) =>
+    [frameKind(frame), frame.payload_encoding === "utf-8" ? frame.payload : ""].some((text) =>
       text.toLowerCase().includes(word),
     ),
   );

@@ -1,19 +1,17 @@
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { useState } from "react";
 import type { Exchange, Frame } from "@/api/types";
-import { bytes, clock, count } from "@/lib/format";
+import { bytes, count, preciseClock } from "@/lib/format";
 import { Button } from "@/parts/button";
 import { Empty, Failed, Loading, Notice } from "@/parts/states";
 import { HexView } from "../body/hex-view";
 import { LINE_HEIGHT, Lines } from "../body/lines";
 import { SourceView } from "../body/source-view";
-import { closeReason, frameBytes, framesWith, frameText } from "./frame";
+import { closeReason, frameBytes, frameKind, framePreview, framesWith, frameText } from "./frame";
 import { useFrames } from "./use-frames";
 
 /** Lines seen while one of them is open below. */
 const SEEN_BESIDE = 12;
-/** Characters of a payload in its line. */
-const IN_LINE = 200;
 
 /** WebSocket frames or server-sent events, a line each. */
 export function FramesTab({ exchange }: { exchange: Exchange }) {
@@ -90,22 +88,31 @@ function FrameLine({ frame, open, onOpen }: { frame: Frame; open: boolean; onOpe
       ) : (
         <ArrowDown size={12} className="shrink-0 text-ok" aria-label={from} />
       )}
-      <span className="w-16 shrink-0 text-muted">{clock(frame.at_us)}</span>
-      <span className="w-20 shrink-0 truncate font-medium">{frame.event ?? frame.opcode}</span>
+      <span className="w-24 shrink-0 text-muted">{preciseClock(frame.at_us)}</span>
+      <span className="w-14 shrink-0 truncate font-medium" title={frameKind(frame)}>
+        {frameKind(frame)}
+      </span>
       <span className="w-16 shrink-0 text-right text-muted">{bytes(frame.bytes)}</span>
       <span>
         {frame.close_code != null && <span className="mr-2 text-warn">{closeReason(frame.close_code)}</span>}
-        {frame.payload.slice(0, IN_LINE).replace(/[\r\n]+/g, " ")}
+        {framePreview(frame)}
       </span>
     </button>
   );
 }
+
+const INFLATE_ERRORS: Record<NonNullable<Frame["decode_error"]>, string> = {
+  broken: "It could not be decompressed; its bytes are shown as they came.",
+  bound: "Decompressed, it is too large to show.",
+  lost: "It refers to an earlier one that was not kept whole; its bytes are shown as they came.",
+};
 
 function FrameDetail({ frame }: { frame: Frame }) {
   const text = frameText(frame);
   return (
     <section aria-label={`Frame ${frame.seq}`} className="flex flex-col gap-2">
       {frame.truncated && <Notice>Only the beginning of its {bytes(frame.bytes)} was kept.</Notice>}
+      {frame.decode_error && <Notice>{INFLATE_ERRORS[frame.decode_error]}</Notice>}
       {frame.event_id && <p className="text-xs text-muted">id {frame.event_id}</p>}
       {text === null ? <HexView body={frameBytes(frame)} /> : <SourceView text={text} />}
     </section>
