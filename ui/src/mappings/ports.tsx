@@ -1,35 +1,19 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Plug, RotateCw } from "lucide-react";
-import { api } from "@/api/client";
 import { queries } from "@/api/live";
 import type { Mapping, Port } from "@/api/types";
-import { copyText } from "@/lib/copy";
 import { Button, IconButton } from "@/parts/button";
 import { Card } from "@/parts/screen";
 import { Empty, Failed, Loading } from "@/parts/states";
-import { complain, say } from "@/parts/toasts";
+import { useExpose } from "./use-expose";
 
 /** New programs show up by themselves this often, in milliseconds, while one looks. */
 const LOOK_EVERY_MS = 5000;
 
 /** What listens on this computer; a click exposes it. */
 export function Ports({ mappings }: { mappings: Mapping[] }) {
-  const client = useQueryClient();
   const ports = useQuery({ ...queries.ports, refetchInterval: LOOK_EVERY_MS });
-  const expose = useMutation({
-    mutationFn: (port: Port) => api.addMapping({ target: String(port.port), enabled: true }),
-    onSuccess: async (mapping) => {
-      client.invalidateQueries({ queryKey: ["mappings"] });
-      client.invalidateQueries({ queryKey: ["ports"] });
-      const copied = mapping.public_url !== null && (await copyText(mapping.public_url));
-      say(
-        copied
-          ? `Exposed, URL copied: ${mapping.public_url}`
-          : "Exposed; its URL comes as soon as the gateway has accepted it",
-      );
-    },
-    onError: (error) => complain("Not exposed", error),
-  });
+  const expose = useExpose();
   return (
     <Card
       title="Listening on this computer"
@@ -52,20 +36,7 @@ export function Ports({ mappings }: { mappings: Mapping[] }) {
       ) : (
         <ul>
           {ports.data.map((port) => (
-            <li
-              key={`${port.address}:${port.port}`}
-              className="grid grid-cols-[4rem_1fr_auto] items-center gap-3 border-b border-line px-4 py-2 last:border-b-0"
-            >
-              <span className="code text-right text-sm font-medium">{port.port}</span>
-              <span className="min-w-0">
-                <span className="block truncate">
-                  {[port.project, port.kind ?? port.process].filter(Boolean).join(", ") ||
-                    "process not known"}
-                </span>
-                <span className="code block truncate text-muted" title={port.command ?? undefined}>
-                  {[port.address, port.command, port.folder].filter(Boolean).join(" · ")}
-                </span>
-              </span>
+            <PortRow key={`${port.address}:${port.port}`} port={port}>
               {port.mapping_id ? (
                 <span className="text-muted">mapped as {label(mappings, port.mapping_id)}</span>
               ) : (
@@ -73,11 +44,29 @@ export function Ports({ mappings }: { mappings: Mapping[] }) {
                   Expose
                 </Button>
               )}
-            </li>
+            </PortRow>
           ))}
         </ul>
       )}
     </Card>
+  );
+}
+
+/** A port, the project behind it, and how it was started. */
+function PortRow({ port, children }: { port: Port; children: React.ReactNode }) {
+  const name = [port.project, port.kind ?? port.process].filter(Boolean).join(", ");
+  const details = [port.address, port.command, port.folder].filter(Boolean).join(" · ");
+  return (
+    <li className="grid grid-cols-[3.5rem_1fr_auto] items-center gap-3 border-b border-line px-4 py-2 text-left last:border-b-0">
+      <span className="code text-sm font-medium">{port.port}</span>
+      <span className="min-w-0">
+        <span className="block truncate">{name || "process not known"}</span>
+        <span className="code block truncate text-muted" title={details}>
+          {details}
+        </span>
+      </span>
+      {children}
+    </li>
   );
 }
 

@@ -64,7 +64,11 @@ export function MappingRow({ mapping, actions }: { mapping: Mapping; actions: Ma
           <span>
             to <span className="code text-ink">{mapping.target}</span>
           </span>
-          {mapping.path && <span className="code">{mapping.path}</span>}
+          {mapping.strip_prefix && mapping.path && (
+            <span>
+              without <span className="code">{mapping.path}</span>
+            </span>
+          )}
           {mapping.policy.basic_auth.length > 0 && (
             <span className="flex items-center gap-1">
               <KeyRound size={12} /> password

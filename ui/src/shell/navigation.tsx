@@ -38,7 +38,7 @@ export function Navigation({
       (error) => complain("Not signed out", error),
     );
   return (
-    <header className="flex w-44 shrink-0 flex-col gap-4 border-r border-line bg-sunken p-3 max-lg:w-14 max-md:w-full max-md:flex-row max-md:items-center max-md:border-r-0 max-md:border-b max-md:p-1.5">
+    <header className="flex w-48 shrink-0 flex-col gap-4 border-r border-line bg-sunken p-3 max-lg:w-14 max-md:w-full max-md:flex-row max-md:items-center max-md:border-r-0 max-md:border-b max-md:p-1.5">
       <div className="flex items-center gap-2 px-1 max-md:hidden">
         <Mark />
         <span className="text-base font-semibold max-lg:sr-only">Porthole</span>

@@ -38,7 +38,7 @@ export function DiffTab({
   });
   return (
     <div>
-      <div className="grid grid-cols-[1fr_6rem_1fr] gap-3 border-b border-line px-3 pt-3">
+      <div className="grid grid-cols-[1fr_6rem_1fr] gap-3 border-b border-line px-3 pt-3 pb-2">
         <Field
           label="Compare with"
           help={options.length > 0 ? undefined : "Replay it, or shift-click another in the list."}
