@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test as base, expect, type Page } from "@playwright/test";
+import { freshPage } from "./fresh";
 import { type Options, World } from "./world";
 
 export { expect };
@@ -31,6 +32,7 @@ export const test = base.extend<Fixtures>({
     page.on("console", (message) => {
       if (refusesNothing && message.text().includes("Content Security Policy")) wrong.push(message.text());
     });
+    await freshPage(page);
     await use(page);
     expect(wrong).toEqual([]);
   },
