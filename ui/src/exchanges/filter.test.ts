@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { complete, has, quoted, toggle, tokens, unfinished } from "./filter";
-import { FLAGS, KEYS } from "./vocabulary";
 
 const labels = (filter: string, caret = filter.length) =>
   complete(filter, caret, ["shop", "my node"]).map((one) => one.label);
@@ -64,15 +62,4 @@ describe("completion", () => {
     const value = complete("method:po rest", 9, [])[0];
     expect([value?.filter, value?.caret]).toEqual(["method:POST rest", 12]);
   });
-});
-
-it("knows the same words as the engine", () => {
-  const rust = readFileSync(
-    new URL("../../../crates/agent/src/inspect/filter/keys.rs", import.meta.url),
-    "utf8",
-  );
-  const engine = [...rust.matchAll(/^ {4}key\(\s*"([a-z]+)"/gm)].map((match) => match[1]);
-  expect(KEYS.map((key) => key.name)).toEqual(engine);
-  const flags = /const FLAGS: &\[&str\] = &\[([^\]]*)\]/.exec(rust)?.[1] ?? "";
-  expect([...FLAGS]).toEqual([...flags.matchAll(/"([a-z]+)"/g)].map((match) => match[1]));
 });
