@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { ExternalLink, Radar } from "lucide-react";
 import { queries } from "@/api/live";
 import type { Mapping } from "@/api/types";
+import { onlyHere } from "@/lib/url";
 import { Ports } from "@/mappings/ports";
 import { CopyButton } from "@/parts/copy-button";
 import { QrCode } from "@/parts/qr-code";
@@ -82,9 +83,4 @@ function Waiting({ url }: { url: string }) {
       )}
     </Empty>
   );
-}
-
-/** Whether a URL leads nowhere on any other computer. */
-export function onlyHere(url: string): boolean {
-  return /^[a-z]+:\/\/([^/]*\.)?localhost[:/]?/.test(url);
 }
