@@ -1,7 +1,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import { api, host } from "./client";
-import type { LiveEvent, Mapping, Summary } from "./types";
+import type { Connections, LiveEvent, LiveEventData, Mapping, Summary } from "./types";
 
 /** What the list of exchanges hears: rows told, or that it has to fetch again. */
 export interface ExchangeListener {
@@ -35,6 +35,19 @@ export function withMapping(mappings: Mapping[], mapping: Mapping): Mapping[] {
   return known ? mappings.map((one) => (one.id === mapping.id ? mapping : one)) : [...mappings, mapping];
 }
 
+/** Entries of the link's log that are shown: some weeks of a laptop's life. */
+const MAX_ENTRIES = 200;
+
+/** The log with an entry in its newest version; one that is not known is the newest. */
+export function withEntry(log: Connections, told: LiveEventData<"connection">): Connections {
+  const { entry, summary } = told;
+  const known = log.entries.some((one) => one.id === entry.id);
+  const entries = known
+    ? log.entries.map((one) => (one.id === entry.id ? entry : one))
+    : [entry, ...log.entries].slice(0, MAX_ENTRIES);
+  return { entries, summary };
+}
+
 /** Listens until the answer is called: what is told goes where the screens look for it. */
 export function listen(client: QueryClient): () => void {
   const again = () => {
@@ -50,11 +63,12 @@ export function listen(client: QueryClient): () => void {
       case "snapshot":
         put(["status"], data.status);
         put(["mappings"], data.mappings);
+        // What was told while nobody listened.
+        client.invalidateQueries({ queryKey: ["connections"] });
         again();
         break;
       case "status":
         put(["status"], data);
-        client.invalidateQueries({ queryKey: ["connections"] });
         break;
       case "mapping":
         put<Mapping[]>(["mappings"], (known) => known && withMapping(known, data));
@@ -73,7 +87,7 @@ export function listen(client: QueryClient): () => void {
         again();
         break;
       case "connection":
-        client.invalidateQueries({ queryKey: ["connections"] });
+        put<Connections>(["connections"], (known) => known && withEntry(known, data));
         break;
       case "settings":
         put(["settings"], data);
@@ -101,6 +115,7 @@ export const queries = {
   status: { queryKey: ["status"], queryFn: api.status },
   mappings: { queryKey: ["mappings"], queryFn: api.mappings },
   ports: { queryKey: ["ports"], queryFn: api.ports },
+  connections: { queryKey: ["connections"], queryFn: () => api.connections(MAX_ENTRIES) },
   settings: { queryKey: ["settings"], queryFn: api.settings },
   exchange: (id: number) => ({ queryKey: ["exchange", id], queryFn: () => api.exchange(id) }),
 };

@@ -16,13 +16,22 @@ export type ExchangeState = "open" | "done" | "failed" | "cancelled";
 export interface Summary extends Omit<Whole<Described["Listed"]>, "kind" | "source" | "state" | "started"> {
   kind: ExchangeKind;
   source: "visitor" | "replay" | "import";
+  /** What it is about: a webhook's event, a GraphQL operation. */
+  name: string | null;
   state: ExchangeState;
 }
 
 export type Field = [name: string, value: string];
 
 /** A head, and what is known of its body. */
-export interface Half extends Omit<Whole<Described["Half"]>, "fields"> {
+export interface Half extends Omit<Whole<Described["Half"]>, "fields" | "trailers"> {
+  fields: Field[];
+  trailers?: Field[];
+}
+
+/** A request's head as the local service got it. */
+export interface SentHead {
+  line: string;
   fields: Field[];
 }
 
@@ -31,6 +40,8 @@ export type CopyFormat = "curl" | "fetch" | "httpie" | "raw";
 export interface Exchange extends Summary {
   request: Half;
   response: Half | null;
+  /** Where the request was rewritten on its way to the service. */
+  sent: SentHead | null;
   replays: number[];
 }
 
@@ -59,11 +70,7 @@ export interface FramePage {
 }
 
 export type ConnectionEntry = Described["ConnectionEntry"];
-
-export interface Connections {
-  summary: Described["ConnectionSummary"];
-  entries: ConnectionEntry[];
-}
+export type Connections = Described["Connections"];
 
 /** With passwords on the way in, and never on the way out. */
 export interface Policy extends Omit<Described["Policy"], "basic_auth"> {
@@ -89,6 +96,7 @@ export interface MappingInput {
 
 export type Port = Whole<Described["Port"]>;
 export type ReplayInput = Partial<Described["ReplayInput"]>;
+export type Imported = Described["Imported"];
 export type Difference = Described["Difference"];
 export type ResponseDiff = Described["ResponseDiff"];
 export type Settings = Described["Settings"];
@@ -103,6 +111,8 @@ export type LiveEvent =
   | { event: "mapping-gone"; data: { id: string } }
   | { event: "exchange"; data: Summary }
   | { event: "exchanges-changed"; data: unknown }
-  | { event: "connection"; data: ConnectionEntry }
+  | { event: "connection"; data: Described["ConnectionEvent"] }
   | { event: "settings"; data: Settings }
   | { event: "lagged"; data: unknown };
+
+export type LiveEventData<Name extends LiveEvent["event"]> = Extract<LiveEvent, { event: Name }>["data"];

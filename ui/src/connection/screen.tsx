@@ -12,20 +12,10 @@ import { complain, say } from "@/parts/toasts";
 import { EntryRow } from "./entry";
 import { gatewayName, LINK_STATES, LinkMark } from "./link-state";
 
-/** Entries of the log that are shown: some weeks of a laptop's life. */
-const ENTRIES = 200;
-
-/** The log is read again this often, in milliseconds, while one looks. */
-const LOOK_EVERY_MS = 5000;
-
 /** The link to the gateway: how it is, why, and how it was. */
 export default function ConnectionScreen() {
   const status = useQuery(queries.status);
-  const connections = useQuery({
-    queryKey: ["connections"],
-    queryFn: () => api.connections(ENTRIES),
-    refetchInterval: LOOK_EVERY_MS,
-  });
+  const connections = useQuery(queries.connections);
   const reconnect = useMutation({
     mutationFn: api.reconnect,
     onSuccess: () => say("Reconnecting"),
