@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { Service } from "./service";
 import { expect, row, test, view } from "./test";
 
@@ -77,22 +76,4 @@ test("a request is copied as curl", async ({ page, world, context }) => {
   await expect
     .poll(() => page.evaluate(() => navigator.clipboard.readText()))
     .toMatch(/^curl .*\/json\?a=1/s);
-});
-
-test("exchanges go out as HAR, without their secrets unless asked for", async ({ page, world }) => {
-  await world.visit("/json", { headers: { authorization: "Bearer s3cret" } });
-  await world.visit("/binary");
-  await page.goto(world.page);
-  await expect(row(page, /\/json/)).toBeVisible();
-  for (const [name, secret] of [
-    ["Export all exchanges as HAR", false],
-    ["Export all exchanges as HAR, secrets included", true],
-  ] as const) {
-    await page.getByRole("button", { name: "More" }).first().click();
-    const download = page.waitForEvent("download");
-    await page.getByRole("menuitem", { name, exact: true }).click();
-    const text = await readFile(await (await download).path(), "utf8");
-    expect(JSON.parse(text).log.entries).toHaveLength(2);
-    expect(text.includes("s3cret")).toBe(secret);
-  }
 });

@@ -7,6 +7,7 @@ import type {
   Exchange,
   ExchangePage,
   FramePage,
+  Imported,
   Mapping,
   MappingInput,
   Port,
@@ -105,8 +106,10 @@ export const api = {
     change<unknown>("PATCH", `/exchanges/${id}`, marks),
   removeExchange: (id: number) => remove(`/exchanges/${id}`),
   removeExchanges: (filter: string) => remove<{ deleted: number }>("/exchanges", filter ? { filter } : {}),
-  exportUrl: (filter: string, redact: boolean) =>
-    host.downloadUrl(`/exchanges/export${query({ filter, redact })}`),
+  importHar: async (file: Blob) =>
+    (await (await send("/exchanges/import", { method: "POST", file })).json()) as Imported,
+  exportUrl: (which: { filter: string } | { id: number }, redact: boolean) =>
+    host.downloadUrl(`/exchanges/export${query({ ...which, redact })}`),
   bodyUrl: (id: number, side: Side) => host.downloadUrl(`/exchanges/${id}/${side}/body?view=raw`),
 
   settings: () => get<Settings>("/settings"),

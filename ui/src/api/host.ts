@@ -14,6 +14,8 @@ export interface RequestOptions {
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Sent as JSON. */
   body?: unknown;
+  /** Instead of `body`: JSON as it lies in a file. */
+  file?: Blob;
   signal?: AbortSignal;
 }
 

@@ -27,9 +27,9 @@ async function request(path: string, options: RequestOptions = {}): Promise<Host
     cache: "no-store",
     redirect: "error",
   };
-  if (options.body !== undefined) {
+  if (options.file !== undefined || options.body !== undefined) {
     headers["content-type"] = "application/json";
-    init.body = JSON.stringify(options.body);
+    init.body = options.file ?? JSON.stringify(options.body);
   }
   if (options.signal) init.signal = options.signal;
   const response = await fetch(BASE + path, init);

@@ -7,11 +7,13 @@ import { useKeys } from "@/lib/keys";
 import { go, useRoute } from "@/lib/route";
 import { Failed, Loading } from "@/parts/states";
 import { Chips } from "./chips";
+import { DropZone } from "./drop-zone";
 import { FirstRun } from "./first-run";
 import { List } from "./list";
 import { NoHits } from "./no-hits";
 import { SearchBox } from "./search";
 import { Toolbar } from "./toolbar";
+import { useImport } from "./use-import";
 import { useList } from "./use-list";
 
 /** The list with what is open beside it. */
@@ -38,6 +40,7 @@ export function ExchangesScreen() {
     },
     [id],
   );
+  const taking = useImport(store);
   const actions = useActions(store, (shownTab) => setTab(shownTab));
   const move = (step: number) => {
     const next = rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + step))];
@@ -79,12 +82,12 @@ export function ExchangesScreen() {
             onFilter={setFilter}
             error={badFilter ? sentence(view.error) : undefined}
           />
-          <Toolbar store={store} filter={filter} total={view.total} />
+          <Toolbar store={store} filter={filter} total={view.total} taking={taking} />
         </div>
         <Chips filter={filter} onFilter={setFilter} />
       </div>
       <div className="flex min-h-0 flex-1 max-lg:flex-col">
-        <div className="min-h-0 min-w-0 flex-1 bg-surface">
+        <DropZone className="min-h-0 min-w-0 flex-1 bg-surface" onFiles={taking.take}>
           {view.loading && none ? (
             <Loading what="Reading exchanges" />
           ) : view.error && !badFilter && none ? (
@@ -98,7 +101,7 @@ export function ExchangesScreen() {
           ) : (
             <List store={store} view={view} selected={id} marked={marked} onOpen={open} />
           )}
-        </div>
+        </DropZone>
         {id !== null && (
           <ExchangePane
             id={id}
