@@ -7,6 +7,8 @@ import { Empty } from "@/parts/states";
 import { parseQuery } from "./body/form";
 import { BodySection } from "./body/section";
 import { requestCookies, setCookies } from "./cookies";
+import { After, Before } from "./diff/marks";
+import { headChanges } from "./rewritten";
 import { Rows, Section } from "./rows";
 
 /** The request or the response: headers, query, cookies, body. */
@@ -25,6 +27,17 @@ export function HalfTab({ exchange, side }: { exchange: Exchange; side: Side }) 
   return (
     <div>
       <Headers half={half} />
+      {side === "request" && exchange.sent && (
+        <Section title="Rewritten for the local service">
+          {headChanges(half, exchange.sent).map(({ mark, text }) =>
+            mark === "removed" ? (
+              <Before key={`-${text}`} text={text} />
+            ) : (
+              <After key={`+${text}`} text={text} />
+            ),
+          )}
+        </Section>
+      )}
       {query.length > 0 && (
         <Section title="Query">
           <Rows mono rows={query} />
@@ -49,6 +62,11 @@ export function HalfTab({ exchange, side }: { exchange: Exchange; side: Side }) 
         </Section>
       )}
       <BodySection exchange={exchange} side={side} half={half} />
+      {half.trailers && half.trailers.length > 0 && (
+        <Section title={`Trailers (${half.trailers.length})`}>
+          <Rows mono rows={half.trailers} />
+        </Section>
+      )}
     </div>
   );
 }

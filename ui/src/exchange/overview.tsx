@@ -41,6 +41,7 @@ export function Overview({ exchange }: { exchange: Exchange }) {
         <Rows
           rows={[
             ["URL", <Copied key="url" text={exchange.url} label="Copy URL" />],
+            ...(exchange.name ? ([["About", exchange.name]] as [string, React.ReactNode][]) : []),
             ["Started", moment(exchange.started_us)],
             ["Kind", KINDS[exchange.kind] + (exchange.state === "open" ? ", still open" : "")],
             ["Visitor", exchange.visitor ?? "not known"],

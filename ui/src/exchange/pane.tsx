@@ -98,6 +98,7 @@ function Content({
             <span className="break-all" title={exchange.url}>
               {exchange.target}
             </span>
+            {exchange.name && <span className="ml-2 font-sans text-sm text-accent">{exchange.name}</span>}
           </h2>
           <IconButton label="Close" keys="Esc" onClick={onClose} icon={<X size={16} />} />
         </div>

@@ -71,10 +71,13 @@ export const Row = memo(function Row({ row, index, top, selected, marked, now, o
       <Cell className="font-mono text-xs font-medium">{row.method || row.kind.toUpperCase()}</Cell>
       <Status row={row} />
       <Cell className="at-720 text-muted">{row.mapping ?? row.mapping_id}</Cell>
-      <Cell className="font-mono text-xs" title={row.target}>
-        {path(row.target)}
-        <span className="text-muted">{search}</span>
-      </Cell>
+      <span role="gridcell" title={row.target} className="flex gap-2 overflow-hidden text-xs">
+        <span className="truncate font-mono">
+          {path(row.target)}
+          <span className="text-muted">{search}</span>
+        </span>
+        {row.name && <span className="max-w-3/5 shrink-0 truncate text-accent">{row.name}</span>}
+      </span>
       <Cell className="at-720 text-muted">{shortType(row.response_type ?? row.request_type)}</Cell>
       <Cell className="at-1000 text-right text-muted">
         {row.request_bytes > 0 ? bytes(row.request_bytes) : ""}

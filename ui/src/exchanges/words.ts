@@ -33,6 +33,7 @@ export function statusText(row: Pick<Summary, "state" | "status" | "kind">): str
 /** “POST /hook, 500, 34 milliseconds”, for those who hear the list. */
 export function spoken(row: Summary): string {
   const parts = [`${row.method} ${path(row.target)}`.trim(), statusText(row)];
+  if (row.name) parts.push(row.name);
   if (row.error) parts.push(row.error.replaceAll("-", " "));
   if (row.total_us !== null) parts.push(spokenDuration(row.total_us));
   if (row.source !== "visitor") parts.push(row.source);
