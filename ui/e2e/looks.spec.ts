@@ -3,15 +3,16 @@ import { join } from "node:path";
 import { expect, faults, row, test, view } from "./test";
 import type { World } from "./world";
 
+/** The engine's command line where the page is for one user alone. */
+function withLogin(world: World): string[] {
+  const file = join(world.home, "..", "password");
+  writeFileSync(file, "a long password\n", { mode: 0o600 });
+  return ["up", "--listen", "127.0.0.1:0", "--ui-user", "ada", "--ui-password-file", file];
+}
+
 test.describe("with a login", () => {
   test.use({
-    worldOptions: {
-      command: (world: World) => {
-        const file = join(world.home, "..", "password");
-        writeFileSync(file, "a long password\n", { mode: 0o600 });
-        return ["up", "--listen", "127.0.0.1:0", "--ui-user", "ada", "--ui-password-file", file];
-      },
-    },
+    worldOptions: { command: withLogin },
   });
 
   test("nothing is shown before the login, wrong ones are told, and one signs out again", async ({
@@ -38,13 +39,22 @@ test.describe("with a login", () => {
 
 test("the look follows the system and can be chosen", async ({ page, world }) => {
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  await page.emulateMedia({ colorScheme: "dark" });
+  /** Of a sign, which inherits it several times over. */
+  const stroke = () =>
+    page
+      .getByRole("navigation")
+      .locator("path")
+      .first()
+      .evaluate((sign) => getComputedStyle(sign).stroke);
+  await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
   await page.goto(world.page);
   await expect(page.getByRole("heading", { name: "No exchanges yet" })).toBeVisible();
   const dark = await background();
+  const darkStroke = await stroke();
   await page.emulateMedia({ colorScheme: "light" });
   const light = await background();
   expect(light).not.toBe(dark);
+  expect(await stroke()).not.toBe(darkStroke);
   await page.goto(`${world.page}/#/settings`);
   await page.getByRole("combobox", { name: "Colours" }).selectOption("dark");
   expect(await background()).toBe(dark);
@@ -115,6 +125,46 @@ for (const look of ["dark", "light"] as const) {
     expect(await faults(page)).toEqual([]);
     await page.keyboard.press("Escape");
     await page.keyboard.press("?");
+    await expect(page.getByRole("dialog", { name: "Help" })).toBeVisible();
+    expect(await faults(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+k");
+    await expect(page.getByRole("dialog", { name: "Command palette" })).toBeVisible();
+    expect(await faults(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+
+    await world.visit("/events");
+    await page.goto(`${world.page}/#/exchanges`);
+    await row(page, /\/events/).click();
+    await view(page, "Events");
+    await expect(page.getByRole("region", { name: "Events" })).toBeVisible();
+    expect(await faults(page)).toEqual([]);
+    await page.keyboard.press("e");
+    await expect(page.getByRole("textbox", { name: "Path and query" })).toBeVisible();
+    expect(await faults(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("combobox", { name: "Search exchanges" }).fill("nowhere");
+    await expect(page.getByRole("heading", { name: "No exchange matches" })).toBeVisible();
+    expect(await faults(page)).toEqual([]);
+  });
+
+  test(`axe finds nothing to mend in the ${look} look before the first request and before the login`, async ({
+    page,
+    world,
+  }) => {
+    await page.emulateMedia({ colorScheme: look, reducedMotion: "reduce" });
+    await page.goto(world.page);
+    await expect(page.getByText("Waiting for the first request to")).toBeVisible();
+    expect(await faults(page)).toEqual([]);
+    await world.agent.stop();
+    await world.startAgent(() => withLogin(world));
+    await page.goto(world.page);
+    await expect(page.getByRole("heading", { name: "Sign in to Porthole" })).toBeVisible();
+    expect(await faults(page)).toEqual([]);
+    await world.agent.stop();
+    await world.startAgent(() => ["up", "--listen", "127.0.0.1:0"]);
+    await page.goto(world.page);
+    await expect(page.getByRole("listitem").filter({ hasText: String(world.service.port) })).toBeVisible();
     expect(await faults(page)).toEqual([]);
   });
 }

@@ -1,10 +1,29 @@
 import { Service } from "./service";
-import { expect, test } from "./test";
+import { expect, row, test } from "./test";
 
 const up = () => ["up", "--listen", "127.0.0.1:0"];
 
 test.describe("with the engine that a service runs", () => {
   test.use({ worldOptions: { command: up } });
+
+  test("on the first run a click leads from a listening port to its URL and the first request", async ({
+    page,
+    world,
+    context,
+  }) => {
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.goto(world.page);
+    await expect(page.getByRole("heading", { name: "No exchanges yet" })).toBeVisible();
+    const port = page.getByRole("listitem").filter({ hasText: String(world.service.port) });
+    await port.getByRole("button", { name: "Expose" }).click();
+    await expect(page.getByText("Waiting for the first request to")).toBeVisible();
+    const url = (await page.getByRole("main").getByRole("link").textContent())?.trim() ?? "";
+    await expect(page.getByText(`Exposed, URL copied: ${url}`)).toBeVisible();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(url);
+    await expect(page.getByText(/^Only this computer finds localhost/)).toBeVisible();
+    await world.visit("/first", { name: new URL(url).hostname.split(".")[0] ?? "" });
+    await expect(row(page, /^GET \/first, 200/)).toBeVisible();
+  });
 
   test("a listening port is exposed with a click, paused and resumed at the same URL", async ({
     page,

@@ -20,9 +20,12 @@ export class Program {
     private readonly name: string,
     args: string[],
     environment: Record<string, string>,
+    /** A command that starts the program, given after it. */
+    through: string[] = [],
   ) {
     const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith("PORTHOLE_"));
-    this.child = spawn(`${FOLDER}/${name}`, args, {
+    const [command = "", ...rest] = [...through, `${FOLDER}/${name}`, ...args];
+    this.child = spawn(command, rest, {
       env: { ...Object.fromEntries(inherited), ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -33,6 +36,10 @@ export class Program {
       this.ended = true;
       this.wake();
     });
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
   }
 
   /** The first line for which `found` has an answer. */

@@ -9,6 +9,8 @@ export interface Options {
   /** Instead of `http SERVICE --name shop`: the command line, for which there is a gateway. */
   command?: (world: World) => string[];
   home?: string;
+  /** A command that starts the engine, given after it; with the engine's data folder. */
+  through?: (home: string) => string[];
   /** The gateway's public name in place of localhost; it has to lead to this computer, where port 80 is free. */
   domain?: string | undefined;
   /** Variables of the engine beside its own. */
@@ -80,10 +82,9 @@ export class World {
 
   async startAgent(command?: Options["command"]): Promise<void> {
     const args = command?.(this) ?? ["http", String(this.service.port), "--name", "shop"];
-    this.agent = new Program("porthole", [...args, "--json", ...this.access()], {
-      PORTHOLE_HOME: this.home,
-      ...this.options.environment,
-    });
+    const environment = { PORTHOLE_HOME: this.home, ...this.options.environment };
+    const through = this.options.through?.(this.home);
+    this.agent = new Program("porthole", [...args, "--json", ...this.access()], environment, through);
     const told = await this.agent.line(
       "where the page is",
       (line) => /"inspector_url":"([^"]+)"/.exec(line)?.[1],
