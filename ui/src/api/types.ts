@@ -16,8 +16,6 @@ export type ExchangeState = "open" | "done" | "failed" | "cancelled";
 export interface Summary extends Omit<Whole<Described["Listed"]>, "kind" | "source" | "state" | "started"> {
   kind: ExchangeKind;
   source: "visitor" | "replay" | "import";
-  /** What it is about: a webhook's event, a GraphQL operation. */
-  name: string | null;
   state: ExchangeState;
 }
 
@@ -26,12 +24,11 @@ export type Field = [name: string, value: string];
 /** A head, and what is known of its body. */
 export interface Half extends Omit<Whole<Described["Half"]>, "fields" | "trailers"> {
   fields: Field[];
-  trailers?: Field[];
+  trailers: Field[];
 }
 
 /** A request's head as the local service got it. */
-export interface SentHead {
-  line: string;
+export interface SentHead extends Omit<Described["Sent"], "fields"> {
   fields: Field[];
 }
 

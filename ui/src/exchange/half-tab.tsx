@@ -62,7 +62,7 @@ export function HalfTab({ exchange, side }: { exchange: Exchange; side: Side }) 
         </Section>
       )}
       <BodySection exchange={exchange} side={side} half={half} />
-      {half.trailers && half.trailers.length > 0 && (
+      {half.trailers.length > 0 && (
         <Section title={`Trailers (${half.trailers.length})`}>
           <Rows mono rows={half.trailers} />
         </Section>

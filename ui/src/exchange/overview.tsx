@@ -124,11 +124,9 @@ function Timeline({ exchange }: { exchange: Exchange }) {
         );
       })}
       <div className="contents font-medium">
-        <dt>In all</dt>
+        <dt title="With the way over the link; the list tells the time on this computer alone">In all</dt>
         <dd />
-        <dd className="text-right">
-          {exchange.total_us === null ? "still open" : duration(exchange.total_us)}
-        </dd>
+        <dd className="text-right">{exchange.total_us === null ? "still open" : duration(whole)}</dd>
       </div>
     </dl>
   );

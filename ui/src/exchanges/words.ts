@@ -70,7 +70,7 @@ export function timeline(row: Summary): { name: string; us: number; help: string
     if (us !== null && us > 0) spans.push({ name, us, help });
   };
   add("Gateway", row.gateway_us, "reading, routing and policy at the gateway");
-  add("Link", row.link_us, "the way over the link");
+  add("Link", row.link_us, "the way over the link and back, as measured while it was open");
   add("Connect", row.connect_us, "connecting to the local service");
   const first = row.first_byte_us;
   add(
