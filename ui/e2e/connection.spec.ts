@@ -26,9 +26,9 @@ test("an engine that ends is told, and one that is back is shown again", async (
   await page.goto(world.page);
   await expect(page.getByRole("heading", { name: "No exchanges yet" })).toBeVisible();
   await world.agent.stop();
-  await expect(page.getByText(/^Porthole does not answer/)).toBeVisible();
+  await expect(page.getByText(/^Porthole does not answer: what is shown may be old/)).toBeVisible();
   await world.startAgent(command);
-  await expect(page.getByText(/^Porthole does not answer/)).toHaveCount(0);
+  await expect(page.getByText(/^Porthole does not answer: what is shown may be old/)).toHaveCount(0);
   await expect(page.getByRole("heading", { name: "No exchanges yet" })).toBeVisible();
 });
 

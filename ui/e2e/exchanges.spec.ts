@@ -1,4 +1,5 @@
 import { expect, row, test, view } from "./test";
+import type { World } from "./world";
 
 test("before the first request the page says what to do, and the first one shows up by itself", async ({
   page,
@@ -142,4 +143,54 @@ test("an exchange is pinned, noted and deleted", async ({ page, world }) => {
     .click();
   await page.getByRole("menuitem", { name: "Delete" }).click();
   await expect(page.getByRole("heading", { name: "No exchanges yet" })).toBeVisible();
+});
+
+test("a webhook's event and a GraphQL operation stand in the list, and are filtered by name", async ({
+  page,
+  world,
+}) => {
+  const json = { "content-type": "application/json" };
+  await world.visit("/hook", { body: "{}", headers: { ...json, "x-github-event": "pull_request" } });
+  await world.visit("/graphql", { body: '{"query":"query Orders { orders { id } }"}', headers: json });
+  await page.goto(world.page);
+  await expect(row(page, /POST \/hook, 200, .*pull_request/)).toBeVisible();
+  await expect(row(page, /POST \/graphql, 200, .*Orders/)).toContainText("Orders");
+  await page.getByRole("combobox", { name: "Search exchanges" }).fill("name:orders");
+  await expect(row(page, /POST \/hook/)).toHaveCount(0);
+  await row(page, /Orders/).click();
+  await view(page, "Overview");
+  await expect(page.getByRole("definition").filter({ hasText: "Orders" })).toBeVisible();
+});
+
+test.describe("where the host is rewritten", () => {
+  test.use({
+    worldOptions: {
+      command: (world: World) => [
+        "http",
+        String(world.service.port),
+        ...["--name", "shop", "--host-header", "rewrite"],
+      ],
+    },
+  });
+
+  test("the head that came is shown, and what the service got in its place", async ({ page, world }) => {
+    await world.visit("/json");
+    await page.goto(world.page);
+    await row(page, /\/json/).click();
+    await view(page, "Request");
+    const tab = page.getByRole("tabpanel");
+    await expect(
+      tab.getByText(new RegExp(`^− host: shop\\.localhost:${world.gatewayPort}$`, "i")),
+    ).toBeVisible();
+    await expect(tab.getByText(new RegExp(`^\\+ host: .*:${world.service.port}$`, "i"))).toBeVisible();
+  });
+});
+
+test("trailers stand behind the body", async ({ page, world }) => {
+  await world.visit("/trailers", { headers: { te: "trailers" } });
+  await page.goto(world.page);
+  await row(page, /\/trailers/).click();
+  await view(page, "Response");
+  await expect(page.getByRole("heading", { name: "Trailers (1)" })).toBeVisible();
+  await expect(page.getByRole("definition").filter({ hasText: "c0ffee" })).toBeVisible();
 });

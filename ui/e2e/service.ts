@@ -78,6 +78,11 @@ export class Service {
         return void send("application/json", `{"version":${this.version},"same":true}`);
       case "/hostile":
         return void send("text/html", hostilePage(`http://127.0.0.1:${this.port}`));
+      case "/trailers":
+        response.writeHead(200, { "content-type": "text/plain", trailer: "x-checksum" });
+        response.write("whole");
+        response.addTrailers({ "x-checksum": "c0ffee" });
+        return void response.end();
       case "/broken":
         return void response.writeHead(500, { "content-type": "text/plain" }).end("it broke");
       case "/events":

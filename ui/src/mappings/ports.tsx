@@ -25,10 +25,12 @@ export function Ports({ mappings }: { mappings: Mapping[] }) {
         />
       }
     >
-      {ports.error ? (
-        <Failed error={ports.error} retry={() => ports.refetch()} />
-      ) : !ports.data ? (
-        <Loading what="Looking for listening ports" />
+      {!ports.data ? (
+        ports.error ? (
+          <Failed error={ports.error} retry={() => ports.refetch()} />
+        ) : (
+          <Loading what="Looking for listening ports" />
+        )
       ) : ports.data.length === 0 ? (
         <Empty icon={<Plug size={24} />} title="Nothing is listening">
           Start your service: it shows up here by itself.
