@@ -4,9 +4,11 @@
 //! conversation. Both readers take bytes in any pieces and keep a bounded part of what is unfinished.
 
 mod events;
+mod frame;
 mod websocket;
 
 pub use events::EventReader;
+pub use frame::{FRAME_BYTES, Frame};
 pub use websocket::MessageReader;
 
 use porthole_http1::ResponseHead;
@@ -15,9 +17,6 @@ use porthole_link::StreamKind;
 use super::exchange::Side;
 use super::queue::Reserved;
 use crate::inspect::recorded::media_type_of;
-
-/// Bytes of one message or event that are kept; the rest is counted.
-pub const FRAME_BYTES: usize = 64 * 1024;
 
 /// Rows kept of one exchange; the rest is counted. A list of more is searched by nobody.
 pub const FRAME_ROWS: u64 = 10_000;
@@ -33,37 +32,6 @@ const ROWS_AT_ONCE: usize = 256;
 
 /// Bytes of payload handed to the writer at once: as many as of a body.
 const BYTES_AT_ONCE: usize = super::CHUNK_BYTES;
-
-/// A message, a control frame or an event, complete.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Frame {
-    /// Of its first frame; an event is text.
-    pub opcode: u8,
-    /// Marked as compressed (RFC 7692).
-    pub compressed: bool,
-    /// Of the payload, as it passed.
-    pub bytes: u64,
-    /// Its beginning, unmasked.
-    pub payload: Vec<u8>,
-    /// An event's name, where it has one.
-    pub event: Option<String>,
-    pub event_id: Option<String>,
-}
-
-impl Frame {
-    pub const TEXT: u8 = 1;
-    pub const BINARY: u8 = 2;
-    pub const CLOSE: u8 = 8;
-    pub const PING: u8 = 9;
-    pub const PONG: u8 = 10;
-
-    /// Takes a part of the payload, as far as it is kept.
-    fn add(&mut self, data: &[u8]) {
-        self.bytes += data.len() as u64;
-        let room = FRAME_BYTES - self.payload.len();
-        self.payload.extend_from_slice(&data[..data.len().min(room)]);
-    }
-}
 
 /// A frame with its place in the conversation.
 #[derive(Debug)]
