@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use porthole_http1::{Framing, RequestHead, ResponseHead, Version, announced_length, connection};
 use porthole_link::{Open, StreamKind};
@@ -20,6 +21,8 @@ use crate::server::Gateway;
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
     pub peer: SocketAddr,
+    /// When its head had been read.
+    pub at: Instant,
     /// What the visitor speaks to us: `http` or `https`.
     pub scheme: &'static str,
     /// The body's framing says that no byte can follow.
@@ -59,6 +62,8 @@ pub struct Own {
 #[derive(Debug)]
 pub struct Forward {
     pub endpoint: Arc<Endpoint>,
+    /// When the request's head had been read.
+    pub arrived: Instant,
     pub kind: StreamKind,
     pub request_id: String,
     pub visitor: SocketAddr,
@@ -73,6 +78,7 @@ impl Forward {
             mapping: self.endpoint.mapping.number,
             request_id: self.request_id.clone(),
             visitor: self.visitor,
+            gateway_us: u32::try_from(self.arrived.elapsed().as_micros()).ok(),
             head: Some(head),
         }
     }
@@ -174,7 +180,7 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
         }
         None => StreamKind::Http,
     };
-    let forward = Forward { endpoint, kind, request_id, visitor: visitor.addr, prefix };
+    let forward = Forward { endpoint, arrived: arrival.at, kind, request_id, visitor: visitor.addr, prefix };
     match decision {
         Decision::Allow => Step::Plan(Plan::Forward(forward)),
         Decision::Refuse(refusal) => refuse(Problem::Policy(refusal), forward.request_id),

@@ -139,6 +139,7 @@ async fn carry(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint) {
         mapping: endpoint.mapping.number,
         request_id: request_id.clone(),
         visitor,
+        gateway_us: None,
         head: None,
     };
     let link = match endpoint.link.open(open, Bytes::new(), false) {

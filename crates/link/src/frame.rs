@@ -29,6 +29,8 @@ pub enum Kind {
     End,
     Reset,
     Window,
+    /// Of the stream that is opened next.
+    Timing,
     /// From a newer peer: skipped.
     Unknown(u8),
 }
@@ -42,6 +44,7 @@ impl Kind {
             Self::End => 4,
             Self::Reset => 5,
             Self::Window => 6,
+            Self::Timing => 7,
             Self::Unknown(n) => n,
         }
     }
@@ -54,6 +57,7 @@ impl Kind {
             4 => Self::End,
             5 => Self::Reset,
             6 => Self::Window,
+            7 => Self::Timing,
             n => Self::Unknown(n),
         }
     }
@@ -79,6 +83,9 @@ pub struct Open {
     /// The gateway's request id, for logs on both sides; ≤ 64 bytes of visible ASCII.
     pub request_id: String,
     pub visitor: SocketAddr,
+    /// Microseconds that the gateway had the request until now; none: it does not say. Travels in a frame of
+    /// its own, before the open.
+    pub gateway_us: Option<u32>,
     /// None for TCP. Hop-by-hop fields are gone, forwarded ones set; framing is rewritten by the agent:
     /// a valid Content-Length stays, Transfer-Encoding never crosses.
     pub head: Option<RequestHead>,
@@ -186,8 +193,12 @@ fn put_sized(out: &mut BytesMut, kind: Kind, flags: u8, stream: u64, write: impl
     out[start..start + 3].copy_from_slice(&length.to_be_bytes()[1..]);
 }
 
-/// Appends an `Open` frame with first body bytes.
+/// Appends an `Open` frame with first body bytes, and before it a `Timing` frame where there is one.
 pub fn put_open(out: &mut BytesMut, stream: u64, open: &Open, data: &[u8], end: bool) {
+    if let Some(us) = open.gateway_us {
+        put_header(out, Kind::Timing, 0, stream, 4);
+        out.put_u32(us);
+    }
     put_sized(out, Kind::Open, u8::from(end) * FLAG_END, stream, |out| {
         out.put_u8(match open.kind {
             StreamKind::Http => 1,
@@ -231,7 +242,13 @@ fn put_request_id(out: &mut BytesMut, id: &[u8]) {
     out.put_slice(&id);
 }
 
-/// Reads the payload of an `Open` frame: the open and the first body bytes.
+/// Reads the payload of a `Timing` frame. Bytes after the number are a newer peer's and skipped.
+pub fn read_timing(payload: Bytes) -> Result<u32, Malformed> {
+    head::Reader::new(payload).u32()
+}
+
+/// Reads the payload of an `Open` frame: the open, without what a `Timing` frame said of it, and the first body
+/// bytes.
 pub fn read_open(payload: Bytes) -> Result<(Open, Bytes), Malformed> {
     let mut reader = head::Reader::new(payload);
     let kind = match reader.u8()? {
@@ -261,7 +278,7 @@ pub fn read_open(payload: Bytes) -> Result<(Open, Bytes), Malformed> {
     if head.is_none() != (kind == StreamKind::Tcp) {
         return Err(Malformed("a head on a TCP stream, or none on an HTTP one"));
     }
-    Ok((Open { kind, mapping, request_id, visitor, head }, reader.rest()))
+    Ok((Open { kind, mapping, request_id, visitor, gateway_us: None, head }, reader.rest()))
 }
 
 /// Appends a `Head` frame with first body bytes.

@@ -62,6 +62,8 @@ pub struct Mux {
     /// Streams opened by the peer and not yet taken, with the bytes of their heads; bounded by the
     /// window budget and [`HEADS_WAITING_BYTES`].
     accepted: VecDeque<(Accepted, usize)>,
+    /// What was said of the stream that is opened next.
+    timing: Option<(u64, u32)>,
     /// Bytes of heads and trailers that wait for their streams' owners.
     heads_waiting: usize,
     accept_waker: Option<Waker>,
@@ -85,6 +87,7 @@ impl Mux {
             small: VecDeque::new(),
             bulk: VecDeque::new(),
             accepted: VecDeque::new(),
+            timing: None,
             heads_waiting: 0,
             accept_waker: None,
             idle_wakers: Vec::new(),

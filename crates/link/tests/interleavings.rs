@@ -148,6 +148,7 @@ fn tcp() -> Open {
         mapping: 7,
         request_id: "r".into(),
         visitor: "192.0.2.1:4711".parse().expect("an address"),
+        gateway_us: None,
         head: None,
     }
 }

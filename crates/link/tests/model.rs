@@ -14,6 +14,11 @@ use porthole_link::mux::{Mux, Role};
 use porthole_link::{Item, ResetCode};
 use proptest::prelude::*;
 
+/// What is said of a stream before it is opened: of some, nothing.
+fn timing(id: u64) -> Option<u32> {
+    (id % 3 > 0).then_some(id as u32)
+}
+
 /// One thing that one of the owners, or the wire, does. `who` picks an end, `which` a stream.
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -164,8 +169,9 @@ impl World {
         match step {
             Step::Open { tcp: is_tcp, data, end } => {
                 if self.owners[0].len() < 40 {
-                    let open = if is_tcp { tcp() } else { get("/") };
+                    let mut open = if is_tcp { tcp() } else { get("/") };
                     let id = self.ends[0].streams_opened() + 1;
+                    open.gateway_us = timing(id);
                     let opened = self.ends[0].open(&open, &body(id, false, 0, data), end).unwrap();
                     assert_eq!(opened, id);
                     let owner = Owner { sent: data, ended: end, sent_head: true, tcp: is_tcp, ..held() };
@@ -175,6 +181,7 @@ impl World {
             Step::Accept => {
                 if let Poll::Ready(Some(accepted)) = self.ends[1].poll_accept(&self.quiet.context()) {
                     let is_tcp = accepted.open.head.is_none();
+                    assert_eq!(accepted.open.gateway_us, timing(accepted.id));
                     assert_eq!(accepted.data, body(accepted.id, false, 0, accepted.data.len()));
                     let owner = Owner {
                         got: accepted.data.len(),

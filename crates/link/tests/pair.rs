@@ -46,6 +46,7 @@ fn get(target: &str) -> Open {
         mapping: 7,
         request_id: "r1".into(),
         visitor: "192.0.2.1:4711".parse().unwrap(),
+        gateway_us: Some(7),
         head: Some(head),
     }
 }

@@ -36,6 +36,7 @@ fn the_open_frame_in_the_readme_is_the_one_described() {
         mapping: 7,
         request_id: "r1".into(),
         visitor: "192.0.2.1:4711".parse().unwrap(),
+        gateway_us: None,
         head: Some(head),
     };
     assert_eq!(read_open(frame.payload), Ok((open, Bytes::new())));

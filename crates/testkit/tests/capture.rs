@@ -6,10 +6,39 @@ use porthole_testkit::service::body;
 use porthole_testkit::wait::{until, within};
 use porthole_testkit::{Agent, LocalService, World};
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Bytes of a body that are kept.
 const KEPT: usize = 2 * 1024 * 1024;
+
+#[tokio::test]
+async fn a_webhook_has_a_name_and_tells_its_trailers_and_what_the_service_got_otherwise() {
+    let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n";
+    let (service, received) = LocalService::recording(move |_| answer.to_owned()).await;
+    let world = World::of(service).await;
+    let home = world.agent.home();
+    let mut visitor = world.visitor().raw().await;
+    visitor
+        .send(format!(
+            "POST /hook HTTP/1.1\r\nHost: {}\r\nX-GitHub-Event: issues\r\nTransfer-Encoding: chunked\r\n\r\n\
+             14\r\n{{\"action\": \"opened\"}}\r\n0\r\nX-Asked: yes\r\n\r\n",
+            world.visitor().host
+        ))
+        .await;
+    assert!(visitor.head().await.starts_with("HTTP/1.1 200 "));
+    let row = ended(home, "/hook").await;
+    assert_eq!((&row["name"], &row["error"]), (&"issues.opened".into(), &Value::Null));
+    let shown = shown(home, &row["id"]).await;
+    assert_eq!(shown["request"]["trailers"], json!([["X-Asked", "yes"]]), "{shown}");
+    assert_eq!(shown["response"]["trailers"], json!([["X-Sum", "1"]]), "{shown}");
+    let chunked = json!(["Transfer-Encoding", "chunked"]);
+    let has = |fields: &Value| fields.as_array().is_some_and(|fields| fields.contains(&chunked));
+    assert!(has(&shown["sent"]["fields"]) && !has(&shown["request"]["fields"]), "{shown}");
+    let got = received.text();
+    assert!(got.contains("\r\nTransfer-Encoding: chunked\r\n"), "{got}");
+    let people = home.run(&["exchanges", "show", &row["id"].to_string()]).await.stdout;
+    assert!(people.contains("issues.opened") && people.contains("X-Sum: 1"), "{people}");
+}
 
 #[tokio::test]
 async fn a_request_is_listed_and_shown_byte_for_byte_while_the_engine_runs_and_after() {
@@ -39,6 +68,7 @@ async fn a_request_is_listed_and_shown_byte_for_byte_while_the_engine_runs_and_a
     assert_eq!((&row["request_bytes"], &row["response_bytes"]), (&17.into(), &17.into()));
     assert_eq!(row["url"], format!("{}/echo?a=%20b", world.public_url));
     assert!(row["total_us"].as_i64() >= row["first_byte_us"].as_i64(), "{row}");
+    assert!(row["gateway_us"].as_i64().is_some_and(|us| us >= 0), "{row}");
     ended(&home, "/status/404").await;
 
     let while_it_runs = shown(&home, &row["id"]).await;

@@ -20,6 +20,8 @@ pub struct Start<'a> {
     pub kind: StreamKind,
     pub request_id: &'a str,
     pub visitor: SocketAddr,
+    /// How long the gateway had it, where that says so.
+    pub gateway: Option<Duration>,
     /// As it came over the link, before any rule changed it; empty for raw TCP.
     pub head: &'a RequestHead,
     pub started: Instant,
@@ -54,6 +56,7 @@ pub struct Capture {
     pub(super) started_us: i64,
     /// What the link takes both ways, as last measured.
     pub(super) link: Option<Duration>,
+    pub(super) gateway: Option<Duration>,
     /// Bytes kept of each body.
     body_bytes: usize,
     progress: Mutex<Progress>,
@@ -126,6 +129,7 @@ impl Capture {
             key,
             body_bytes: recorder.body_bytes(),
             link: recorder.link(),
+            gateway: start.gateway,
             recorder,
             served: start.served.clone(),
             stream: start.kind,

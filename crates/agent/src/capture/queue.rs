@@ -373,6 +373,7 @@ mod tests {
             kind: StreamKind::Http,
             request_id: "r",
             visitor: ([127, 0, 0, 1], 1).into(),
+            gateway: None,
             head: &head,
             started: Instant::now(),
         })

@@ -178,7 +178,7 @@ impl Capture {
             first_byte_us: progress.first_byte.map(us),
             total_us: end.map(|end| us(end.total)),
             link_us: self.link.map(us),
-            gateway_us: None,
+            gateway_us: self.gateway.map(us),
             name: name.clone(),
             request: request_half,
             response: response_half,

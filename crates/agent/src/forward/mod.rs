@@ -163,7 +163,8 @@ async fn run(route: Arc<Route>, incoming: Incoming) {
     });
     let scheme = route.served.target.scheme;
     let mut record = Record::new(route, head, open.request_id);
-    record.capture(open.kind, open.visitor);
+    let gateway = open.gateway_us.map(|us| Duration::from_micros(us.into()));
+    record.capture(open.kind, open.visitor, gateway);
     let result = match (open.kind, scheme) {
         (StreamKind::Tcp, Scheme::Tcp) => {
             Box::pin(tcp::connection(&mut record, &mut send, &mut recv, data, ended)).await

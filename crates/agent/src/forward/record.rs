@@ -166,13 +166,14 @@ impl Record {
     }
 
     /// Has the exchange captured, where its mapping is inspected. Before anything changes the head.
-    pub fn capture(&mut self, kind: StreamKind, visitor: SocketAddr) {
+    pub fn capture(&mut self, kind: StreamKind, visitor: SocketAddr, gateway: Option<Duration>) {
         let Some(recorder) = &self.route.recorder else { return };
         self.traffic.capture = recorder.begin(Start {
             served: &self.route.served,
             kind,
             request_id: &self.request_id,
             visitor,
+            gateway,
             head: &self.head,
             started: self.traffic.started.into_std(),
         });

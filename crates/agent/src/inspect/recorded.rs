@@ -57,9 +57,9 @@ pub struct Timings {
     pub first_byte: Option<Duration>,
     /// Until the exchange ended.
     pub total: Option<Duration>,
-    /// On the way through the link.
+    /// The link, there and back, as last measured.
     pub link: Option<Duration>,
-    /// Inside the gateway.
+    /// At the gateway, before it went into the link.
     pub gateway: Option<Duration>,
 }
 

@@ -57,6 +57,7 @@ pub(super) async fn send(
         mapping: NUMBER,
         request_id: uuid::Uuid::new_v4().simple().to_string(),
         visitor: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        gateway_us: None,
         head: Some(head),
     };
     let mut body = Bytes::from(body);

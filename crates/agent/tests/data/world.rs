@@ -207,7 +207,7 @@ pub fn open(
     end: bool,
 ) -> LinkStream {
     let visitor = "192.0.2.7:4711".parse().unwrap();
-    let open = Open { kind, mapping, request_id: "r1".into(), visitor, head };
+    let open = Open { kind, mapping, request_id: "r1".into(), visitor, gateway_us: None, head };
     link.open(open, Bytes::copy_from_slice(data), end).unwrap()
 }
 

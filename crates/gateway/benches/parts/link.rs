@@ -144,6 +144,7 @@ fn open() -> Open {
         mapping: 7,
         request_id: "0123456789abcdef".into(),
         visitor: "192.0.2.1:4711".parse().expect("an address"),
+        gateway_us: Some(20),
         head: Some(head),
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use porthole_http1::{Framing, Limits, Refusal, RequestHead, Version, connection, write_response_head};
@@ -179,7 +179,8 @@ impl<IO: VisitorIo> Visit<IO> {
         let service = Arc::clone(&self.service);
         let asked = Asked::of(&head);
         let keep_alive = connection::keeps_alive(head.version, &head.fields);
-        let arrival = Arrival { peer: self.peer, scheme: self.scheme, bodyless: framing.is_bodyless() };
+        let bodyless = framing.is_bodyless();
+        let arrival = Arrival { peer: self.peer, at: Instant::now(), scheme: self.scheme, bodyless };
         let original = if access::is_on() { head.target.clone() } else { String::new() };
 
         match exchange::plan(&service.gateway, &mut head, &arrival).await {

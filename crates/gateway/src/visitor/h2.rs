@@ -182,7 +182,7 @@ async fn handle(
         }
     };
     let asked = Asked::of(&head);
-    let arrival = Arrival { peer, scheme, bodyless: body.is_end_stream() };
+    let arrival = Arrival { peer, at: Instant::now().into_std(), scheme, bodyless: body.is_end_stream() };
     let original = if access::is_on() { head.target.clone() } else { String::new() };
     match exchange::plan(&service.gateway, &mut head, &arrival).await {
         Plan::Forward(planned) => {

@@ -26,6 +26,7 @@ fn open(kind: StreamKind) -> Open {
         mapping: 1,
         request_id: "r".into(),
         visitor: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+        gateway_us: Some(7),
         head: (kind != StreamKind::Tcp).then_some(head),
     }
 }

@@ -34,6 +34,11 @@ impl Mux {
         match frame.kind {
             Kind::Unknown(_) => Ok(()),
             Kind::Open => self.on_open(frame, message_size),
+            // Comes before the stream is there. Of one that is, or of no stream, it says nothing.
+            Kind::Timing => {
+                self.timing = Some((id, frame::read_timing(frame.payload)?));
+                Ok(())
+            }
             _ if id == 0 || id > self.last_id => Err(Malformed("a frame for a stream never opened")),
             _ if !self.streams.contains_key(&id) => Ok(()),
             Kind::Head => self.on_head(frame, message_size),
@@ -68,7 +73,8 @@ impl Mux {
         let id = frame.stream;
         let ended = frame.flags & FLAG_END != 0;
         let bytes = frame.payload.len();
-        let (open, data) = frame::read_open(frame.payload)?;
+        let (mut open, data) = frame::read_open(frame.payload)?;
+        open.gateway_us = self.timing.take().filter(|(of, _)| *of == id).map(|(_, us)| us);
         let head_bytes = bytes - data.len();
         if data.len() as u64 > u64::from(WINDOW_INITIAL) {
             return Err(Malformed("more data than credit"));

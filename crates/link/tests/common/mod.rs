@@ -53,6 +53,7 @@ pub fn tcp() -> Open {
         mapping: 7,
         request_id: "r1".into(),
         visitor: "192.0.2.1:4711".parse().unwrap(),
+        gateway_us: None,
         head: None,
     }
 }

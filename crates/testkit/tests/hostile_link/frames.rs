@@ -26,6 +26,7 @@ pub fn tcp(mapping: u32) -> Open {
         mapping,
         request_id: "r1".into(),
         visitor: ([192, 0, 2, 1], 4711).into(),
+        gateway_us: None,
         head: None,
     }
 }

@@ -92,6 +92,7 @@ fn for_people(exchange: &Exchange, frames: &[FrameView], part: Option<Part>) -> 
     };
     let _ = write!(out, "\n{outcome}");
     let times = [
+        ("gateway", summary.gateway_us),
         ("link", summary.link_us),
         ("connected in", summary.connect_us),
         ("first byte after", summary.first_byte_us),

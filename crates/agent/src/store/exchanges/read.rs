@@ -48,7 +48,9 @@ pub struct Summary {
     pub connect_us: Option<i64>,
     pub first_byte_us: Option<i64>,
     pub total_us: Option<i64>,
+    /// Of the link, there and back, as last measured: on top of `total_us`.
     pub link_us: Option<i64>,
+    /// From the request's head at the gateway until it went into the link: on top of `total_us`.
     pub gateway_us: Option<i64>,
     /// Of bodies, as they passed.
     pub request_bytes: i64,

@@ -112,6 +112,7 @@ fn begin_with(
         kind,
         request_id: "request",
         visitor,
+        gateway: Some(Duration::from_micros(40)),
         head: &head,
         started: Instant::now(),
     })
@@ -220,7 +221,7 @@ async fn an_exchange_comes_back_byte_for_byte() {
     assert_eq!((summary.state.as_str(), summary.status, summary.error), ("done", Some(201), None));
     assert_eq!((summary.mapping.as_deref(), summary.kind.as_str()), (Some("shop"), "http"));
     assert_eq!(summary.request_type.as_deref(), Some("text/plain"));
-    assert_eq!(summary.connect_us, Some(3000));
+    assert_eq!((summary.connect_us, summary.gateway_us), (Some(3000), Some(40)));
     assert!(summary.first_byte_us.unwrap() <= summary.total_us.unwrap());
     assert!(world.store.exchange(99).await.is_err());
 }
