@@ -265,7 +265,8 @@ fn aims(text: &mut String, figures: &Figures, options: &Options) {
 }
 
 fn versions(options: &Options) -> Vec<(&'static str, String)> {
-    let named = options.tunnels.iter().filter(|kind| !matches!(kind, Kind::Direct | Kind::Uncaptured | Kind::Before));
+    let named =
+        options.tunnels.iter().filter(|kind| !matches!(kind, Kind::Direct | Kind::Uncaptured | Kind::Before));
     named.map(|kind| (kind.name(), tunnel::version(*kind, options))).collect()
 }
 
