@@ -1000,7 +1000,10 @@ export interface components {
              * @description Messages or events that passed; the first ten thousand of them are kept.
              */
             frames: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description From the request's head at the gateway until it went into the link: on top of `total_us`.
+             */
             gateway_us?: number | null;
             host: string;
             /** Format: int64 */
@@ -1009,7 +1012,10 @@ export interface components {
             incomplete: boolean;
             /** @description `http`, `websocket`, `sse`, `upgrade` or `tcp`. */
             kind: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Of the link, there and back, as last measured: on top of `total_us`.
+             */
             link_us?: number | null;
             /** @description Its name or host then. */
             mapping?: string | null;
@@ -1097,7 +1103,7 @@ export interface operations {
     listConnections: {
         parameters: {
             query?: {
-                /** @description Lines wanted: 100. The log has at most 1000. */
+                /** @description Lines wanted: 100, at most 1000, which is what the log has. */
                 limit?: number;
             };
             header?: never;

@@ -5,19 +5,17 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::exchanges::page_size;
 use super::extract::Asked;
 use super::{Api, Problem};
 use crate::store::connections::{ConnectionEntry, ConnectionSummary};
 
-/// Lines of the log, unless asked otherwise.
-const LINES: usize = 100;
-
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LogQuery {
-    /// Lines wanted: 100. The log has at most 1000.
-    #[param(minimum = 1)]
-    limit: Option<usize>,
+    /// Lines wanted: 100, at most 1000, which is what the log has.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
 }
 
 /// What happened to the link, the newest first, and what it comes to.
@@ -34,7 +32,8 @@ pub(super) async fn list(
     State(api): State<Api>,
     Asked(asked): Asked<LogQuery>,
 ) -> Result<Json<Connections>, Problem> {
+    let limit = page_size(asked.limit)?;
     let (summary, mut entries) = api.engine.connections().await?;
-    entries.truncate(asked.limit.unwrap_or(LINES));
+    entries.truncate(limit as usize);
     Ok(Json(Connections { summary, entries }))
 }

@@ -1,6 +1,7 @@
 //! axum's extractors, refusing in the API's own shape.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
@@ -19,21 +20,36 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match Json::from_request(request, state).await {
+        let (parts, body) = request.into_parts();
+        let read = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let body = read.map_err(|rejection| refused(rejection.status(), rejection.body_text()))?;
+        // Read into a struct, a list would be its members in order.
+        if body.trim_ascii_start().starts_with(b"[") {
+            let detail = "the body must be a JSON object";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", detail));
+        }
+        match Json::from_request(Request::from_parts(parts, body.into()), state).await {
             Ok(Json(value)) => Ok(Self(value)),
             Err(rejection) => {
-                let (status, code) = match &rejection {
-                    JsonRejection::JsonDataError(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-body"),
-                    JsonRejection::JsonSyntaxError(_) => (StatusCode::BAD_REQUEST, "invalid-json"),
-                    _ if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                        (StatusCode::PAYLOAD_TOO_LARGE, "too-large")
+                let detail = rejection.body_text();
+                Err(match &rejection {
+                    JsonRejection::JsonDataError(_) => {
+                        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", detail)
                     }
-                    _ => (rejection.status(), "invalid-body"),
-                };
-                Err(Problem::new(status, code, rejection.body_text()))
+                    JsonRejection::JsonSyntaxError(_) => {
+                        Problem::new(StatusCode::BAD_REQUEST, "invalid-json", detail)
+                    }
+                    _ => refused(rejection.status(), detail),
+                })
             }
         }
     }
+}
+
+/// A body that could not be read.
+fn refused(status: StatusCode, detail: String) -> Problem {
+    let too_large = status == StatusCode::PAYLOAD_TOO_LARGE;
+    Problem::new(status, if too_large { "too-large" } else { "invalid-body" }, detail)
 }
 
 /// The parameters of a query.

@@ -23,6 +23,8 @@ async fn an_exchange_is_pinned_noted_and_outlives_what_is_cleared() {
     assert_eq!(told, changed.json());
     let unnoted = page.call("PATCH", &path, &json!({"note": null})).await.json();
     assert_eq!((&unnoted["pinned"], &unnoted["note"]), (&true.into(), &Value::Null));
+    let listed = page.call("PATCH", &path, &json!([true, "by its place"])).await;
+    assert_eq!((listed.status, &listed.json()["code"]), (422, &"invalid-body".into()));
     let long = page.call("PATCH", &path, &json!({"note": "x".repeat(100_000)})).await;
     assert_eq!((long.status, &long.json()["code"]), (422, &"long-note".into()));
 
