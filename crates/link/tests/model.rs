@@ -16,7 +16,7 @@ use proptest::prelude::*;
 
 /// What is said of a stream before it is opened: of some, nothing.
 fn timing(id: u64) -> Option<u32> {
-    (id % 3 > 0).then_some(id as u32)
+    (!id.is_multiple_of(3)).then_some(id as u32)
 }
 
 /// One thing that one of the owners, or the wire, does. `who` picks an end, `which` a stream.
