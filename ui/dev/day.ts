@@ -182,6 +182,7 @@ export class Day {
           "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
         },
       });
+      opening.on("response", ({ statusCode }) => reject(new Error(`no WebSocket, but ${statusCode}`)));
       opening.on("error", reject);
       opening.on("upgrade", (_, socket) => {
         const questions = ["stock", "orders", "orders"].map((topic) =>

@@ -129,6 +129,7 @@ export class World {
           );
         },
       );
+      sent.setTimeout(PATIENCE_MS, () => sent.destroy(new Error(`no answer to ${path}`)));
       sent.on("error", reject);
       sent.end(options.body);
     });
@@ -154,5 +155,7 @@ export class World {
   }
 }
 
+/** A visitor that has heard nothing for so long never will, in milliseconds. */
+const PATIENCE_MS = 20_000;
 /** What both sides know: made up, and of no use anywhere else. */
 const TOKEN = "only-for-these-tests-0123456789abcdef";

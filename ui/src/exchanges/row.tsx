@@ -72,11 +72,11 @@ export const Row = memo(function Row({ row, index, top, selected, marked, now, o
       <Status row={row} />
       <Cell className="at-720 text-muted">{row.mapping ?? row.mapping_id}</Cell>
       <span role="gridcell" title={row.target} className="flex gap-2 overflow-hidden text-xs">
-        <span className="truncate font-mono">
+        <span className={cx("truncate font-mono", row.name && "max-w-2/3 shrink-0")}>
           {path(row.target)}
           <span className="text-muted">{search}</span>
         </span>
-        {row.name && <span className="max-w-3/5 shrink-0 truncate text-accent">{row.name}</span>}
+        {row.name && <span className="truncate text-accent">{row.name}</span>}
       </span>
       <Cell className="at-720 text-muted">{shortType(row.response_type ?? row.request_type)}</Cell>
       <Cell className="at-1000 text-right text-muted">
