@@ -81,6 +81,11 @@ test("everything that one does every day is done by keys alone", async ({ page, 
   await expect(row(page, /\/json.*replay/)).toBeVisible();
   await page.keyboard.press("d");
   await expect(page.getByRole("combobox", { name: "Compare with" })).toBeVisible();
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("add note");
+  await page.keyboard.press("Enter");
+  await page.getByRole("textbox", { name: "Note" }).press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
   await page.keyboard.press("e");
   await expect(page.getByRole("dialog", { name: /Edit and resend/ })).toBeVisible();
   await page.keyboard.press("Escape");

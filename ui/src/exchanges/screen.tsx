@@ -1,11 +1,13 @@
 import { useCallback, useRef, useState } from "react";
 import { Problem, sentence } from "@/api/problem";
 import type { Summary } from "@/api/types";
+import { exchangeCommands } from "@/exchange/commands";
 import { ExchangePane } from "@/exchange/pane";
 import { useActions } from "@/exchange/use-actions";
 import { useKeys } from "@/lib/keys";
 import { go, useRoute } from "@/lib/route";
 import { Failed, Loading } from "@/parts/states";
+import { useOffer } from "@/shell/offered";
 import { Chips } from "./chips";
 import { DropZone } from "./drop-zone";
 import { FirstRun } from "./first-run";
@@ -47,6 +49,11 @@ export function ExchangesScreen() {
     if (next) go({ id: next.id }, true);
   };
   const withCurrent = (act: (row: Summary) => void) => () => current && act(current);
+  const compare = (row: Summary) => {
+    if (marked === row.id) setMarked(null);
+    setTab("diff");
+  };
+  useOffer(current ? exchangeCommands(current, actions, () => compare(current)) : []);
   useKeys({
     j: () => move(1),
     ArrowDown: () => move(1),
@@ -60,10 +67,7 @@ export function ExchangesScreen() {
     r: withCurrent(actions.replay),
     e: withCurrent(actions.edit),
     c: withCurrent((row) => actions.copy(row, "curl")),
-    d: withCurrent((row) => {
-      if (marked === null || marked === row.id) setMarked(null);
-      setTab("diff");
-    }),
+    d: withCurrent(compare),
     p: withCurrent(actions.pin),
     "/": () => search.current?.focus(),
     x: () => setFilter(""),

@@ -9,6 +9,7 @@ import { Dialog } from "@/parts/dialog";
 import { Keys } from "@/parts/tip";
 import { complain, say } from "@/parts/toasts";
 import { type Command, matching } from "./commands";
+import { offeredCommands } from "./offered";
 import { useTheme } from "./theme-button";
 
 /** Commands seen at once. */
@@ -17,7 +18,11 @@ const MAX_SHOWN = 12;
 export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }) {
   const [typed, setTyped] = useState("");
   const [at, setAt] = useState(0);
-  const commands = matching(useCommands(typed, onHelp), typed).slice(0, MAX_SHOWN);
+  const found = matching(useCommands(onHelp), typed);
+  // It fits whatever was typed, so it comes last.
+  const commands = typed.trim()
+    ? [...found.slice(0, MAX_SHOWN - 1), searchFor(typed.trim())]
+    : found.slice(0, MAX_SHOWN);
   const current = Math.min(at, commands.length - 1);
   const run = (command: Command | undefined) => {
     if (!command) return;
@@ -67,33 +72,35 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
             </div>
           ))}
         </div>
-        {commands.length === 0 && <p className="p-2 text-muted">No command is called that.</p>}
       </div>
     </Dialog>
   );
 }
 
-function useCommands(typed: string, onHelp: () => void): Command[] {
+const show = (filter: string) => go({ screen: "exchanges", id: null, filter });
+
+function searchFor(text: string): Command {
+  return { label: "Search exchanges for", about: text, act: () => show(text) };
+}
+
+function useCommands(onHelp: () => void): Command[] {
   const mappings = useQuery(queries.mappings).data ?? [];
   const [, setTheme] = useTheme();
-  const filter = (text: string) => go({ screen: "exchanges", id: null, filter: text });
   return [
+    ...offeredCommands(),
     { label: "Go to exchanges", keys: "1", act: () => go({ screen: "exchanges" }) },
     { label: "Go to mappings", keys: "2", act: () => go({ screen: "mappings" }) },
     { label: "Go to connection", keys: "3", act: () => go({ screen: "connection" }) },
     { label: "Go to traffic", keys: "4", act: () => go({ screen: "traffic" }) },
     { label: "Go to settings", keys: "5", act: () => go({ screen: "settings" }) },
     ...mappings.flatMap(mappingCommands),
-    { label: "Show failed exchanges", about: "is:failed", act: () => filter("is:failed") },
-    { label: "Show pinned exchanges", about: "is:pinned", act: () => filter("is:pinned") },
+    { label: "Show failed exchanges", about: "is:failed", act: () => show("is:failed") },
+    { label: "Show pinned exchanges", about: "is:pinned", act: () => show("is:pinned") },
     { label: "Reconnect to the gateway", act: () => attempt("Not reconnected", api.reconnect()) },
     { label: "Dark look", act: () => setTheme("dark") },
     { label: "Light look", act: () => setTheme("light") },
     { label: "Look as the system has it", act: () => setTheme("system") },
     { label: "Keys and search help", keys: "?", act: onHelp },
-    ...(typed.trim()
-      ? [{ label: "Search exchanges for", about: typed.trim(), act: () => filter(typed.trim()) }]
-      : []),
   ];
 }
 
