@@ -3,13 +3,13 @@ import { Send } from "lucide-react";
 import { useState } from "react";
 import { api } from "@/api/client";
 import { queries } from "@/api/live";
-import { Problem, sentence } from "@/api/problem";
 import type { Exchange, ReplayInput, Summary } from "@/api/types";
 import { bytes } from "@/lib/format";
 import { Button } from "@/parts/button";
 import { Dialog, DialogBody, DialogFoot } from "@/parts/dialog";
 import { Field, TextField } from "@/parts/field";
 import { Failed, Loading, Notice } from "@/parts/states";
+import { useSubmit } from "@/parts/use-submit";
 import { decodeText, isText } from "./body/kind";
 import { type Destination, DestinationField, destinationInput, OWN } from "./destination";
 import { changes, draftOf } from "./edited";
@@ -56,24 +56,16 @@ function Form({
   const [before] = useState(() => draftOf(exchange, editable ? decodeText(body, null) : null));
   const [draft, setDraft] = useState(before);
   const [to, setTo] = useState<Destination>(OWN);
-  const [busy, setBusy] = useState(false);
-  const [errors, setErrors] = useState<Record<string, string>>({});
-  const [problem, setProblem] = useState<string>();
+  const [wrong, setWrong] = useState<Record<string, string>>({});
+  const { busy, problem, refused, submit } = useSubmit();
+  const errors = { ...refused, ...wrong };
   const change = (part: Partial<typeof draft>) => setDraft({ ...draft, ...part });
   const destination = destinationInput(to);
-  const submit = async () => {
+  const resend = () => {
     const made = changes(before, draft);
-    setErrors("errors" in made ? made.errors : "error" in destination ? { port: destination.error } : {});
+    setWrong("errors" in made ? made.errors : "error" in destination ? { port: destination.error } : {});
     if ("errors" in made || "error" in destination) return;
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      await send({ ...made.input, ...destination.input });
-    } catch (error) {
-      setErrors(error instanceof Problem ? error.fields : {});
-      setProblem(sentence(error));
-      setBusy(false);
-    }
+    submit(() => send({ ...made.input, ...destination.input }));
   };
   return (
     <>
@@ -129,7 +121,7 @@ function Form({
       </DialogBody>
       <DialogFoot>
         <Button onClick={onClose}>Cancel</Button>
-        <Button look="primary" disabled={busy} icon={<Send size={14} />} onClick={submit}>
+        <Button look="primary" disabled={busy} icon={<Send size={14} />} onClick={resend}>
           {busy ? "Sending…" : "Send"}
         </Button>
       </DialogFoot>

@@ -1,11 +1,11 @@
 import { Repeat2 } from "lucide-react";
 import { useState } from "react";
-import { sentence } from "@/api/problem";
 import type { ReplayInput, Summary } from "@/api/types";
 import { Button } from "@/parts/button";
 import { Dialog, DialogBody, DialogFoot } from "@/parts/dialog";
 import { Field } from "@/parts/field";
 import { Notice } from "@/parts/states";
+import { useSubmit } from "@/parts/use-submit";
 import { type Destination, DestinationField, destinationInput, OWN } from "./destination";
 
 /** Replays by one request; the engine takes no more. */
@@ -22,8 +22,7 @@ export function ReplayDialog({
 }) {
   const [times, setTimes] = useState("1");
   const [to, setTo] = useState<Destination>(OWN);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
+  const { busy, problem, submit } = useSubmit();
   const [tried, setTried] = useState(false);
   const count = Number(times);
   const badTimes =
@@ -31,17 +30,9 @@ export function ReplayDialog({
       ? `Write a number from 1 to ${MAX_TIMES}.`
       : undefined;
   const destination = destinationInput(to);
-  const go = async () => {
+  const go = () => {
     setTried(true);
-    if (badTimes || "error" in destination) return;
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      await send({ ...destination.input, times: count });
-    } catch (error) {
-      setProblem(sentence(error));
-      setBusy(false);
-    }
+    if (!badTimes && !("error" in destination)) submit(() => send({ ...destination.input, times: count }));
   };
   return (
     <Dialog title={`Replay #${row.id}`} about={`${row.method} ${row.target}`} onClose={onClose}>

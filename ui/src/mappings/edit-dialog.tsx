@@ -1,13 +1,13 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api } from "@/api/client";
-import { Problem, sentence } from "@/api/problem";
 import type { Mapping } from "@/api/types";
 import { Button } from "@/parts/button";
 import { Dialog, DialogBody, DialogFoot } from "@/parts/dialog";
 import { Field, Switch, TextField } from "@/parts/field";
 import { Notice } from "@/parts/states";
 import { say } from "@/parts/toasts";
+import { useSubmit } from "@/parts/use-submit";
 import { BLANK, formOf, inputOf, localErrors, type MappingForm } from "./form";
 import { PolicyFields } from "./policy-fields";
 
@@ -27,8 +27,7 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
   const [form, setForm] = useState<MappingForm>(() => (mapping ? formOf(mapping) : { ...BLANK, ...start }));
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
   const [found, setFound] = useState<Record<string, string>>({});
-  const [problem, setProblem] = useState<string>();
-  const [busy, setBusy] = useState(false);
+  const { busy, problem, refused, submit, forget } = useSubmit();
   const own = localErrors(form);
 
   // Checked as it is typed, by the rules of the engine.
@@ -46,29 +45,21 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
     (value: MappingForm[K]) => {
       setForm((before) => ({ ...before, [key]: value }));
       setTouched((before) => new Set(before).add(field));
+      forget(field);
     };
   const all = { ...found, ...own };
-  const error = (field: string) => (touched.has(field) ? all[field] : undefined);
+  const error = (field: string) => refused[field] ?? (touched.has(field) ? all[field] : undefined);
   const save = async () => {
     setTouched(new Set([...Object.keys(all), ...touched]));
     if (Object.keys(own).length > 0) return;
-    setBusy(true);
-    setProblem(undefined);
-    try {
+    await submit(async () => {
       const input = inputOf(form);
       if (mapping) await api.editMapping(mapping.id, input);
       else await api.addMapping({ ...input, enabled: true });
       await client.invalidateQueries({ queryKey: ["mappings"] });
       say(mapping ? "Mapping saved" : "Mapping added");
       onClose();
-    } catch (thrown) {
-      if (thrown instanceof Problem && Object.keys(thrown.fields).length > 0) {
-        setFound(thrown.fields);
-        setTouched(new Set(Object.keys(thrown.fields)));
-      }
-      setProblem(sentence(thrown));
-      setBusy(false);
-    }
+    });
   };
   const http = form.protocol === "http";
   return (

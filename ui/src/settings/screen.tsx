@@ -2,7 +2,6 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "@/api/client";
 import { queries } from "@/api/live";
-import { Problem, sentence } from "@/api/problem";
 import type { Session, Settings } from "@/api/types";
 import type { Theme } from "@/lib/theme";
 import { Button } from "@/parts/button";
@@ -10,6 +9,7 @@ import { Field, Switch, TextField } from "@/parts/field";
 import { Card, ScreenFrame } from "@/parts/screen";
 import { Failed, Loading, Notice } from "@/parts/states";
 import { say } from "@/parts/toasts";
+import { useSubmit } from "@/parts/use-submit";
 import { useTheme } from "@/shell/theme-button";
 import { formOf, read, type SettingsForm } from "./form";
 
@@ -63,9 +63,7 @@ export default function SettingsScreen({ session }: { session: Session }) {
 function Kept({ settings }: { settings: Settings }) {
   const client = useQueryClient();
   const [form, setForm] = useState<SettingsForm>(() => formOf(settings));
-  const [refused, setRefused] = useState<Record<string, string>>({});
-  const [problem, setProblem] = useState<string>();
-  const [busy, setBusy] = useState(false);
+  const { busy, problem, refused, submit, forget } = useSubmit();
   const made = read(form, settings);
   const errors: Record<string, string> = { ...refused, ...("errors" in made ? made.errors : {}) };
   const changed = JSON.stringify(form) !== JSON.stringify(formOf(settings));
@@ -73,23 +71,16 @@ function Kept({ settings }: { settings: Settings }) {
     <K extends keyof SettingsForm>(key: K) =>
     (value: SettingsForm[K]) => {
       setForm((before) => ({ ...before, [key]: value }));
-      setRefused(({ [key]: _, ...rest }) => rest);
+      forget(key);
     };
-  const save = async () => {
+  const save = () => {
     if ("errors" in made) return;
-    setBusy(true);
-    setProblem(undefined);
-    try {
+    submit(async () => {
       const saved = await api.saveSettings(made.settings);
       client.setQueryData(["settings"], saved);
       setForm(formOf(saved));
       say("Settings saved");
-    } catch (error) {
-      if (error instanceof Problem) setRefused(error.fields);
-      setProblem(sentence(error));
-    } finally {
-      setBusy(false);
-    }
+    });
   };
   return (
     <form

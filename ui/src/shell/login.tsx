@@ -1,10 +1,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { api } from "@/api/client";
-import { sentence } from "@/api/problem";
 import { Button } from "@/parts/button";
 import { TextField } from "@/parts/field";
 import { Notice } from "@/parts/states";
+import { useSubmit } from "@/parts/use-submit";
 import { Mark } from "./mark";
 
 /** What stands before the page where it is reached from other computers. */
@@ -12,26 +12,16 @@ export function Login() {
   const client = useQueryClient();
   const [user, setUser] = useState("");
   const [password, setPassword] = useState("");
-  const [problem, setProblem] = useState<string>();
-  const [busy, setBusy] = useState(false);
-  const submit = async (event: FormEvent) => {
+  const { busy, problem, submit } = useSubmit();
+  const signIn = async (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      await api.login(user, password);
-      await client.invalidateQueries();
-    } catch (error) {
-      setProblem(sentence(error));
-      setPassword("");
-    } finally {
-      setBusy(false);
-    }
+    if (await submit(() => api.login(user, password))) await client.invalidateQueries();
+    else setPassword("");
   };
   return (
     <main className="flex h-full items-center justify-center p-6">
       <form
-        onSubmit={submit}
+        onSubmit={signIn}
         className="flex w-80 flex-col gap-3 rounded-xl border border-line bg-surface p-6 shadow-float"
       >
         <Mark size={36} />
