@@ -7,10 +7,11 @@
 //! In reading order: what things are ([`target`], [`gateway_url`], [`events`]); what was configured
 //! ([`paths`], [`config`], [`secrets`], [`store`]); what runs ([`engine`], [`door`], [`trial`],
 //! [`uplink`], [`forward`], [`capture`] around it); what is done with what was kept ([`inspect`], [`replay`],
-//! [`import`] of what others kept);
-//! how it is watched ([`api`]); the command line ([`cli`]).
+//! [`import`] of what others kept); how it is watched ([`api`]); the command line ([`cli`]), and what the desktop app
+//! starts from ([`app`]).
 
 pub mod api;
+pub mod app;
 pub mod capture;
 pub mod cli;
 pub mod config;

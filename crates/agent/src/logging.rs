@@ -38,7 +38,9 @@ pub fn start(options: &LogOptions, file_format: Option<&str>, service: bool) -> 
         (_, _) => "trace",
     };
     // The verifier logs as an error what we tell in a sentence.
-    let own = format!("error,rustls_platform_verifier=off,porthole_agent={level},porthole_link={level}");
+    let own =
+        ["porthole_agent", "porthole_link", "porthole_desktop"].map(|own| format!(",{own}={level}")).concat();
+    let own = format!("error,rustls_platform_verifier=off{own}");
     let filter = match std::env::var("PORTHOLE_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
             .map_err(|error| format!("PORTHOLE_LOG is no log filter ({error}): write it like debug"))?,

@@ -64,17 +64,40 @@ impl Paths {
         self.data.join("engine.lock")
     }
 
+    /// Held by the one desktop app of this data folder.
+    pub fn app_lock(&self) -> PathBuf {
+        self.data.join("app.lock")
+    }
+
     /// The trial gateway's own home.
     pub fn trial(&self) -> PathBuf {
         self.data.join("trial")
     }
 
-    /// Where the engine listens for further commands. A data folder too deep for a socket's path gets
-    /// one in the runtime folder, named after the data folder.
+    /// Where the engine listens for further commands.
     #[cfg(unix)]
     pub fn socket(&self) -> PathBuf {
+        self.socket_named("engine.sock", ".sock")
+    }
+
+    /// Where the engine answers its local API to this user's own programs.
+    #[cfg(unix)]
+    pub fn api_socket(&self) -> PathBuf {
+        self.socket_named("api.sock", "-api.sock")
+    }
+
+    /// Where the desktop app listens for its further starts.
+    #[cfg(unix)]
+    pub fn app_socket(&self) -> PathBuf {
+        self.socket_named("app.sock", "-app.sock")
+    }
+
+    /// A socket in the data folder. A folder too deep for a socket's path gets one in the runtime folder, named
+    /// after the data folder and `ending`.
+    #[cfg(unix)]
+    fn socket_named(&self, name: &str, ending: &str) -> PathBuf {
         use std::os::unix::ffi::OsStrExt as _;
-        let beside = self.data.join("engine.sock");
+        let beside = self.data.join(name);
         if beside.as_os_str().len() <= SOCKET_PATH_BYTES {
             return beside;
         }
@@ -83,7 +106,7 @@ impl Paths {
             .filter(|dir| dir.is_dir() && dir.as_os_str().len() < 40)
             .unwrap_or_else(|| PathBuf::from("/tmp"));
         let name = crate::secrets::fingerprint(self.data.as_os_str().as_bytes());
-        runtime.join(format!("porthole-{}", rustix::process::getuid().as_raw())).join(format!("{name}.sock"))
+        runtime.join(format!("porthole-{}", rustix::process::getuid().as_raw())).join(name + ending)
     }
 }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
+use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -18,6 +18,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, ToSchema};
 
 use super::Api;
+use super::guard::Through;
 use super::login::Desk;
 use crate::secrets::Secret;
 
@@ -89,6 +90,12 @@ impl Access {
         let key = key(&path).map_err(|source| AccessError::Key { path, source })?;
         let desk = login.map(Desk::open).transpose()?;
         Ok(Self { key, cookie: format!("porthole_session_{port}"), desk, sessions: Mutex::default() })
+    }
+
+    /// Where there is no page: nobody holds the key, and there is no login.
+    pub(super) fn closed() -> Self {
+        let key = Secret::new(URL_SAFE_NO_PAD.encode(random()));
+        Self { key, cookie: String::from("porthole_session"), desk: None, sessions: Mutex::default() }
     }
 
     /// Who sent these fields.
@@ -212,7 +219,14 @@ pub(super) struct SessionState {
 /// Whether somebody has to sign in, and who did. Needs no key.
 #[utoipa::path(get, path = "/session", operation_id = "getSession", tag = "session", security(()),
     responses((status = OK, body = SessionState)))]
-pub(super) async fn session(State(api): State<Api>, headers: HeaderMap) -> Json<SessionState> {
+pub(super) async fn session(
+    State(api): State<Api>,
+    Extension(through): Extension<Through>,
+    headers: HeaderMap,
+) -> Json<SessionState> {
+    if matches!(through, Through::Socket) {
+        return Json(SessionState { login_required: false, signed_in: true, user: None });
+    }
     let who = api.access.who(&headers, Instant::now());
     let login_required = api.access.desk().is_some();
     let signed_in = who.is_some();

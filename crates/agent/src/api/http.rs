@@ -1,30 +1,15 @@
 //! The door for browsers and programs on this computer: HTTP/1.1 on a loopback address, unless another was
 //! asked for.
-//!
-//! It has a thread of its own, so that whatever is asked here holds up no traffic.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
 
 use super::access::{Access, AccessError, Login};
 use super::guard::{Hosts, Through, authority};
-use crate::engine::View;
 use crate::paths::Paths;
 
 /// Where the page is unless asked otherwise.
@@ -32,21 +17,6 @@ pub const DEFAULT_PORT: u16 = 4040;
 
 /// Ports tried where the one asked for is taken: as many engines on one computer nobody has.
 const PORTS_TRIED: u16 = 100;
-
-/// Connections at once; further ones wait to be accepted. A browser has six, each open page one more.
-const MAX_CONNECTIONS: usize = 128;
-
-/// For a request's head; also how long a connection may say nothing between two requests.
-const HEAD_WAIT: Duration = Duration::from_secs(30);
-
-/// Bytes of a request's head: long filters in a query are 4 KiB.
-const HEAD_BYTES: usize = 64 * 1024;
-
-/// How long answers may take once the engine leaves.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
-
-/// Between two tries to accept where the system has no file handles left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where to listen, as asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,15 +40,6 @@ pub enum ListenError {
     Bind { address: String, source: io::Error },
 }
 
-/// Why what is bound cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    #[error("the system gives no thread: {0}")]
-    Thread(#[from] io::Error),
-}
-
 /// A bound address with the conditions under which it is served.
 #[derive(Debug)]
 pub struct Listener {
@@ -89,11 +50,11 @@ pub struct Listener {
     asked: Listen,
 }
 
-/// A page that is served. Ends when dropped.
+/// The same, in the runtime that serves it.
 #[derive(Debug)]
-pub struct Door {
-    stop: CancellationToken,
-    thread: Option<JoinHandle<()>>,
+pub(super) struct Accepting {
+    listener: tokio::net::TcpListener,
+    hosts: Arc<Hosts>,
 }
 
 impl Default for Listen {
@@ -175,104 +136,23 @@ impl Listener {
         self.asked.port != 0 && self.asked.port != self.address.port()
     }
 
-    /// Serves the engine's API and page from a thread of its own.
-    pub fn serve(self, engine: View, paths: &Paths) -> Result<Door, ServeError> {
-        let access = Arc::new(Access::open(&paths.data, self.address.port(), self.login)?);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = {
-            let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(self.listener)?
-        };
-        let stop = engine.leaving().child_token();
-        let (hosts, stopped) = (self.hosts, stop.clone());
-        let thread = std::thread::Builder::new().name("api".into()).spawn(move || {
-            runtime.block_on(async move {
-                let router = super::router(engine, access);
-                accept(listener, &router, &hosts, &stopped).await;
-            });
-            // What a blocking thread has begun is not waited for.
-            runtime.shutdown_background();
-        })?;
-        Ok(Door { stop, thread: Some(thread) })
+    /// Who may come in here.
+    pub(super) fn access(&mut self, paths: &Paths) -> Result<Access, AccessError> {
+        Access::open(&paths.data, self.address.port(), self.login.take())
+    }
+
+    /// Ready to accept; inside the runtime that does it.
+    pub(super) fn open(self) -> io::Result<Accepting> {
+        let listener = tokio::net::TcpListener::from_std(self.listener)?;
+        Ok(Accepting { listener, hosts: self.hosts })
     }
 }
 
-impl Door {
-    /// Ends event streams, lets other answers finish within a moment, and closes.
-    pub async fn close(mut self) {
-        self.stop.cancel();
-        let Some(thread) = self.thread.take() else { return };
-        let joined = tokio::task::spawn_blocking(move || thread.join());
-        if tokio::time::timeout(2 * LAST_ANSWERS, joined).await.is_err() {
-            tracing::debug!("the local page is still answering");
-        }
-    }
-}
-
-impl Drop for Door {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-async fn accept(
-    listener: tokio::net::TcpListener,
-    router: &Router,
-    hosts: &Arc<Hosts>,
-    stop: &CancellationToken,
-) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let connections = TaskTracker::new();
-    let next = async {
-        loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    let Ok(local) = stream.local_addr() else { continue };
-                    let through = Through::Http { hosts: hosts.clone(), local, peer };
-                    let connection = connection(stream, router.clone(), through, stop.clone());
-                    connections.spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "a connection to the local page could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    };
-    tokio::select! {
-        () = next => {}
-        () = stop.cancelled() => {}
-    }
-    drop(listener);
-    connections.close();
-    let _ = tokio::time::timeout(LAST_ANSWERS, connections.wait()).await;
-}
-
-async fn connection(stream: TcpStream, router: Router, through: Through, stop: CancellationToken) {
-    let answer = service_fn(move |request: http::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(through.clone());
-        router.clone().oneshot(request)
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WAIT)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), answer);
-    tokio::pin!(served);
-    let ended = tokio::select! {
-        ended = &mut served => ended,
-        () = stop.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::trace!(%error, "a connection to the local page ended early");
+impl Accepting {
+    pub(super) async fn accept(&self) -> io::Result<(TcpStream, Through)> {
+        let (stream, peer) = self.listener.accept().await?;
+        let local = stream.local_addr()?;
+        Ok((stream, Through::Http { hosts: self.hosts.clone(), local, peer }))
     }
 }
 

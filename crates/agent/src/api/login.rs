@@ -146,10 +146,9 @@ pub(super) async fn login(
     Extension(through): Extension<Through>,
     Body(given): Body<Credentials>,
 ) -> Result<Response, Problem> {
-    let Some(desk) = api.access.desk() else {
+    let (Some(desk), Through::Http { peer, .. }) = (api.access.desk(), through) else {
         return Err(Problem::new(StatusCode::CONFLICT, "no-login", "this page asks nobody for a password"));
     };
-    let Through::Http { peer, .. } = through;
     if !desk.check(peer.ip().to_canonical(), given).await? {
         let detail = "user or password is wrong";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "wrong-login", detail));

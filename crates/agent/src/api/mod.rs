@@ -3,9 +3,10 @@
 //!
 //! In reading order: [`guard`] (who may ask at all, with [`access`]) → [`problem`] and [`extract`] (how
 //! something is refused) → one file for each thing there is ([`status`], [`connections`], [`mappings`],
-//! [`exchanges`], [`frames`], [`replay`], [`events`]) → [`page`] (the web page beside it) → [`http`] (the door).
+//! [`exchanges`], [`frames`], [`replay`], [`events`]) → [`page`] (the web page beside it) → [`http`] (the door for
+//! browsers) → [`serve`] (the thread behind every door).
 //!
-//! What is absent: work that could hold up traffic. The door has a thread of its own; what takes longer than
+//! What is absent: work that could hold up traffic. The doors have a thread of their own; what takes longer than
 //! a moment goes to the store's reader or to a blocking thread.
 
 #![allow(unused_qualifications, reason = "what the macros of utoipa write")]
@@ -28,6 +29,7 @@ mod page;
 mod ports;
 mod problem;
 mod replay;
+pub mod serve;
 mod settings;
 mod stats;
 mod status;

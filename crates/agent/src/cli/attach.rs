@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::Asked;
+use super::connection::{Asked, Connection};
 use super::output::Printer;
 use super::page::Page;
 use super::{Context, Failure};
+use crate::api::http::Listener;
 use crate::door::Conversation;
 use crate::engine::{DRAIN, Engine, EngineConfig, warning};
+use crate::events::Event;
 use crate::lock::EngineLock;
-use crate::store::{Mend, Store, StoreError};
+use crate::store::{Mend, Store};
 use crate::trial::TrialGateway;
 
 /// How long a held lock without an open door is waited out: an engine that is starting, or finishing
@@ -31,7 +33,8 @@ pub(super) struct Reached {
 }
 
 /// A data folder's engine, as it is found.
-pub(super) enum Place {
+#[derive(Debug)]
+pub(crate) enum Place {
     /// There is none, and nobody becomes it as long as this is held.
     Free(EngineLock),
     Taken(Conversation),
@@ -50,7 +53,13 @@ pub(super) async fn reach(
     };
     match place(context, remark).await? {
         Place::Free(lock) => {
-            let engine = start(context, asked, page, lock, printer).await?;
+            let prepared = prepare(context, asked, |code, text| {
+                printer.note(code, text);
+                printer.flush();
+            });
+            let prepared = prepared.await?;
+            let page = page.bind(printer)?;
+            let engine = prepared.start(context, lock, page).await?;
             let conversation = engine.attach();
             Ok(Reached { engine: Some(engine), conversation })
         }
@@ -60,7 +69,7 @@ pub(super) async fn reach(
 
 /// Waits until the engine's place is free, or somebody in it answers. What is worth a word of a long wait is
 /// told through `remark`, once.
-pub(super) async fn place(context: &Context, mut remark: impl FnMut(&str)) -> Result<Place, Failure> {
+pub(crate) async fn place(context: &Context, mut remark: impl FnMut(&str)) -> Result<Place, Failure> {
     let since = Instant::now();
     let mut told = false;
     loop {
@@ -110,16 +119,26 @@ pub(super) async fn running(_context: &Context) -> Option<Conversation> {
     None
 }
 
-async fn start(
+/// What an engine needs, but for its place and its page.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    store: Store,
+    connection: Connection,
+    trial: Option<TrialGateway>,
+    warnings: Vec<Event>,
+}
+
+/// Opens the store and finds the gateway, or starts one for trying things out; that is told through `note`.
+/// Only whoever holds the engine's lock may call this.
+pub(crate) async fn prepare(
     context: &Context,
     asked: &Asked,
-    page: &Page,
-    lock: EngineLock,
-    printer: &mut Printer,
-) -> Result<Engine, Failure> {
-    let store_failed = |error: StoreError| Failure::failed("store", error);
+    mut note: impl FnMut(&'static str, &str),
+) -> Result<Prepared, Failure> {
     let mut warnings = Vec::new();
-    let opened = Store::open(&context.paths.database(), Mend::CarryOn).await.map_err(store_failed)?;
+    let opened = Store::open(&context.paths.database(), Mend::CarryOn)
+        .await
+        .map_err(|error| Failure::failed("store", error))?;
     if let Some(aside) = &opened.set_aside {
         let text = format!("the database was damaged and is now {}; a new one was begun", aside.display());
         warnings.push(warning("database-damaged", text));
@@ -135,7 +154,7 @@ async fn start(
             let trial = TrialGateway::start(&context.paths)
                 .await
                 .map_err(|error| Failure::failed("trial-gateway", error))?;
-            printer.note(
+            note(
                 "trial-gateway",
                 &format!(
                     "No gateway configured: using a trial gateway on this computer ({}), which only this \
@@ -143,28 +162,36 @@ async fn start(
                     trial.url
                 ),
             );
-            printer.flush();
-            let connection = super::connection::Connection {
-                gateway: trial.url.clone(),
-                token: trial.token.clone(),
-                ca_file: None,
-            };
+            let connection =
+                Connection { gateway: trial.url.clone(), token: trial.token.clone(), ca_file: None };
             (connection, Some(trial))
         }
     };
-    let page = page.bind(printer)?;
-    Engine::start(EngineConfig {
-        paths: context.paths.clone(),
-        lock,
-        store: opened.store,
-        gateway: connection.gateway,
-        token: connection.token,
-        ca_file: connection.ca_file,
-        trial,
-        file_mappings: context.config.mappings.clone(),
-        warnings,
-        page,
-    })
-    .await
-    .map_err(|error| Failure::failed("engine", error))
+    Ok(Prepared { store: opened.store, connection, trial, warnings })
+}
+
+impl Prepared {
+    /// Starts the engine in the place that the lock keeps.
+    pub(crate) async fn start(
+        self,
+        context: &Context,
+        lock: EngineLock,
+        page: Option<Listener>,
+    ) -> Result<Engine, Failure> {
+        let Self { store, connection, trial, warnings } = self;
+        Engine::start(EngineConfig {
+            paths: context.paths.clone(),
+            lock,
+            store,
+            gateway: connection.gateway,
+            token: connection.token,
+            ca_file: connection.ca_file,
+            trial,
+            file_mappings: context.config.mappings.clone(),
+            warnings,
+            page,
+        })
+        .await
+        .map_err(|error| Failure::failed("engine", error))
+    }
 }

@@ -13,7 +13,7 @@ pub(super) const GATEWAY_SETTING: &str = "gateway";
 
 /// What a command was told, checked.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub(super) gateway: Option<GatewayUrl>,
     pub(super) token: Option<Secret>,
     ca_file: Option<PathBuf>,
@@ -21,7 +21,7 @@ pub(super) struct Asked {
 
 /// Where to connect.
 #[derive(Debug, Clone)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     pub(super) gateway: GatewayUrl,
     pub(super) token: Secret,
     pub(super) ca_file: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub(super) struct Connection {
 
 impl Asked {
     /// Reads flags and variables. Empty ones count as absent.
-    pub(super) fn read(args: &ConnectionArgs) -> Result<Self, Failure> {
+    pub(crate) fn read(args: &ConnectionArgs) -> Result<Self, Failure> {
         let gateway = args
             .gateway
             .as_deref()
@@ -53,7 +53,7 @@ impl Asked {
     }
 
     /// What a running engine must agree with.
-    pub(super) fn hello(&self) -> crate::door::Hello {
+    pub(crate) fn hello(&self) -> crate::door::Hello {
         crate::door::Hello {
             protocol: crate::door::PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),

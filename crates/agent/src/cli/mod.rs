@@ -3,8 +3,8 @@
 //! Exit codes: 0 done, 1 failed while running, 2 wrong usage, 3 refused by the gateway, 4 gateway
 //! unreachable with `--no-wait`.
 
-mod attach;
-mod connection;
+pub(crate) mod attach;
+pub(crate) mod connection;
 mod doctor;
 mod exchanges;
 mod expose;
@@ -157,13 +157,13 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 /// What every command starts from.
 #[derive(Debug)]
 pub(crate) struct Context {
-    paths: crate::paths::Paths,
+    pub(crate) paths: crate::paths::Paths,
     config: Config,
 }
 
 impl Context {
     /// Also why the file could not be read, for the one command that goes on without it.
-    fn load(log: &LogOptions, service: bool) -> Result<(Self, Option<ConfigError>), Failure> {
+    pub(crate) fn load(log: &LogOptions, service: bool) -> Result<(Self, Option<ConfigError>), Failure> {
         let paths = crate::paths::Paths::find().map_err(|error| Failure::failed("paths", error))?;
         let (config, error) = match Config::load(&paths.config_file()) {
             Ok(config) => (config, None),

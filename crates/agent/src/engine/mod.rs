@@ -55,7 +55,7 @@ pub struct EngineConfig {
     pub file_mappings: Vec<MappingSpec>,
     /// Told to the first command that attaches.
     pub warnings: Vec<Event>,
-    /// Where the local API is to be had, if at all.
+    /// Where the local API and its page are to be had over HTTP, if at all.
     pub page: Option<api::http::Listener>,
 }
 
@@ -66,8 +66,8 @@ pub enum EngineError {
     Store(#[from] StoreError),
     #[error("cannot listen for further commands at {path}: {source}")]
     Socket { path: std::path::PathBuf, source: std::io::Error },
-    #[error("cannot serve the local page: {0}")]
-    Page(#[from] api::http::ServeError),
+    #[error("cannot serve the local API: {0}")]
+    Api(#[from] api::serve::ServeError),
 }
 
 /// A running engine. Ends with [`Engine::leave`].
@@ -77,7 +77,7 @@ pub struct Engine {
     uplink: Uplink,
     writer: Writer,
     trial: Option<TrialGateway>,
-    page: Option<api::http::Door>,
+    api: api::serve::Door,
     tasks: TaskTracker,
     _lock: EngineLock,
 }
@@ -224,7 +224,7 @@ impl Engine {
             shared.note(event);
         }
         shared.lock().warnings = warnings;
-        let page = page.map(|listener| listener.serve(View(Arc::clone(&shared)), &paths)).transpose()?;
+        let api = api::serve::serve(View(Arc::clone(&shared)), &paths, page)?;
         let tasks = TaskTracker::new();
         #[cfg(unix)]
         {
@@ -238,7 +238,7 @@ impl Engine {
         tasks.spawn(supervise(Arc::clone(&shared), supervisor));
         tasks.spawn(connections::log(Arc::clone(&shared), logged));
         tasks.spawn(tell_capture(Arc::clone(&shared), paused));
-        Ok(Self { shared, uplink, writer, trial, page, tasks, _lock: lock })
+        Ok(Self { shared, uplink, writer, trial, api, tasks, _lock: lock })
     }
 
     /// Attaches a command of this same process.
@@ -263,9 +263,7 @@ impl Engine {
         if let Some(trial) = self.trial {
             trial.stop().await;
         }
-        if let Some(page) = self.page {
-            page.close().await;
-        }
+        self.api.close().await;
         self.writer.close().await;
         // The tasks hold the listener and the store's handle; they end at once when asked.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;

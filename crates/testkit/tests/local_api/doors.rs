@@ -3,7 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 
 use porthole_testkit::agent::{Agent, Home};
+use porthole_testkit::wait::within;
 use porthole_testkit::{LocalPage, World};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
 
 /// A page, an event stream, a file and the API.
 const EVERYWHERE: [&str; 5] = ["/", "/favicon.ico", "/api/v1/health", "/api/v1/events", "/api/v1/exchanges"];
@@ -203,4 +206,32 @@ async fn up_tells_its_page_without_any_mapping() {
     let event = agent.event("page").await;
     let page = LocalPage::at(event["inspector_url"].as_str().expect("an address"));
     assert_eq!(page.read("/health").await["status"], "ok");
+}
+
+#[tokio::test]
+async fn the_apis_socket_is_for_this_user_alone_and_needs_no_key() {
+    let mut world = World::new().await;
+    world.agent.ready().await;
+    let path = world.agent.home().path().join("api.sock");
+    let mode = std::fs::metadata(&path).expect("a socket").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let ask = async |head: &str| {
+        let mut socket = UnixStream::connect(&path).await.expect("somebody listens");
+        let request = format!("{head}\r\nHost: whatever\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.expect("a request is taken");
+        let mut answer = String::new();
+        within("an answer", socket.read_to_string(&mut answer)).await.expect("a whole answer");
+        answer
+    };
+    let status = ask("GET /api/v1/status HTTP/1.1").await;
+    assert!(status.starts_with("HTTP/1.1 200") && status.contains("\"gateway\""), "{status}");
+    let session = ask("GET /api/v1/session HTTP/1.1").await;
+    assert!(
+        session.contains("\"login_required\":false") && session.contains("\"signed_in\":true"),
+        "{session}"
+    );
+    let change = ask("POST /api/v1/reconnect HTTP/1.1").await;
+    assert!(change.starts_with("HTTP/1.1 202"), "{change}");
+    let form = ask("POST /api/v1/mappings HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 0").await;
+    assert!(form.starts_with("HTTP/1.1 415"), "{form}");
 }
