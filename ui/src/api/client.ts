@@ -18,9 +18,10 @@ import type {
   Stats,
   Status,
 } from "./types";
+import { isWindow, windowHost } from "./window";
 
 /** The host that this page runs in. */
-export const host = httpHost;
+export const host = isWindow() ? windowHost : httpHost;
 
 async function send(path: string, options?: RequestOptions) {
   let answer: Awaited<ReturnType<typeof host.request>>;
