@@ -57,6 +57,54 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
+/// What the desktop app is built with, and what its tests sit at.
+const DESKTOP_TOOLS: &[Tool] = &[
+    Tool {
+        program: "pkg-config",
+        probe: &["--exists", "webkit2gtk-4.1", "librsvg-2.0"],
+        packages: &["pkg-config", "libwebkit2gtk-4.1-dev", "librsvg2-dev"],
+        why: "the app's window is made of WebKitGTK",
+    },
+    Tool { program: "Xvfb", probe: &["-help"], packages: &["xvfb"], why: "tests have a screen of their own" },
+    Tool {
+        program: "dbus-daemon",
+        probe: &["--version"],
+        packages: &["dbus-daemon"],
+        why: "tests have a session bus of their own",
+    },
+    Tool {
+        program: "WebKitWebDriver",
+        probe: &["--help"],
+        packages: &["webkit2gtk-driver"],
+        why: "tests drive the app's window with it",
+    },
+    Tool { program: "xclip", probe: &["-version"], packages: &["xclip"], why: "tests look at the clipboard" },
+    Tool {
+        program: "openbox",
+        probe: &["--version"],
+        packages: &["openbox"],
+        why: "windows of tests are managed by it",
+    },
+    Tool {
+        program: "wmctrl",
+        probe: &["--version"],
+        packages: &["wmctrl"],
+        why: "tests close windows with it",
+    },
+    Tool {
+        program: "xdotool",
+        probe: &["--help"],
+        packages: &["xdotool"],
+        why: "tests find windows with it",
+    },
+    Tool {
+        program: "fc-match",
+        probe: &["DejaVu Sans"],
+        packages: &["fontconfig", "fonts-dejavu-core"],
+        why: "without a font the app's window shows no text",
+    },
+];
+
 /// What only `cargo xtask bench` needs: programs to compare with.
 const BENCH_TOOLS: &[Tool] = &[
     Tool {
@@ -107,6 +155,16 @@ pub fn absent() -> Vec<&'static str> {
 /// that brings each.
 fn system_packages() -> Vec<&'static str> {
     bring_in(&TOOLS.iter().collect::<Vec<_>>())
+}
+
+/// The same for the desktop app.
+pub fn desktop_packages() -> Vec<&'static str> {
+    bring_in(&DESKTOP_TOOLS.iter().collect::<Vec<_>>())
+}
+
+/// Whether the app can be built, whatever its tests lack.
+pub fn builds_desktop(absent: &[&str]) -> bool {
+    !absent.contains(&"pkg-config")
 }
 
 /// The same for those of [`BENCH_TOOLS`] that are named.

@@ -41,7 +41,8 @@ pub fn test(arguments: Vec<String>) -> Result<()> {
             _ => wanted.filters.push(word),
         }
     }
-    let absent = setup::absent();
+    let mut absent = setup::absent();
+    let workspace = workspace(&mut wanted, &mut absent);
     setup::node_fixtures()?;
     ui::build_if_possible()?;
 
@@ -51,7 +52,7 @@ pub fn test(arguments: Vec<String>) -> Result<()> {
         setup::rust_components()?;
         note(&mut problems, sh::run(sh::cargo().args(["fmt", "--all", "--check"])));
         let mut clippy = sh::cargo();
-        clippy.args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
+        clippy.arg("clippy").args(&workspace).args(["--all-targets", "--quiet", "--", "-D", "warnings"]);
         note(&mut problems, sh::run(&mut clippy));
         note(&mut problems, licences());
     }
@@ -62,9 +63,9 @@ pub fn test(arguments: Vec<String>) -> Result<()> {
             note(&mut problems, counted(&mut command, &mut tally));
         }
     }
-    note(&mut problems, run_tests(&wanted, &absent, &mut tally));
+    note(&mut problems, run_tests(&wanted, &workspace, &absent, &mut tally));
     if wanted.filters.is_empty() {
-        note(&mut problems, doc_tests(&mut tally));
+        note(&mut problems, doc_tests(&workspace, &mut tally));
         let programs = sh::target_dir().join(wanted.profile());
         if let Some(mut command) = ui::in_a_browser(&programs) {
             note(&mut problems, counted(&mut command, &mut tally));
@@ -105,13 +106,29 @@ fn licences() -> Result<()> {
     sh::run(sh::cargo().args(["deny", "--log-level", "error", "check", "licenses", "bans", "sources"]))
 }
 
-fn run_tests(wanted: &Wanted, absent: &[&str], tally: &mut Tally) -> Result<()> {
+/// Which packages are checked and tested: all of them, but for the app where it was left out or cannot be built,
+/// which is said.
+fn workspace(wanted: &mut Wanted, absent: &mut Vec<&'static str>) -> Vec<&'static str> {
+    if !wanted.no_desktop {
+        let without = setup::desktop_packages();
+        if setup::builds_desktop(&without) {
+            absent.extend(without);
+            return vec!["--workspace"];
+        }
+        eprintln!("The desktop app cannot be built here.");
+        wanted.no_desktop = true;
+    }
+    eprintln!("Left out: the desktop app and its tests.");
+    vec!["--workspace", "--exclude", "porthole-desktop"]
+}
+
+fn run_tests(wanted: &Wanted, workspace: &[&str], absent: &[&str], tally: &mut Tally) -> Result<()> {
     let mut command = sh::cargo();
     if sh::works("cargo", &["nextest", "--version"]) {
-        command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=warn"]);
+        command.args(["nextest", "run"]).args(workspace).args(["--no-fail-fast", "--no-tests=warn"]);
         command.args(&wanted.filters);
     } else {
-        command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast", "--"]);
+        command.arg("test").args(workspace).args(["--lib", "--bins", "--tests", "--no-fail-fast", "--"]);
         command.args(&wanted.filters);
     }
     // The programs that whole-process tests start: built with the workspace's tests, since gateway and
@@ -130,14 +147,11 @@ fn run_tests(wanted: &Wanted, absent: &[&str], tally: &mut Tally) -> Result<()> 
     if wanted.long {
         command.env("PORTHOLE_TEST_LONG", "1");
     }
-    if wanted.no_desktop {
-        command.env("PORTHOLE_TEST_NO_DESKTOP", "1");
-    }
     counted(&mut command, tally)
 }
 
-fn doc_tests(tally: &mut Tally) -> Result<()> {
-    counted(sh::cargo().args(["test", "--workspace", "--doc", "--quiet"]), tally)
+fn doc_tests(workspace: &[&str], tally: &mut Tally) -> Result<()> {
+    counted(sh::cargo().arg("test").args(workspace).args(["--doc", "--quiet"]), tally)
 }
 
 /// Runs a test command, passing its output on and adding up what its closing lines say.

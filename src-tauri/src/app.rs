@@ -1,0 +1,210 @@
+//! From start to quit: who runs beside whom, and in which order they leave.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use porthole_agent::app::{AppArgs, Home};
+use porthole_agent::cli::Failure;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::action::{Action, Place};
+use crate::client::Client;
+use crate::clipboard::Clipboard;
+use crate::notify::{self, Notice};
+use crate::perform::{Hands, Undone};
+use crate::picture::Picture;
+use crate::single::{self, First, Start, Wish};
+use crate::tray::host::Tray;
+use crate::window::Window;
+use crate::{engine, follow};
+
+/// Where the window keeps its place, in the data folder.
+const WINDOW_FILE: &str = "window.json";
+
+/// Clicks that wait to be done; nobody is that fast.
+const ACTIONS: usize = 32;
+
+/// After a change, until the tray is drawn anew: a menu that is rebuilt at each event flickers.
+const DRAW_AFTER: Duration = Duration::from_millis(50);
+
+/// How long a desktop that is just starting may take to show its tray, before the window is shown instead.
+const TRAY_WAIT: Duration = Duration::from_secs(10);
+
+/// Runs the app as this process.
+pub fn main() -> ExitCode {
+    let args = AppArgs::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&Failure::failed("runtime", error)),
+    };
+    let done = runtime.block_on(run(&args));
+    // A keychain or a notification daemon that never answers must not keep the app from ending.
+    runtime.shutdown_background();
+    done.map_or_else(|failure| report(&failure), |()| ExitCode::SUCCESS)
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    let _ = writeln!(std::io::stderr().lock(), "porthole-desktop: {failure}");
+    ExitCode::from(failure.exit)
+}
+
+async fn run(args: &AppArgs) -> Result<(), Failure> {
+    let home = Home::open(args)?;
+    let wish = Wish { show: !args.hidden };
+    let failed = |error: std::io::Error| Failure::failed("app", error);
+    let first = match single::claim(home.paths(), &wish).await.map_err(failed)? {
+        Start::First(first) => first,
+        Start::Further => return Ok(()),
+    };
+    let signals = Signals::new().map_err(failed)?;
+    let clipboard = Clipboard::start().map_err(failed)?;
+    let api = home.paths().api_socket();
+    let client = Client::new(api.clone());
+    let picture = watch::Sender::new(Picture::default());
+    let (actions, asked) = mpsc::channel(ACTIONS);
+    let (looks, looked) = mpsc::channel(1);
+    let tray = Tray::start(&Picture::default(), actions, looks).await;
+    let app = App {
+        hands: Hands { client: client.clone(), picture: picture.clone(), clipboard },
+        window: Window::new(api, home.paths().data.join(WINDOW_FILE)),
+        shown: tray.shown(),
+        signals,
+    };
+    let stop = CancellationToken::new();
+    let until_quit = async {
+        let mut app = app.serve(&first, asked, args.hidden).await;
+        stop.cancel();
+        // Requests in flight end first; whoever cannot wait asks again.
+        app.signals.next().await;
+    };
+    let with_engine = engine::keep(&home, &picture, &stop);
+    tokio::select! {
+        () = with_engine => {}
+        () = until_quit => {}
+        () = draw(tray, picture.subscribe()) => {}
+        () = follow::events(&client, &picture) => {}
+        () = follow::ports(&client, &picture, looked) => {}
+    }
+    Ok(())
+}
+
+/// Draws the tray whenever the picture changes, for good.
+async fn draw(mut tray: Tray, mut pictures: watch::Receiver<Picture>) {
+    while pictures.changed().await.is_ok() {
+        tokio::time::sleep(DRAW_AFTER).await;
+        let picture = pictures.borrow_and_update().clone();
+        tray.draw(&picture).await;
+    }
+}
+
+/// What reacts to a person.
+#[derive(Debug)]
+struct App {
+    hands: Hands,
+    window: Window,
+    /// Whether somebody shows the tray.
+    shown: watch::Receiver<bool>,
+    signals: Signals,
+}
+
+impl App {
+    /// Does what is asked for until that is to quit.
+    async fn serve(mut self, first: &First, mut asked: mpsc::Receiver<Action>, hidden: bool) -> Self {
+        if !hidden {
+            self.show(Place::Last).await;
+        }
+        let trayless = tokio::time::sleep(if hidden { TRAY_WAIT } else { Duration::MAX });
+        tokio::pin!(trayless);
+        let mut waiting = hidden;
+        loop {
+            tokio::select! {
+                () = self.signals.next() => break,
+                Some(action) = asked.recv() => match action {
+                    Action::Quit => break,
+                    Action::Show(place) => self.show(place).await,
+                    other => self.perform(other),
+                },
+                wish = first.wish() => if wish.show {
+                    self.show(Place::Last).await;
+                },
+                wanted = self.window.closed() => if wanted {
+                    self.show(Place::Last).await;
+                },
+                Ok(()) = self.shown.changed() => {
+                    let shown = *self.shown.borrow_and_update();
+                    self.window.tray(shown).await;
+                    if !shown && !waiting {
+                        self.show(Place::Last).await;
+                    }
+                }
+                () = &mut trayless, if waiting => {
+                    waiting = false;
+                    if !*self.shown.borrow() {
+                        self.show(Place::Last).await;
+                    }
+                }
+            }
+        }
+        self.window.close().await;
+        self
+    }
+
+    async fn show(&mut self, place: Place) {
+        let shown = *self.shown.borrow();
+        if let Err(error) = self.window.show(place.route(), shown).await {
+            notify::show(Notice::new("The window does not open", error.to_string()));
+        }
+    }
+
+    /// Has it done beside everything else.
+    fn perform(&self, action: Action) {
+        let hands = self.hands.clone();
+        tokio::spawn(async move {
+            if let Err(error) = done(&hands, action).await {
+                notify::show(Notice::new("That did not work", error.to_string()));
+            }
+        });
+    }
+}
+
+async fn done(hands: &Hands, action: Action) -> Result<(), Undone> {
+    match action {
+        Action::Expose(port) => hands.expose(port).await,
+        Action::CopyUrl(id) => hands.copy(&id),
+        Action::OpenUrl(id) => hands.open(&id),
+        Action::Pause(id) => hands.switch(&id, false).await?,
+        Action::Resume(id) => hands.switch(&id, true).await?,
+        Action::Remove(id) => hands.remove(&id).await?,
+        Action::PauseAll => hands.pause_all().await?,
+        Action::ResumeAll => hands.resume_all().await?,
+        Action::Reconnect => hands.reconnect().await?,
+        // The app's own.
+        Action::Show(_) | Action::Quit => {}
+    }
+    Ok(())
+}
+
+/// What the system says when the app is to end.
+#[derive(Debug)]
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let [terminate, interrupt, hangup] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self([terminate?, interrupt?, hangup?]))
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt, hangup] = &mut self.0;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What the app tells the window.
+
+use std::io::{BufRead as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use porthole_desktop::window::{Order, SHOWN};
+use tauri::{AppHandle, Manager as _, Url};
+
+use crate::MAIN;
+
+/// Whether the tray is there to come back from.
+#[derive(Debug)]
+pub struct TrayShown(AtomicBool);
+
+impl Default for TrayShown {
+    fn default() -> Self {
+        Self(AtomicBool::new(true))
+    }
+}
+
+impl TrayShown {
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Reads orders on a thread of its own; their end is the window's, too.
+pub fn listen(app: AppHandle) -> std::io::Result<()> {
+    std::thread::Builder::new().name("orders".into()).spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            match serde_json::from_str(&line) {
+                Ok(order) => obey(&app, order),
+                Err(error) => eprintln!("porthole-window: not understood: {error}"),
+            }
+        }
+        app.exit(0);
+    })?;
+    Ok(())
+}
+
+fn obey(app: &AppHandle, order: Order) {
+    match order {
+        Order::Tray(shown) => app.state::<TrayShown>().0.store(shown, Ordering::Relaxed),
+        Order::Show { route } => {
+            let Some(window) = app.get_webview_window(MAIN) else { return };
+            if let Some(route) = route.filter(|route| route.starts_with("#/")) {
+                let route = serde_json::Value::from(route);
+                let _ = window.eval(format!("location.hash = {route}"));
+            }
+            let _ = window.unminimize();
+            let _ = window.show();
+            if window.set_focus().is_ok() {
+                let _ = writeln!(std::io::stdout(), "{SHOWN}");
+            }
+        }
+    }
+}
+
+/// Whether a page is our own: the window goes nowhere else, whatever a captured answer would like.
+pub fn is_own(url: &Url) -> bool {
+    let own = url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost");
+    own || url.scheme() == "about" || url.scheme() == "blob"
+}

@@ -1,0 +1,192 @@
+//! Does what was asked for, through the engine's API.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::sync::watch;
+
+use crate::client::{Client, ClientError};
+use crate::clipboard::Clipboard;
+use crate::notify::{self, Notice};
+use crate::picture::Picture;
+use crate::shapes::{Mapping, Source, Standing};
+
+/// How long the gateway may take to answer to a mapping before the click is told to have failed.
+const LIVE_WAIT: Duration = Duration::from_secs(15);
+
+/// What every action works with.
+#[derive(Debug, Clone)]
+pub struct Hands {
+    pub client: Client,
+    pub picture: watch::Sender<Picture>,
+    pub clipboard: Clipboard,
+}
+
+/// Why something was not done, for a person.
+#[derive(Debug, thiserror::Error)]
+pub enum Undone {
+    #[error(transparent)]
+    Engine(#[from] ClientError),
+    #[error("{0}")]
+    Refused(String),
+    #[error("the gateway has not answered yet: the address comes when it does")]
+    Waiting,
+}
+
+impl Hands {
+    /// One click on a port: a mapping is made or woken, its URL is on the clipboard, and that is told.
+    pub async fn expose(&self, port: u16) {
+        match self.exposed(port).await {
+            Ok(mapping) => self.copied(&mapping),
+            Err(error) => notify::show(Notice::new(format!("Port {port} is not exposed"), error.to_string())),
+        }
+    }
+
+    async fn exposed(&self, port: u16) -> Result<Mapping, Undone> {
+        let known = self.picture.borrow().ports.iter().find(|known| known.port == port).cloned();
+        if let Some(id) = known.as_ref().and_then(|port| port.mapping_id.clone()) {
+            self.switch(&id, true).await?;
+            return self.live(&id).await;
+        }
+        let name = known.and_then(|port| port.project).and_then(|project| label(&project));
+        let named = name.is_some();
+        let added = self.add(port, name).await?;
+        match self.live(&added.id).await {
+            // A name that nobody asked for is free to change.
+            Err(Undone::Refused(_)) if named => {
+                self.remove(&added.id).await?;
+                let added = self.add(port, None).await?;
+                self.live(&added.id).await
+            }
+            live => live,
+        }
+    }
+
+    async fn add(&self, port: u16, name: Option<String>) -> Result<Mapping, Undone> {
+        let mapping = json!({ "target": port.to_string(), "name": name });
+        match self.client.change(Method::POST, "/mappings", &mapping).await {
+            Err(ClientError::Refused { .. }) if name.is_some() => {
+                let mapping = json!({ "target": port.to_string() });
+                Ok(self.client.change(Method::POST, "/mappings", &mapping).await?)
+            }
+            added => Ok(added?),
+        }
+    }
+
+    /// Waits until the gateway has answered to a mapping.
+    async fn live(&self, id: &str) -> Result<Mapping, Undone> {
+        let mut pictures = self.picture.subscribe();
+        let answered = pictures.wait_for(|picture| {
+            let mapping = picture.mapping(id);
+            mapping.is_some_and(|mapping| matches!(mapping.state, Standing::Live | Standing::Refused))
+        });
+        let Ok(Ok(picture)) = tokio::time::timeout(LIVE_WAIT, answered).await else {
+            return Err(Undone::Waiting);
+        };
+        let mapping = picture.mapping(id).cloned().ok_or(Undone::Waiting)?;
+        drop(picture);
+        match mapping.state {
+            Standing::Refused => Err(Undone::Refused(mapping.message.unwrap_or_default())),
+            _ => Ok(mapping),
+        }
+    }
+
+    /// Puts a mapping's URL on the clipboard, and says so.
+    pub fn copy(&self, id: &str) {
+        if let Some(mapping) = self.mapping(id) {
+            self.copied(&mapping);
+        }
+    }
+
+    fn copied(&self, mapping: &Mapping) {
+        if let Some(url) = &mapping.public_url {
+            self.clipboard.copy(url);
+            notify::show(Notice::new("Copied", url));
+        }
+    }
+
+    /// Opens a mapping's URL in the browser.
+    pub fn open(&self, id: &str) {
+        let Some(url) = self.mapping(id).and_then(|mapping| mapping.public_url) else { return };
+        if url.starts_with("http://") || url.starts_with("https://") {
+            browse(&url);
+        }
+    }
+
+    fn mapping(&self, id: &str) -> Option<Mapping> {
+        self.picture.borrow().mapping(id).cloned()
+    }
+
+    pub async fn switch(&self, id: &str, enabled: bool) -> Result<(), Undone> {
+        let path = format!("/mappings/{id}");
+        let _: Value = self.client.change(Method::PATCH, &path, &json!({ "enabled": enabled })).await?;
+        Ok(())
+    }
+
+    pub async fn remove(&self, id: &str) -> Result<(), Undone> {
+        Ok(self.client.order(Method::DELETE, &format!("/mappings/{id}")).await?)
+    }
+
+    /// Switches all stored mappings off, and remembers which.
+    pub async fn pause_all(&self) -> Result<(), Undone> {
+        let running = |mapping: &&Mapping| mapping.enabled && mapping.source == Source::Stored;
+        let ids: Vec<String> =
+            self.picture.borrow().mappings.iter().filter(running).map(|mapping| mapping.id.clone()).collect();
+        self.picture.send_modify(|picture| picture.paused.clone_from(&ids));
+        for id in &ids {
+            self.switch(id, false).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn resume_all(&self) -> Result<(), Undone> {
+        let ids = self.picture.borrow().paused.clone();
+        for id in &ids {
+            self.switch(id, true).await?;
+        }
+        self.picture.send_modify(|picture| picture.paused.clear());
+        Ok(())
+    }
+
+    pub async fn reconnect(&self) -> Result<(), Undone> {
+        Ok(self.client.order(Method::POST, "/reconnect").await?)
+    }
+}
+
+/// Has the desktop open a URL.
+fn browse(url: &str) {
+    let opened = Command::new("xdg-open").arg(url).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+    match opened {
+        Ok(mut child) => drop(tokio::spawn(async move { child.wait().await })),
+        Err(error) => {
+            notify::show(Notice::new("No browser was opened", format!("xdg-open does not run: {error}")));
+        }
+    }
+}
+
+/// A project's name as a label of a host name; none where nothing is left of it.
+fn label(project: &str) -> Option<String> {
+    let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let label: String = project.chars().map(word).collect();
+    let label = label.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+    let label = label.get(..label.len().min(63))?.trim_end_matches('-').to_owned();
+    (!label.is_empty()).then_some(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projects_name_becomes_a_label_of_a_host_name() {
+        assert_eq!(label("My Shop!").as_deref(), Some("my-shop"));
+        assert_eq!(label("@acme/shop_frontend").as_deref(), Some("acme-shop-frontend"));
+        assert_eq!(label("…"), None);
+        assert_eq!(label("ü1").as_deref(), Some("1"));
+        assert_eq!(label(&"a".repeat(63)).map(|label| label.len()), Some(63));
+        assert_eq!(label(&"a".repeat(64)).map(|label| label.len()), Some(63));
+    }
+}

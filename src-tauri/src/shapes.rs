@@ -1,0 +1,134 @@
+//! What the app reads of the local API: only the keys that it uses.
+
+use serde::Deserialize;
+
+/// The link to the gateway.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// The gateway's origin.
+    pub gateway: String,
+    /// The gateway is this computer's own.
+    pub trial: bool,
+    pub state: Link,
+    pub latency_ms: Option<f64>,
+    /// Why it is not connected.
+    pub message: Option<String>,
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Link {
+    #[default]
+    Connecting,
+    Connected,
+    Waiting,
+    Refused,
+    Closed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Warning {
+    pub code: String,
+    pub message: String,
+}
+
+/// One local target and its public address.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Mapping {
+    pub id: String,
+    pub name: Option<String>,
+    pub target: String,
+    pub enabled: bool,
+    pub source: Source,
+    pub state: Standing,
+    pub public_url: Option<String>,
+    /// Why the gateway refused it.
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+/// Where a mapping is kept; only stored ones can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    Stored,
+    File,
+    Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    Live,
+    Connecting,
+    Refused,
+    Off,
+}
+
+impl Mapping {
+    /// What a person calls it.
+    pub fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.target)
+    }
+}
+
+/// A port of this computer with a listener.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Port {
+    pub port: u16,
+    pub process: Option<String>,
+    pub project: Option<String>,
+    /// What it probably is: `vite`, `next`, `django`.
+    pub kind: Option<String>,
+    /// The mapping that leads to it.
+    pub mapping_id: Option<String>,
+}
+
+/// All of them.
+#[derive(Debug, Deserialize)]
+pub struct Ports {
+    pub ports: Vec<Port>,
+}
+
+/// One exchange in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Exchange {
+    pub id: i64,
+    pub mapping_id: String,
+    pub mapping: Option<String>,
+    pub source: String,
+    pub method: String,
+    pub target: String,
+    pub status: Option<u16>,
+    pub error: Option<String>,
+    /// `open`, `done`, `failed` or `cancelled`.
+    pub state: String,
+}
+
+impl Exchange {
+    /// Without its query, which may hold secrets: tray and notifications are in everybody's sight.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// A visitor got an error.
+    pub fn has_failed(&self) -> bool {
+        self.source == "visitor"
+            && (self.state == "failed" || self.status.is_some_and(|status| status >= 500))
+    }
+}
+
+/// Everything as it is.
+#[derive(Debug, Deserialize)]
+pub struct Snapshot {
+    pub status: Status,
+    pub mappings: Vec<Mapping>,
+}
+
+/// A mapping that is no more.
+#[derive(Debug, Deserialize)]
+pub struct Gone {
+    pub id: String,
+}

@@ -1,0 +1,137 @@
+//! The window from outside: a program of its own, started when it is wanted. It is told what to do by lines of
+//! JSON on its standard input, and ends when that is closed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+/// How long it may take to leave when asked.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+
+/// How long its last words may take.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// What the window is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Come to the front, there if it says so.
+    Show { route: Option<String> },
+    /// Whether the tray is there to come back from. Without it, closing only makes the window small.
+    Tray(bool),
+}
+
+/// What the window prints when it has come to the front as it was told.
+pub const SHOWN: &str = "shown";
+
+/// Where the window is, if it is.
+#[derive(Debug)]
+pub struct Window {
+    api: PathBuf,
+    place: PathBuf,
+    running: Option<Running>,
+}
+
+/// A window's program.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: Lines<BufReader<ChildStdout>>,
+    /// It was told to come to the front and has not said that it did: it may have been about to end.
+    asked: Option<Order>,
+}
+
+impl Window {
+    /// None yet; it will ask the engine through the socket `api`, and keep where it was in the file `place`.
+    pub fn new(api: PathBuf, place: PathBuf) -> Self {
+        Self { api, place, running: None }
+    }
+
+    /// Opens it, or brings it to the front.
+    pub async fn show(&mut self, route: Option<String>, tray: bool) -> io::Result<()> {
+        let order = Order::Show { route: route.clone() };
+        if let Some(running) = &mut self.running
+            && running.tell(&order).await.is_ok()
+        {
+            running.asked = Some(order);
+            return Ok(());
+        }
+        let mut command = Command::new(program()?);
+        command.arg("--api").arg(&self.api).arg("--place").arg(&self.place);
+        if let Some(route) = route {
+            command.arg("--route").arg(route);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn()?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(io::Error::other("the window hears nothing"));
+        };
+        let stdout = BufReader::new(stdout).lines();
+        self.running.insert(Running { child, stdin, stdout, asked: None }).tell(&Order::Tray(tray)).await
+    }
+
+    /// Tells it whether the tray is there.
+    pub async fn tray(&mut self, shown: bool) {
+        if let Some(running) = &mut self.running
+            && running.tell(&Order::Tray(shown)).await.is_err()
+        {
+            tracing::debug!("the window is about to end");
+        }
+    }
+
+    /// Waits until it was closed; for ever while there is none. True when somebody asked for it meanwhile.
+    /// Cancel safe.
+    pub async fn closed(&mut self) -> bool {
+        let Some(running) = &mut self.running else { return std::future::pending().await };
+        let Running { child, stdout, asked, .. } = running;
+        let mut told = async |asked: &mut Option<Order>| {
+            while let Ok(Some(line)) = stdout.next_line().await {
+                if line == SHOWN {
+                    *asked = None;
+                }
+            }
+        };
+        let ended = tokio::select! {
+            // Processes of WebKit's that outlive it may keep its output open.
+            ended = child.wait() => ended,
+            () = async { told(asked).await; std::future::pending().await } => return false,
+        };
+        // What it said last.
+        let _ = tokio::time::timeout(LAST_WORDS, told(asked)).await;
+        if !ended.as_ref().is_ok_and(ExitStatus::success) {
+            tracing::warn!(?ended, "the window ended badly");
+        }
+        self.running.take().is_some_and(|running| running.asked.is_some())
+    }
+
+    /// Closes it.
+    pub async fn close(&mut self) {
+        let Some(Running { mut child, stdin, stdout, .. }) = self.running.take() else { return };
+        drop((stdin, stdout));
+        if tokio::time::timeout(STOP_WAIT, child.wait()).await.is_err() {
+            let _ = child.kill().await;
+        }
+    }
+}
+
+impl Running {
+    async fn tell(&mut self, order: &Order) -> io::Result<()> {
+        let mut line = serde_json::to_vec(order)?;
+        line.push(b'\n');
+        self.stdin.write_all(&line).await
+    }
+}
+
+/// The window's program: beside this one, else on PATH.
+fn program() -> io::Result<PathBuf> {
+    let name = format!("porthole-window{}", std::env::consts::EXE_SUFFIX);
+    let own = std::env::current_exe()?;
+    let beside = own.parent().unwrap_or(Path::new("")).join(&name);
+    Ok(if beside.is_file() { beside } else { PathBuf::from(name) })
+}

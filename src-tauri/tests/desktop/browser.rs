@@ -1,0 +1,122 @@
+//! The window, driven over WebDriver.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use porthole_testkit::process::Process;
+use porthole_testkit::wait::{until, within_time};
+use porthole_testkit::{Visitor, wait};
+use serde_json::{Value, json};
+
+use crate::desk::Desk;
+
+/// For a window to appear: the test may take its time before it asks for one.
+const WINDOW_WAIT: Duration = Duration::from_secs(90);
+
+/// The app with its window.
+pub struct Browser {
+    driver: Process,
+    door: Visitor,
+    session: String,
+}
+
+impl Browser {
+    /// Starts the app under a driver; ready when its window is there. `meanwhile` is done first.
+    pub async fn start(desk: &Desk, arguments: &[&str], meanwhile: impl Future<Output = ()>) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address: SocketAddr = free.expect("a free port");
+        let mut driver = desk.command("WebKitWebDriver");
+        driver.arg(format!("--port={}", address.port())).arg("--host=127.0.0.1");
+        // What tauri-driver does: the window lets itself be driven.
+        driver.env("TAURI_AUTOMATION", "true").env("TAURI_WEBVIEW_AUTOMATION", "true");
+        let driver = Process::start("WebKitWebDriver", driver);
+        let door = Visitor::new(address, "localhost");
+        let listens = || std::net::TcpStream::connect(address).is_ok();
+        wait::eventually("the driver", listens).await;
+        let options = json!({"binary": crate::desk::program(), "args": arguments});
+        let wanted = json!({"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}});
+        let started = async { send(&door, "POST", "/session", &wanted).await };
+        let (session, ()) =
+            within_time("the window", WINDOW_WAIT, async { tokio::join!(started, meanwhile) }).await;
+        let session = session["sessionId"].as_str().unwrap_or_else(|| panic!("{session}")).to_owned();
+        Self { driver, door, session }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        send(&self.door, method, &format!("/session/{}{path}", self.session), body).await
+    }
+
+    /// What a script returns.
+    pub async fn run(&self, script: &str, arguments: Value) -> Value {
+        self.call("POST", "/execute/sync", &json!({"script": script, "args": arguments})).await
+    }
+
+    /// Clicks the first that this selector finds and that says just this (empty: anything), once it is there.
+    pub async fn click(&self, selector: &str, text: &str) {
+        let script = "const [selector, text] = arguments; \
+             const says = (e) => (e.getAttribute('aria-label') ?? e.textContent).trim(); \
+             const found = [...document.querySelectorAll(selector)].find((e) => !text || says(e) === text); \
+             if (!found) return false; found.click(); return true;";
+        let click = async || self.run(script, json!([selector, text])).await.as_bool().filter(|done| *done);
+        until(format!("{selector} “{text}” to click"), click).await;
+    }
+
+    /// Waits until the selector finds so many.
+    pub async fn count(&self, selector: &str, count: u64) {
+        let script = "return document.querySelectorAll(arguments[0]).length;";
+        let look =
+            async || self.run(script, json!([selector])).await.as_u64().filter(|found| *found == count);
+        until(format!("{count} of {selector}"), look).await;
+    }
+
+    /// A picture of the window, for whoever looks into a failure.
+    pub async fn screenshot(&self, file: &Path) {
+        let picture = self.call("GET", "/screenshot", &Value::Null).await;
+        let script = picture.as_str().unwrap_or_default();
+        if let Some(bytes) = decode(script) {
+            std::fs::write(file, bytes).expect("the picture is written");
+        }
+    }
+
+    /// Ends the driver, and the app with it.
+    pub async fn end(self) -> Process {
+        self.call("DELETE", "", &Value::Null).await;
+        self.driver
+    }
+}
+
+async fn send(door: &Visitor, method: &str, path: &str, body: &Value) -> Value {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let request = door
+        .request(method, path)
+        .header("content-type", "application/json")
+        .header("content-length", body.len())
+        .body(Full::<Bytes>::from(body))
+        .expect("a request");
+    let reply = door.try_fetch(request).await.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+    let mut answer = reply.json();
+    assert!(answer["value"]["error"].is_null(), "{method} {path}: {answer}");
+    answer["value"].take()
+}
+
+/// Base64 without a library: what the driver sends is plain.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| match byte {
+        b'A'..=b'Z' => Some(u32::from(byte - b'A')),
+        b'a'..=b'z' => Some(u32::from(byte - b'a') + 26),
+        b'0'..=b'9' => Some(u32::from(byte - b'0') + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let digits: Vec<u32> = text.bytes().filter_map(digit).collect();
+    for group in digits.chunks(4) {
+        let value = group.iter().fold(0, |value, digit| value << 6 | digit) << (6 * (4 - group.len()));
+        bytes.extend_from_slice(&value.to_be_bytes()[1..group.len()]);
+    }
+    (!bytes.is_empty()).then_some(bytes)
+}

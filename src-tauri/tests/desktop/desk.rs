@@ -1,0 +1,130 @@
+//! A desk to work at: screen, session bus, home.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use porthole_testkit::process::{self, Process};
+use porthole_testkit::wait::{eventually, until};
+use porthole_testkit::{LocalService, binaries};
+use tempfile::TempDir;
+
+use crate::notifications::Notifications;
+use crate::tray::Tray;
+
+/// Everything that an app finds when it starts.
+pub struct Desk {
+    pub tray: Tray,
+    pub notifications: Notifications,
+    home: TempDir,
+    display: String,
+    address: String,
+    _screen: Process,
+    _daemon: Process,
+    _manager: Process,
+}
+
+impl Desk {
+    pub async fn new() -> Self {
+        let home = tempfile::Builder::new().prefix("porthole-desk-").tempdir().expect("a temporary folder");
+        for folder in ["runtime", "data"] {
+            porthole_agent::paths::create_private(&home.path().join(folder)).expect("a folder");
+        }
+        let mut screen = Command::new("Xvfb");
+        screen.args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"]);
+        let mut screen = Process::start("Xvfb", screen);
+        let display = screen.line("its number", |line| line.parse::<u32>().ok()).await;
+        let mut daemon = Command::new("dbus-daemon");
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/desktop/bus.conf");
+        daemon.arg("--config-file").arg(config).args(["--nofork", "--print-address=1"]);
+        let mut daemon = Process::start("dbus-daemon", daemon);
+        let address = |line: &str| line.starts_with("unix:").then(|| line.to_owned());
+        let address = daemon.line("its address", address).await;
+        let bus = zbus::connection::Builder::address(address.as_str()).expect("an address");
+        let bus = bus.build().await.expect("the session bus");
+        let tray = Tray::host(&bus).await;
+        let notifications = Notifications::host(&bus).await;
+        let display = format!(":{display}");
+        let mut manager = Command::new("openbox");
+        manager.env("DISPLAY", &display).env("HOME", home.path());
+        let manager = Process::start("openbox", manager);
+        Self {
+            tray,
+            notifications,
+            home,
+            display,
+            address,
+            _screen: screen,
+            _daemon: daemon,
+            _manager: manager,
+        }
+    }
+
+    /// A command of somebody who sits at this desk.
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = process::command(program.as_ref());
+        command
+            .env("DISPLAY", &self.display)
+            .env_remove("WAYLAND_DISPLAY")
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
+            .env("HOME", self.home.path())
+            .env("XDG_RUNTIME_DIR", self.home.path().join("runtime"))
+            .env("PORTHOLE_HOME", self.data())
+            .env("GDK_BACKEND", "x11")
+            .env("LIBGL_ALWAYS_SOFTWARE", "1")
+            .env("NO_AT_BRIDGE", "1")
+            .env("PORTHOLE_LOG", "porthole_desktop=debug,porthole_agent=info,warn");
+        command
+    }
+
+    /// Starts the app.
+    pub fn app(&self, arguments: &[&str]) -> Process {
+        let mut command = self.command(program());
+        command.args(arguments);
+        Process::start("porthole-desktop", command)
+    }
+
+    /// The app's data folder.
+    pub fn data(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
+    /// The text on the clipboard, once it is this.
+    pub async fn pasted(&self, right: impl Fn(&str) -> bool) -> String {
+        let paste = async || {
+            let mut command = self.command("xclip");
+            let output = command.args(["-selection", "clipboard", "-out"]).output().expect("xclip runs");
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            right(&text).then_some(text)
+        };
+        until("the right text on the clipboard", paste).await
+    }
+
+    /// Asks a window to close, as the cross in its corner does.
+    pub async fn close_window(&self, title: &str) {
+        let close = || {
+            let closed = self.command("wmctrl").args(["-F", "-c", title]).status();
+            closed.expect("wmctrl runs").success()
+        };
+        eventually(format!("a window {title} to close"), close).await;
+    }
+
+    /// Whether a window of that title is on the screen.
+    pub fn has_window(&self, title: &str) -> bool {
+        let output = self.command("xdotool").args(["search", "--onlyvisible", "--name", title]).output();
+        !output.expect("xdotool runs").stdout.is_empty()
+    }
+}
+
+/// The app, with the gateway's program beside it.
+pub fn program() -> PathBuf {
+    let app = PathBuf::from(env!("CARGO_BIN_EXE_porthole-desktop"));
+    let window = Path::new(env!("CARGO_BIN_EXE_porthole-window"));
+    assert_eq!(app.parent(), window.parent());
+    assert_eq!(app.parent(), binaries::gateway().parent(), "the trial gateway is found beside the app");
+    app
+}
+
+/// A service on a port, as somebody has one running.
+pub async fn service() -> LocalService {
+    LocalService::sample().await
+}

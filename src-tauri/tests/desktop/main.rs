@@ -1,0 +1,17 @@
+//! The app as a person has it: real programs on a screen of their own, with a tray, notifications and a window
+//! that are used as a person would. Everything lives on a session bus, in a home and in a data folder of the
+//! test's own.
+
+mod browser;
+mod desk;
+mod journey;
+mod notifications;
+mod starts;
+mod tray;
+
+/// Whether what these tests need is there; where `cargo xtask test` could not bring it, it has said so.
+fn has_desktop() -> bool {
+    ["Xvfb", "dbus-daemon", "WebKitWebDriver", "xclip", "xdotool", "wmctrl"]
+        .into_iter()
+        .all(porthole_testkit::has_program)
+}

@@ -1,0 +1,141 @@
+//! Who shows the tray: the watcher that items register with, and a hand that opens their menus.
+
+#![allow(clippy::unused_self, clippy::used_underscore_binding, reason = "methods as the bus calls them")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use porthole_testkit::wait::{eventually, until};
+use serde::{Deserialize, Serialize};
+use zbus::message::Header;
+use zbus::names::OwnedUniqueName;
+use zbus::zvariant::{OwnedObjectPath, OwnedValue, Type, Value};
+
+const ITEM: (&str, &str) = ("/StatusNotifierItem", "org.kde.StatusNotifierItem");
+const MENU: &str = "com.canonical.dbusmenu";
+
+/// A tray with the items that registered.
+#[derive(Debug, Clone)]
+pub struct Tray {
+    bus: zbus::Connection,
+    items: Items,
+}
+
+type Items = Arc<Mutex<Vec<OwnedUniqueName>>>;
+
+/// One line of a menu.
+#[derive(Debug, Clone)]
+pub struct Line {
+    pub id: i32,
+    pub label: String,
+    pub enabled: bool,
+    pub inside: Vec<Line>,
+}
+
+#[derive(Debug, Serialize, Deserialize, Type, Value, OwnedValue)]
+struct Node {
+    id: i32,
+    properties: HashMap<String, OwnedValue>,
+    children: Vec<OwnedValue>,
+}
+
+impl Tray {
+    pub async fn host(bus: &zbus::Connection) -> Self {
+        let items = Items::default();
+        bus.object_server().at("/StatusNotifierWatcher", Watcher(items.clone())).await.expect("a place");
+        bus.request_name("org.kde.StatusNotifierWatcher").await.expect("a name on the bus");
+        Self { bus: bus.clone(), items }
+    }
+
+    /// Waits until an item is there.
+    pub async fn item(&self) -> OwnedUniqueName {
+        let last = || self.items.lock().unwrap_or_else(PoisonError::into_inner).last().cloned();
+        eventually("an icon in the tray", || last().is_some()).await;
+        last().expect("an item")
+    }
+
+    pub fn items(&self) -> usize {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// The menu as it is now.
+    pub async fn menu(&self) -> Vec<Line> {
+        let item = self.item().await;
+        let sni = self.proxy(&item, ITEM.0, ITEM.1).await;
+        let path: OwnedObjectPath = sni.get_property("Menu").await.expect("the item has a menu");
+        let menu = self.proxy(&item, path.as_str(), MENU).await;
+        let (_, root): (u32, Node) =
+            menu.call("GetLayout", &(0i32, -1i32, Vec::<&str>::new())).await.expect("a layout");
+        line(root).inside
+    }
+
+    /// Waits for a line that begins so, on the top level or, below one, inside it.
+    pub async fn line(&self, path: &[&str]) -> Line {
+        let look = async || find(&self.menu().await, path);
+        until(format!("{path:?} in the menu {:?}", self.labels().await), look).await
+    }
+
+    /// Clicks a line, once it is there.
+    pub async fn click(&self, path: &[&str]) {
+        let line = self.line(path).await;
+        assert!(line.enabled, "{line:?} cannot be clicked");
+        let item = self.item().await;
+        let sni = self.proxy(&item, ITEM.0, ITEM.1).await;
+        let menu: OwnedObjectPath = sni.get_property("Menu").await.expect("the item has a menu");
+        let menu = self.proxy(&item, menu.as_str(), MENU).await;
+        let event = (line.id, "clicked", Value::from(0i32), 0u32);
+        let () = menu.call("Event", &event).await.expect("the click arrives");
+    }
+
+    /// The labels of the top level.
+    pub async fn labels(&self) -> Vec<String> {
+        self.menu().await.into_iter().map(|line| line.label).collect()
+    }
+
+    async fn proxy(&self, item: &OwnedUniqueName, path: &str, interface: &str) -> zbus::Proxy<'static> {
+        let builder = zbus::proxy::Builder::<zbus::Proxy<'_>>::new(&self.bus)
+            .destination(item.clone())
+            .and_then(|builder| builder.path(path.to_owned()))
+            .and_then(|builder| builder.interface(interface.to_owned()))
+            .expect("names");
+        builder.cache_properties(zbus::proxy::CacheProperties::No).build().await.expect("the item is there")
+    }
+}
+
+fn find(lines: &[Line], path: &[&str]) -> Option<Line> {
+    let (first, rest) = path.split_first()?;
+    let line = lines.iter().find(|line| line.label.starts_with(first))?;
+    if rest.is_empty() { Some(line.clone()) } else { find(&line.inside, rest) }
+}
+
+fn line(node: Node) -> Line {
+    let text = |name: &str| node.properties.get(name).and_then(|value| String::try_from(value.clone()).ok());
+    let enabled = node.properties.get("enabled").and_then(|value| bool::try_from(value).ok());
+    Line {
+        id: node.id,
+        label: text("label").unwrap_or_default().replace("__", "_"),
+        enabled: enabled.unwrap_or(true),
+        inside: node.children.into_iter().filter_map(|child| Node::try_from(child).ok()).map(line).collect(),
+    }
+}
+
+struct Watcher(Items);
+
+#[zbus::interface(name = "org.kde.StatusNotifierWatcher")]
+impl Watcher {
+    fn register_status_notifier_item(&self, _service: String, #[zbus(header)] header: Header<'_>) {
+        if let Some(sender) = header.sender() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender.to_owned().into());
+        }
+    }
+
+    #[zbus(property)]
+    fn is_status_notifier_host_registered(&self) -> bool {
+        true
+    }
+
+    #[zbus(property)]
+    fn protocol_version(&self) -> i32 {
+        0
+    }
+}
