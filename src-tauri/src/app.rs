@@ -15,11 +15,11 @@ use crate::action::{Action, Place};
 use crate::client::Client;
 use crate::clipboard::Clipboard;
 use crate::notify::{self, Notice};
-use crate::perform::{Hands, Undone};
+use crate::perform::{self, Hands, Undone};
 use crate::picture::Picture;
 use crate::single::{self, First, Start, Wish};
 use crate::tray::host::Tray;
-use crate::window::Window;
+use crate::window::{Happened, Said, Window};
 use crate::{engine, follow};
 
 /// Where the window keeps its place, in the data folder.
@@ -131,8 +131,10 @@ impl App {
                 wish = first.wish() => if wish.show {
                     self.show(Place::Last).await;
                 },
-                wanted = self.window.closed() => if wanted {
-                    self.show(Place::Last).await;
+                happened = self.window.next() => match happened {
+                    Happened::Said(said) => heard(said),
+                    Happened::ClosedAndWanted => self.show(Place::Last).await,
+                    Happened::Closed => {}
                 },
                 Ok(()) = self.shown.changed() => {
                     let shown = *self.shown.borrow_and_update();
@@ -168,6 +170,16 @@ impl App {
                 notify::show(Notice::new("That did not work", error.to_string()));
             }
         });
+    }
+}
+
+/// Does what the window asks for, and tells what it did.
+fn heard(said: Said) {
+    match said {
+        Said::Shown => {}
+        Said::Open { url } => perform::browse(&url),
+        Said::Saved { file } => notify::show(Notice::new("Saved", file.display().to_string())),
+        Said::NotSaved { why } => notify::show(Notice::new("Not saved", why)),
     }
 }
 

@@ -110,8 +110,7 @@ impl Hands {
 
     /// Opens a mapping's URL in the browser.
     pub fn open(&self, id: &str) {
-        let Some(url) = self.mapping(id).and_then(|mapping| mapping.public_url) else { return };
-        if url.starts_with("http://") || url.starts_with("https://") {
+        if let Some(url) = self.mapping(id).and_then(|mapping| mapping.public_url) {
             browse(&url);
         }
     }
@@ -156,8 +155,11 @@ impl Hands {
     }
 }
 
-/// Has the desktop open a URL.
-fn browse(url: &str) {
+/// Has the desktop open a web address; anything else could start any program.
+pub fn browse(url: &str) {
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        return;
+    }
     let opened = Command::new("xdg-open").arg(url).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
     match opened {
         Ok(mut child) => drop(tokio::spawn(async move { child.wait().await })),

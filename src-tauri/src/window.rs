@@ -26,8 +26,33 @@ pub enum Order {
     Tray(bool),
 }
 
-/// What the window prints when it has come to the front as it was told.
-pub const SHOWN: &str = "shown";
+/// What the window says, by lines on its standard output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// It came to the front, as it was told.
+    Shown,
+    /// A link wants the browser.
+    Open {
+        url: String,
+    },
+    Saved {
+        file: PathBuf,
+    },
+    NotSaved {
+        why: String,
+    },
+}
+
+/// What happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    Said(Said),
+    /// It was closed.
+    Closed,
+    /// The same, while somebody asked for it.
+    ClosedAndWanted,
+}
 
 /// Where the window is, if it is.
 #[derive(Debug)]
@@ -37,12 +62,15 @@ pub struct Window {
     running: Option<Running>,
 }
 
+/// Lines that a window prints.
+type Output = Lines<BufReader<ChildStdout>>;
+
 /// A window's program.
 #[derive(Debug)]
 struct Running {
     child: Child,
     stdin: ChildStdin,
-    stdout: Lines<BufReader<ChildStdout>>,
+    stdout: Output,
     /// It was told to come to the front and has not said that it did: it may have been about to end.
     asked: Option<Order>,
 }
@@ -85,29 +113,25 @@ impl Window {
         }
     }
 
-    /// Waits until it was closed; for ever while there is none. True when somebody asked for it meanwhile.
-    /// Cancel safe.
-    pub async fn closed(&mut self) -> bool {
-        let Some(running) = &mut self.running else { return std::future::pending().await };
-        let Running { child, stdout, asked, .. } = running;
-        let mut told = async |asked: &mut Option<Order>| {
-            while let Ok(Some(line)) = stdout.next_line().await {
-                if line == SHOWN {
-                    *asked = None;
-                }
-            }
+    /// What happens to it next; nothing, for ever, while there is none. Cancel safe.
+    pub async fn next(&mut self) -> Happened {
+        let Some(Running { child, stdout, asked, .. }) = &mut self.running else {
+            return std::future::pending().await;
         };
         let ended = tokio::select! {
+            said = said(stdout, asked) => return Happened::Said(said),
             // Processes of WebKit's that outlive it may keep its output open.
             ended = child.wait() => ended,
-            () = async { told(asked).await; std::future::pending().await } => return false,
         };
-        // What it said last.
-        let _ = tokio::time::timeout(LAST_WORDS, told(asked)).await;
         if !ended.as_ref().is_ok_and(ExitStatus::success) {
             tracing::warn!(?ended, "the window ended badly");
         }
-        self.running.take().is_some_and(|running| running.asked.is_some())
+        // What it said last.
+        if let Ok(said) = tokio::time::timeout(LAST_WORDS, said(stdout, asked)).await {
+            return Happened::Said(said);
+        }
+        let wanted = self.running.take().is_some_and(|running| running.asked.is_some());
+        if wanted { Happened::ClosedAndWanted } else { Happened::Closed }
     }
 
     /// Closes it.
@@ -126,6 +150,23 @@ impl Running {
         line.push(b'\n');
         self.stdin.write_all(&line).await
     }
+}
+
+/// What it says next. Cancel safe.
+async fn said(stdout: &mut Output, asked: &mut Option<Order>) -> Said {
+    while let Ok(Some(line)) = stdout.next_line().await {
+        match serde_json::from_str(&line) {
+            Ok(said) => {
+                if said == Said::Shown {
+                    *asked = None;
+                }
+                return said;
+            }
+            // Libraries print what they like.
+            Err(_) => tracing::debug!("the window printed: {line}"),
+        }
+    }
+    std::future::pending().await
 }
 
 /// The window's program: beside this one, else on PATH.

@@ -4,6 +4,9 @@ import type { EventListener, Host, HostResponse, RequestOptions } from "./host";
 /** After the engine went away, in milliseconds. */
 const REOPEN_AFTER_MS = 500;
 
+/** Below this path the window saves what a link leads to. */
+const BASE = "/api/v1";
+
 /** Bytes before an answer's head, with its length. */
 const LENGTH_BYTES = 4;
 
@@ -62,7 +65,7 @@ function events(listener: EventListener): () => void {
 }
 
 /** The engine from the app's window: in-process, no port. */
-export const windowHost: Host = { request, events, downloadUrl: (path) => path };
+export const windowHost: Host = { request, events, downloadUrl: (path) => BASE + path };
 
 /** Whether this page is in the app's window. */
 export function isWindow(): boolean {

@@ -2,6 +2,8 @@
 //! app, on standard input, when to come to the front. See the library.
 
 mod api;
+mod download;
+mod links;
 mod orders;
 mod place;
 
@@ -9,8 +11,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use porthole_desktop::client::Client;
-use tauri::{Manager as _, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use porthole_desktop::window::Said;
+use tauri::webview::{DownloadEvent, NewWindowResponse};
+use tauri::{Manager as _, Url, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 
+use links::Link;
 use place::{Keeper, LEAST, Place};
 
 /// The one window's label; the capabilities name it.
@@ -21,8 +26,10 @@ fn main() -> ExitCode {
         eprintln!("porthole-window is started by porthole-desktop");
         return ExitCode::from(2);
     };
+    let client = Client::new(socket);
+    let for_files = client.clone();
     let built = tauri::Builder::default()
-        .manage(api::Engine::new(Client::new(socket)))
+        .manage(api::Engine::new(client.clone()))
         .manage(orders::TrayShown::default())
         .manage(Keeper(file.clone()))
         .invoke_handler(tauri::generate_handler![api::api, api::api_stream, api::api_stop])
@@ -35,7 +42,19 @@ fn main() -> ExitCode {
                 .inner_size(width, height)
                 .min_inner_size(LEAST.0, LEAST.1)
                 .maximized(place.is_maximized())
-                .on_navigation(orders::is_own)
+                .on_navigation(move |url| follow(&client, url))
+                .on_download(move |_, event| {
+                    if let DownloadEvent::Requested { url, .. } = event {
+                        follow(&for_files, &url);
+                    }
+                    false
+                })
+                .on_new_window(|url, _| {
+                    if links::is_for_the_browser(&url) {
+                        orders::say(&Said::Open { url: url.into() });
+                    }
+                    NewWindowResponse::Deny
+                })
                 .build()?;
             place.put(&window)?;
             orders::listen(app.handle().clone())?;
@@ -63,6 +82,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether the window itself goes there. A file of the engine's is saved instead.
+fn follow(client: &Client, url: &Url) -> bool {
+    match links::follow(url) {
+        Link::Page => return true,
+        Link::File(path) => {
+            let saved = download::save(client.clone(), path);
+            tauri::async_runtime::spawn(async move { orders::say(&saved.await) });
+        }
+        Link::Nowhere => {}
+    }
+    false
 }
 
 /// What the app says.

@@ -1,10 +1,10 @@
-//! What the app tells the window.
+//! What the app tells the window, and what the window tells the app.
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use porthole_desktop::window::{Order, SHOWN};
-use tauri::{AppHandle, Manager as _, Url};
+use porthole_desktop::window::{Order, Said};
+use tauri::{AppHandle, Manager as _};
 
 use crate::MAIN;
 
@@ -50,14 +50,15 @@ fn obey(app: &AppHandle, order: Order) {
             let _ = window.unminimize();
             let _ = window.show();
             if window.set_focus().is_ok() {
-                let _ = writeln!(std::io::stdout(), "{SHOWN}");
+                say(&Said::Shown);
             }
         }
     }
 }
 
-/// Whether a page is our own: the window goes nowhere else, whatever a captured answer would like.
-pub fn is_own(url: &Url) -> bool {
-    let own = url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost");
-    own || url.scheme() == "about" || url.scheme() == "blob"
+/// Tells the app.
+pub fn say(said: &Said) {
+    // Paths and addresses: nothing in it can fail to be written but a path that is no text.
+    let Ok(line) = serde_json::to_string(said) else { return };
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
