@@ -5,7 +5,7 @@ use std::process::Command;
 
 use porthole_testkit::process::{self, Process};
 use porthole_testkit::wait::{eventually, until};
-use porthole_testkit::{LocalService, binaries};
+use porthole_testkit::{Gateway, LocalService, Visitor, binaries};
 use tempfile::TempDir;
 
 use crate::notifications::Notifications;
@@ -83,6 +83,24 @@ impl Desk {
         Process::start("porthole-desktop", command)
     }
 
+    /// Starts the app in the tray, with a gateway of its own.
+    pub async fn app_of(&self, gateway: &Gateway) -> Process {
+        let token = gateway.token("alice", &[]).await;
+        let mut command = self.command(program());
+        command.arg("--hidden").env("PORTHOLE_GATEWAY", gateway.url()).env("PORTHOLE_TOKEN", token.token);
+        Process::start("porthole-desktop", command)
+    }
+
+    /// One click on a service in the tray; the visitor of the URL that is on the clipboard then.
+    pub async fn expose(&self, service: &LocalService) -> Visitor {
+        self.tray.click(&[&format!("{} ·", service.port())]).await;
+        let url = self.pasted(|text| text.starts_with("http://")).await;
+        assert_eq!(self.notifications.wait("Copied").await, url);
+        let host = url.trim_start_matches("http://").trim_end_matches('/');
+        let port = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port in the URL");
+        Visitor::new(([127, 0, 0, 1], port).into(), host)
+    }
+
     /// The app's data folder.
     pub fn data(&self) -> PathBuf {
         self.home.path().join("data")
@@ -122,9 +140,4 @@ pub fn program() -> PathBuf {
     assert_eq!(app.parent(), window.parent());
     assert_eq!(app.parent(), binaries::gateway().parent(), "the trial gateway is found beside the app");
     app
-}
-
-/// A service on a port, as somebody has one running.
-pub async fn service() -> LocalService {
-    LocalService::sample().await
 }

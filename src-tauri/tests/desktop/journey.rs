@@ -2,18 +2,11 @@
 
 use std::path::Path;
 
-use porthole_testkit::Visitor;
+use porthole_testkit::LocalService;
 
 use crate::browser::Browser;
-use crate::desk::{Desk, service};
+use crate::desk::Desk;
 use crate::has_desktop;
-
-/// Who visits a URL of the trial gateway.
-fn visitor(url: &str) -> Visitor {
-    let host = url.trim().trim_start_matches("http://").trim_end_matches('/');
-    let port = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port in the URL");
-    Visitor::new(([127, 0, 0, 1], port).into(), host)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_exposed_from_the_tray_answers_and_what_comes_is_seen_in_the_window_and_sent_again() {
@@ -21,14 +14,10 @@ async fn a_port_exposed_from_the_tray_answers_and_what_comes_is_seen_in_the_wind
         return;
     }
     let desk = Desk::new().await;
-    let service = service().await;
+    let service = LocalService::sample().await;
     let expose = async {
-        let port = service.port().to_string();
-        desk.tray.click(&[&format!("{port} ·")]).await;
-        let url = desk.pasted(|text| text.starts_with("http://")).await;
-        assert_eq!(desk.notifications.wait("Copied").await, url);
-        let reply = visitor(&url).get("/hello?from=the-tray").await;
-        assert_eq!(reply.status, 200);
+        let visitor = desk.expose(&service).await;
+        assert_eq!(visitor.get("/hello?from=the-tray").await.status, 200);
         desk.tray.click(&["Open Porthole"]).await;
     };
     // Nothing but the tray, until the window is asked for there.

@@ -5,6 +5,7 @@
 mod browser;
 mod desk;
 mod journey;
+mod link;
 mod notifications;
 mod starts;
 mod tray;

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use porthole_desktop::tray::icon::{self, State};
 use porthole_testkit::wait::{eventually, until};
 use serde::{Deserialize, Serialize};
 use zbus::message::Header;
@@ -85,6 +86,18 @@ impl Tray {
         let menu = self.proxy(&item, menu.as_str(), MENU).await;
         let event = (line.id, "clicked", Value::from(0i32), 0u32);
         let () = menu.call("Event", &event).await.expect("the click arrives");
+    }
+
+    /// Waits until the icon shows a state.
+    pub async fn shows(&self, state: State) {
+        let wanted = icon::pixels(state).remove(0).argb;
+        let item = self.item().await;
+        let look = async || {
+            let sni = self.proxy(&item, ITEM.0, ITEM.1).await;
+            let pixmaps: Vec<(i32, i32, Vec<u8>)> = sni.get_property("IconPixmap").await.expect("an icon");
+            pixmaps.first().is_some_and(|(_, _, argb)| *argb == wanted).then_some(())
+        };
+        until(format!("the icon of {state:?}"), look).await;
     }
 
     /// The labels of the top level.
