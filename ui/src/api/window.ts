@@ -17,11 +17,15 @@ interface Head {
 
 type Told = { kind: "open" } | { kind: "event"; name: string; data: string } | { kind: "closed" };
 
+async function bodyOf({ body, file }: RequestOptions): Promise<Uint8Array> {
+  if (file) return new Uint8Array(await file.arrayBuffer());
+  return new TextEncoder().encode(body === undefined ? "" : JSON.stringify(body));
+}
+
 async function request(path: string, options: RequestOptions = {}): Promise<HostResponse> {
   options.signal?.throwIfAborted();
-  const text = options.body === undefined ? "" : JSON.stringify(options.body);
   const headers = { "porthole-method": options.method ?? "GET", "porthole-path": path };
-  const answer = await invoke<ArrayBuffer>("api", new TextEncoder().encode(text), { headers });
+  const answer = await invoke<ArrayBuffer>("api", await bodyOf(options), { headers });
   options.signal?.throwIfAborted();
   const start = LENGTH_BYTES + new DataView(answer).getUint32(0);
   const head = JSON.parse(new TextDecoder().decode(answer.slice(LENGTH_BYTES, start))) as Head;
