@@ -5,7 +5,7 @@ import { copyText } from "@/lib/copy";
 import { complain, say } from "@/parts/toasts";
 
 /** How long the gateway may take to accept a mapping before its URL is no longer waited for, in milliseconds. */
-const URL_WITHIN_MS = 4000;
+const URL_WITHIN_MS = 10_000;
 
 /** Makes a mapping for a port and puts its URL on the clipboard. */
 export function useExpose() {
