@@ -47,7 +47,8 @@ impl Hands {
 
     async fn exposed(&self, port: u16) -> Result<Mapping, Undone> {
         let known = self.picture.borrow().ports.iter().find(|known| known.port == port).cloned();
-        if let Some(id) = known.as_ref().and_then(|port| port.mapping_id.clone()) {
+        let leads = self.picture.borrow().leads_to(port).map(|mapping| mapping.id.clone());
+        if let Some(id) = leads {
             self.switch(&id, true).await?;
             return self.live(&id).await;
         }

@@ -84,6 +84,20 @@ impl Picture {
         news
     }
 
+    /// The mapping that leads to a port of this computer, also where it is newer than the look at the ports.
+    pub fn leads_to(&self, port: u16) -> Option<&Mapping> {
+        let known =
+            self.ports.iter().find(|known| known.port == port).and_then(|port| port.mapping_id.as_deref());
+        known.and_then(|id| self.mapping(id)).or_else(|| {
+            let local = ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:{port}"));
+            let leads = |mapping: &&Mapping| {
+                let (_, target) = mapping.target.split_once("://").unwrap_or(("", &mapping.target));
+                local.iter().any(|local| local == target)
+            };
+            self.mappings.iter().find(leads)
+        })
+    }
+
     /// A mapping by its id.
     pub fn mapping(&self, id: &str) -> Option<&Mapping> {
         self.mappings.iter().find(|mapping| mapping.id == id)
@@ -166,6 +180,14 @@ pub(crate) mod tests {
         assert!(!picture.listening(ports(&[22, 3000, 5173, 8080])));
         assert!(picture.listening(ports(&[22, 80, 8080])));
         assert_eq!(picture.ports, ports(&[80, 22, 8080]));
+    }
+
+    #[test]
+    fn a_mapping_leads_to_a_port_also_before_the_ports_were_looked_at_again() {
+        let picture = drawn(&[snapshot("connected", &[mapping("a", "shop", "live")])]);
+        assert_eq!(picture.leads_to(3000).map(|mapping| mapping.id.as_str()), Some("a"));
+        assert_eq!(picture.leads_to(300), None);
+        assert_eq!(picture.leads_to(30000), None);
     }
 
     #[test]

@@ -87,14 +87,14 @@ fn link(status: &Status) -> String {
 
 /// Ports of this computer that are not served yet.
 fn listening(picture: &Picture) -> Vec<Item> {
-    let live = |port: &&Port| {
-        let mapping = port.mapping_id.as_deref().and_then(|id| picture.mapping(id));
+    let free = |port: &&Port| {
+        let mapping = picture.leads_to(port.port);
         mapping.is_none_or(|mapping| mapping.state == Standing::Off)
     };
     let ports: Vec<Item> = picture
         .ports
         .iter()
-        .filter(live)
+        .filter(free)
         .take(PORTS)
         .map(|port| Item::click(port_label(port), Action::Expose(port.port)))
         .collect();
@@ -164,8 +164,8 @@ fn mapping(mapping: &Mapping) -> Item {
 fn failure(exchange: &Exchange) -> Item {
     let Exchange { method, mapping, status, error, .. } = exchange;
     let path = exchange.path();
-    let why =
-        status.map_or_else(|| error.clone().unwrap_or_else(|| "failed".into()), |status| status.to_string());
+    let why = status
+        .map_or_else(|| error.as_deref().unwrap_or("failed").replace('-', " "), |status| status.to_string());
     let of = mapping.as_ref().map(|mapping| format!(" · {mapping}")).unwrap_or_default();
     Item::click(
         format!("Last failure: {method} {path} · {why}{of}"),

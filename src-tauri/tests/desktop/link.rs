@@ -45,7 +45,7 @@ async fn the_first_visitor_is_told_and_a_service_that_is_down_once() {
     for _ in 0..3 {
         assert_eq!(visitor.get("/hello").await.status, 502);
     }
-    desk.tray.line(&["Last failure: GET /hello · 502"]).await;
+    desk.tray.line(&["Last failure: GET /hello · service down"]).await;
     desk.notifications.wait(&format!("{name} does not answer")).await;
     let told = desk.notifications.all();
     let of = |start: &str| told.iter().filter(|(title, _)| title.starts_with(start)).count();

@@ -72,8 +72,15 @@ impl Tray {
 
     /// Waits for a line that begins so, on the top level or, below one, inside it.
     pub async fn line(&self, path: &[&str]) -> Line {
-        let look = async || find(&self.menu().await, path);
-        until(format!("{path:?} in the menu {:?}", self.labels().await), look).await
+        // Shown when the wait is in vain.
+        let seen = Mutex::new(Vec::new());
+        let look = async || {
+            let menu = self.menu().await;
+            let labels = menu.iter().map(|line| line.label.clone()).collect();
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = labels;
+            find(&menu, path)
+        };
+        until((path, &seen), look).await
     }
 
     /// Clicks a line, once it is there.
@@ -98,11 +105,6 @@ impl Tray {
             pixmaps.first().is_some_and(|(_, _, argb)| *argb == wanted).then_some(())
         };
         until(format!("the icon of {state:?}"), look).await;
-    }
-
-    /// The labels of the top level.
-    pub async fn labels(&self) -> Vec<String> {
-        self.menu().await.into_iter().map(|line| line.label).collect()
     }
 
     async fn proxy(&self, item: &OwnedUniqueName, path: &str, interface: &str) -> zbus::Proxy<'static> {
