@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let for_files = client.clone();
     let built = tauri::Builder::default()
         .manage(api::Engine::new(client.clone()))
-        .manage(orders::TrayShown::default())
+        .manage(orders::Standing::default())
         .manage(Keeper(file.clone()))
         .invoke_handler(tauri::generate_handler![api::api, api::api_stream, api::api_stop])
         .setup(move |app| {
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
             if let Some(window) = window.get_webview_window(MAIN) {
                 window.state::<Keeper>().keep(&window);
             }
-            if !window.state::<orders::TrayShown>().get() {
+            if !window.state::<orders::Standing>().close() {
                 // Nothing to come back from: it stays in the taskbar.
                 api.prevent_close();
                 let _ = window.minimize();

@@ -8,19 +8,31 @@ use tauri::{AppHandle, Manager as _};
 
 use crate::MAIN;
 
-/// Whether the tray is there to come back from.
+/// What orders and the window's own end have to do with each other.
 #[derive(Debug)]
-pub struct TrayShown(AtomicBool);
+pub struct Standing {
+    /// The tray is there to come back from.
+    tray: AtomicBool,
+    /// The window is about to end: whoever asks for it now gets another.
+    closing: AtomicBool,
+}
 
-impl Default for TrayShown {
+impl Default for Standing {
     fn default() -> Self {
-        Self(AtomicBool::new(true))
+        Self { tray: AtomicBool::new(true), closing: AtomicBool::new(false) }
     }
 }
 
-impl TrayShown {
-    pub fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+impl Standing {
+    /// Somebody closes the window; whether it ends, or stays because there is nothing to come back from.
+    pub fn close(&self) -> bool {
+        let ends = self.tray.load(Ordering::SeqCst);
+        self.closing.store(ends, Ordering::SeqCst);
+        ends
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
 }
 
@@ -40,7 +52,7 @@ pub fn listen(app: AppHandle) -> std::io::Result<()> {
 
 fn obey(app: &AppHandle, order: Order) {
     match order {
-        Order::Tray(shown) => app.state::<TrayShown>().0.store(shown, Ordering::Relaxed),
+        Order::Tray(shown) => app.state::<Standing>().tray.store(shown, Ordering::SeqCst),
         Order::Show { route } => {
             let Some(window) = app.get_webview_window(MAIN) else { return };
             if let Some(route) = route.filter(|route| route.starts_with("#/")) {
@@ -49,7 +61,8 @@ fn obey(app: &AppHandle, order: Order) {
             }
             let _ = window.unminimize();
             let _ = window.show();
-            if window.set_focus().is_ok() {
+            // Not said where it ends: the app then opens another.
+            if window.set_focus().is_ok() && !app.state::<Standing>().is_closing() {
                 say(&Said::Shown);
             }
         }
