@@ -88,6 +88,7 @@ impl Window {
             && running.tell(&order).await.is_ok()
         {
             running.asked = Some(order);
+            tracing::debug!("the window is asked for");
             return Ok(());
         }
         let mut command = Command::new(program()?);
@@ -97,6 +98,7 @@ impl Window {
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn()?;
+        tracing::debug!(pid = child.id(), "a window opens");
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("the window hears nothing"));
         };
@@ -131,6 +133,7 @@ impl Window {
             return Happened::Said(said);
         }
         let wanted = self.running.take().is_some_and(|running| running.asked.is_some());
+        tracing::debug!(wanted, "the window ended");
         if wanted { Happened::ClosedAndWanted } else { Happened::Closed }
     }
 
@@ -157,6 +160,7 @@ async fn said(stdout: &mut Output, asked: &mut Option<Order>) -> Said {
     while let Ok(Some(line)) = stdout.next_line().await {
         match serde_json::from_str(&line) {
             Ok(said) => {
+                tracing::debug!(?said, "the window says");
                 if said == Said::Shown {
                     *asked = None;
                 }

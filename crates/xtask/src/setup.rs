@@ -89,13 +89,7 @@ const DESKTOP_TOOLS: &[Tool] = &[
         program: "wmctrl",
         probe: &["--version"],
         packages: &["wmctrl"],
-        why: "tests close windows with it",
-    },
-    Tool {
-        program: "xdotool",
-        probe: &["--help"],
-        packages: &["xdotool"],
-        why: "tests find windows with it",
+        why: "tests find and close windows with it",
     },
     Tool {
         program: "fc-match",

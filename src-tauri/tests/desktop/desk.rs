@@ -11,6 +11,10 @@ use tempfile::TempDir;
 use crate::notifications::Notifications;
 use crate::tray::Tray;
 
+/// Numbers of screens, beyond those that people use.
+const FIRST_DISPLAY: u32 = 1_000;
+const DISPLAYS: u32 = 50_000;
+
 /// Everything that an app finds when it starts.
 pub struct Desk {
     pub tray: Tray,
@@ -29,10 +33,13 @@ impl Desk {
         for folder in ["runtime", "data"] {
             porthole_agent::paths::create_private(&home.path().join(folder)).expect("a folder");
         }
+        // A number of its own: one that the server picks may be that of another which is just about to end.
+        let display = format!(":{}", FIRST_DISPLAY + std::process::id() % DISPLAYS);
         let mut screen = Command::new("Xvfb");
-        screen.args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"]);
+        // Without `-noreset` it throws its guests out whenever the last of them leaves.
+        screen.args([&display, "-displayfd", "1", "-noreset", "-screen", "0", "1280x800x24"]);
         let mut screen = Process::start("Xvfb", screen);
-        let display = screen.line("its number", |line| line.parse::<u32>().ok()).await;
+        screen.line("its number", |line| line.parse::<u32>().ok()).await;
         let mut daemon = Command::new("dbus-daemon");
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/desktop/bus.conf");
         daemon.arg("--config-file").arg(config).args(["--nofork", "--print-address=1"]);
@@ -43,11 +50,10 @@ impl Desk {
         let bus = bus.build().await.expect("the session bus");
         let tray = Tray::host(&bus).await;
         let notifications = Notifications::host(&bus).await;
-        let display = format!(":{display}");
         let mut manager = Command::new("openbox");
         manager.env("DISPLAY", &display).env("HOME", home.path());
         let manager = Process::start("openbox", manager);
-        Self {
+        let desk = Self {
             tray,
             notifications,
             home,
@@ -56,7 +62,10 @@ impl Desk {
             _screen: screen,
             _daemon: daemon,
             _manager: manager,
-        }
+        };
+        // A window that opens while the manager takes its place may be nobody's.
+        eventually("the window manager", || desk.windows("-m").is_some()).await;
+        desk
     }
 
     /// A command of somebody who sits at this desk.
@@ -126,10 +135,17 @@ impl Desk {
         eventually(format!("a window {title} to close"), close).await;
     }
 
-    /// Whether a window of that title is on the screen.
+    /// Whether the window manager has a window of that title.
     pub fn has_window(&self, title: &str) -> bool {
-        let output = self.command("xdotool").args(["search", "--onlyvisible", "--name", title]).output();
-        !output.expect("xdotool runs").stdout.is_empty()
+        // It has no list, rather than an empty one, while there is none at all.
+        let list = self.windows("-l").unwrap_or_default();
+        list.lines().any(|line| line.ends_with(&format!(" {title}")))
+    }
+
+    /// What the window manager says, if it is there.
+    fn windows(&self, question: &str) -> Option<String> {
+        let output = self.command("wmctrl").arg(question).output().expect("wmctrl runs");
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 

@@ -14,6 +14,7 @@ use zbus::zvariant::{OwnedObjectPath, OwnedValue, Type, Value};
 
 const ITEM: (&str, &str) = ("/StatusNotifierItem", "org.kde.StatusNotifierItem");
 const MENU: &str = "com.canonical.dbusmenu";
+const INVALID: &str = "org.freedesktop.DBus.Error.InvalidArgs";
 
 /// A tray with the items that registered.
 #[derive(Debug, Clone)]
@@ -83,16 +84,23 @@ impl Tray {
         until((path, &seen), look).await
     }
 
-    /// Clicks a line, once it is there.
+    /// Clicks a line, once it is there. A menu that was rebuilt meanwhile has other numbers, and is read anew.
     pub async fn click(&self, path: &[&str]) {
-        let line = self.line(path).await;
-        assert!(line.enabled, "{line:?} cannot be clicked");
-        let item = self.item().await;
-        let sni = self.proxy(&item, ITEM.0, ITEM.1).await;
-        let menu: OwnedObjectPath = sni.get_property("Menu").await.expect("the item has a menu");
-        let menu = self.proxy(&item, menu.as_str(), MENU).await;
-        let event = (line.id, "clicked", Value::from(0i32), 0u32);
-        let () = menu.call("Event", &event).await.expect("the click arrives");
+        let click = async || {
+            let line = self.line(path).await;
+            assert!(line.enabled, "{line:?} cannot be clicked");
+            let item = self.item().await;
+            let sni = self.proxy(&item, ITEM.0, ITEM.1).await;
+            let menu: OwnedObjectPath = sni.get_property("Menu").await.expect("the item has a menu");
+            let menu = self.proxy(&item, menu.as_str(), MENU).await;
+            let event = (line.id, "clicked", Value::from(0i32), 0u32);
+            match menu.call("Event", &event).await {
+                Ok(()) => Some(()),
+                Err(zbus::Error::MethodError(name, ..)) if name.as_str() == INVALID => None,
+                Err(error) => panic!("the click does not arrive: {error}"),
+            }
+        };
+        until(("a click on", path), click).await;
     }
 
     /// Waits until the icon shows a state.

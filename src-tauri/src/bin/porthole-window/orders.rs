@@ -41,7 +41,11 @@ pub fn listen(app: AppHandle) -> std::io::Result<()> {
     std::thread::Builder::new().name("orders".into()).spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
-                Ok(order) => obey(&app, order),
+                // Beside closing, which happens there: one of the two is first.
+                Ok(order) => {
+                    let for_main = app.clone();
+                    let _ = app.run_on_main_thread(move || obey(&for_main, order));
+                }
                 Err(error) => eprintln!("porthole-window: not understood: {error}"),
             }
         }
@@ -53,6 +57,8 @@ pub fn listen(app: AppHandle) -> std::io::Result<()> {
 fn obey(app: &AppHandle, order: Order) {
     match order {
         Order::Tray(shown) => app.state::<Standing>().tray.store(shown, Ordering::SeqCst),
+        // The app hears nothing, and opens another: this one would come back only to vanish.
+        Order::Show { .. } if app.state::<Standing>().is_closing() => {}
         Order::Show { route } => {
             let Some(window) = app.get_webview_window(MAIN) else { return };
             if let Some(route) = route.filter(|route| route.starts_with("#/")) {
@@ -61,8 +67,7 @@ fn obey(app: &AppHandle, order: Order) {
             }
             let _ = window.unminimize();
             let _ = window.show();
-            // Not said where it ends: the app then opens another.
-            if window.set_focus().is_ok() && !app.state::<Standing>().is_closing() {
+            if window.set_focus().is_ok() {
                 say(&Said::Shown);
             }
         }
