@@ -12,7 +12,9 @@ use super::exchange::{Capture, Start};
 use super::frames::Batch;
 use super::import::Import;
 use super::replaying::Replaying;
-use super::{BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, BODY_BYTES, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES};
+use super::{
+    BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, BODY_BYTES, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES, RESTING_BYTES,
+};
 
 /// The forwarder's end of the store's writer. Clones are the same queue.
 #[derive(Debug, Clone)]
@@ -67,6 +69,8 @@ pub(super) struct Queue {
     held: AtomicUsize,
     pub(super) next_id: AtomicI64,
     pub(super) writing: AtomicBool,
+    /// Bytes of `held` beyond which no exchange begins.
+    room: AtomicUsize,
     /// Whether anything is to be kept at all.
     wanted: AtomicBool,
     /// Bytes kept of each body.
@@ -99,6 +103,7 @@ impl Default for Recorder {
             held: AtomicUsize::new(0),
             next_id: AtomicI64::new(1),
             writing: AtomicBool::new(false),
+            room: AtomicUsize::new(QUEUE_BYTES),
             wanted: AtomicBool::new(true),
             body_bytes: AtomicUsize::new(BODY_BYTES),
             link_us: AtomicU64::new(0),
@@ -119,7 +124,9 @@ impl Recorder {
         if !wanted || !queue.writing.load(Relaxed) {
             return None;
         }
-        let Some(reserved) = self.reserve(EXCHANGE_BYTES + start.head_bytes()) else {
+        let room = queue.held.load(Relaxed) < queue.room.load(Relaxed) || self.replaying.is_some();
+        let reserved = room.then(|| self.reserve(EXCHANGE_BYTES + start.head_bytes()));
+        let Some(reserved) = reserved.flatten() else {
             queue.unseen.fetch_add(1, Relaxed);
             return None;
         };
@@ -261,6 +268,15 @@ impl Recorder {
         let old = |capture: &&Arc<Capture>| now.saturating_duration_since(capture.started) >= OPEN_AFTER;
         let open = state.open.iter().map(|(_, capture)| capture).filter(old).cloned().collect();
         Work { items, imports, open, closed: state.closed }
+    }
+
+    /// Rests from writing; meanwhile no more is taken in than is stored within a second.
+    pub fn rest_from_writing(&self, time: Duration) {
+        if !time.is_zero() {
+            self.queue.room.store(RESTING_BYTES, Relaxed);
+            self.rest(time);
+            self.queue.room.store(QUEUE_BYTES, Relaxed);
+        }
     }
 
     /// Waits before the next try to write; true when there is none, because the engine leaves.
@@ -420,5 +436,27 @@ mod tests {
         assert!(matches!(work.items.as_slice(), [Item::Ended(ended)] if Arc::ptr_eq(ended, &capture)));
         assert!(work.open.is_empty());
         assert!(recorder.next(Duration::ZERO).items.is_empty());
+    }
+
+    #[test]
+    fn while_the_writer_rests_less_is_taken_in_but_for_what_somebody_sends_again() {
+        let recorder = Recorder::default();
+        recorder.resume(None);
+        let resting = {
+            let recorder = recorder.clone();
+            std::thread::spawn(move || recorder.rest_from_writing(Duration::from_secs(600)))
+        };
+        while recorder.queue.room.load(Relaxed) == QUEUE_BYTES {
+            std::thread::yield_now();
+        }
+        let captures: Vec<_> = std::iter::from_fn(|| begin(&recorder)).collect();
+        assert!((RESTING_BYTES..RESTING_BYTES + 2 * EXCHANGE_BYTES).contains(&recorder.held()));
+        assert_eq!(recorder.unseen(), 1);
+        let (again, _) = recorder.replaying(captures[0].id(), false);
+        assert!(begin(&again).is_some());
+        recorder.close();
+        resting.join().unwrap();
+        recorder.resume(None);
+        assert!(begin(&recorder).is_some(), "it works again");
     }
 }

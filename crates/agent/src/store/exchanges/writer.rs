@@ -147,6 +147,7 @@ fn run(
         let began = Instant::now();
         let closed = work.closed;
         let mut writes = unpack(work);
+        let items = writes.len();
         while !writes.is_empty() {
             let rest = writes.split_off(writes.len().min(BATCH_ITEMS));
             let mut tries = 0;
@@ -178,8 +179,9 @@ fn run(
         if let Err(error) = keeper.forget_old(jiff::Timestamp::now().as_microsecond()) {
             tracing::debug!(%error, "old exchanges stay for now");
         }
+        let rest = pace.worked(began, Instant::now(), items);
         // Where the engine leaves meanwhile, what waits is still written.
-        recorder.rest(pace.worked(began, Instant::now()));
+        recorder.rest_from_writing(rest);
     }
 }
 
