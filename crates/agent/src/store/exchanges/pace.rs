@@ -14,38 +14,29 @@ const BURST_ITEMS: f64 = 6_000.0;
 /// The longest rest at once, so that what was captured is seen within a second.
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
-/// What remains of older measurements with each new one.
-const REMEMBERED: f64 = 0.75;
-
 /// Says when to rest. Takes the time, does not ask for it.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Seconds of work in hand; below zero when more was done.
+    /// Items that may be stored without rest; below zero when more were.
     credit: f64,
     since: Instant,
-    /// Seconds and items of late.
-    seconds: f64,
-    items: f64,
 }
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
-        Self { credit: f64::INFINITY, since: now, seconds: 0.0, items: 0.0 }
+        Self { credit: BURST_ITEMS, since: now }
     }
 
     /// Work on so many items went on from `began` to `now`; how long to rest before more of it.
     pub(super) fn worked(&mut self, began: Instant, now: Instant, items: usize) -> Duration {
-        let earned = now.saturating_duration_since(self.since).as_secs_f64() * SHARE;
-        let spent = now.saturating_duration_since(began).as_secs_f64();
+        // Work that had to wait for the processor is dear, and its rest as long.
+        let each = now.saturating_duration_since(began).as_secs_f64().max(f64::EPSILON) / items.max(1) as f64;
+        let earned = now.saturating_duration_since(self.since).as_secs_f64() * SHARE / each;
         self.since = now;
-        self.seconds = self.seconds * REMEMBERED + spent;
-        self.items = self.items * REMEMBERED + items as f64;
-        let burst = BURST_ITEMS * self.seconds / self.items.max(1.0);
-        let rest = spent - (self.credit + earned).min(burst);
         // What one long rest would not make up for is forgiven.
-        let longest = LONGEST_REST.as_secs_f64() * SHARE;
-        self.credit = -rest.min(longest);
-        Duration::from_secs_f64(rest.clamp(0.0, longest) / SHARE)
+        let longest = LONGEST_REST.as_secs_f64() * SHARE / each;
+        self.credit = ((self.credit + earned).min(BURST_ITEMS) - items as f64).max(-longest);
+        Duration::from_secs_f64((-self.credit).clamp(0.0, longest) * each / SHARE).min(LONGEST_REST)
     }
 }
 
@@ -86,14 +77,13 @@ mod tests {
 
     #[test]
     fn a_burst_is_stored_without_rest_however_long_it_takes() {
-        for each in [Duration::from_micros(40), Duration::from_millis(1)] {
-            let mut now = Instant::now();
-            let mut pace = Pace::new(now);
-            for _ in 0..20 {
-                let began = now;
-                now += each * 250;
-                assert_eq!(pace.worked(began, now, 250), Duration::ZERO);
-            }
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        // Now and then the processor is busy with something else.
+        for each in [40, 1_000, 90, 4_000].map(Duration::from_micros).into_iter().cycle().take(20) {
+            let began = now;
+            now += each * 250;
+            assert_eq!(pace.worked(began, now, 250), Duration::ZERO);
         }
     }
 
