@@ -494,3 +494,24 @@ fn completions_are_printed_for_every_shell() {
         assert!(outcome.code == Some(0) && outcome.stdout.contains("porthole"), "{shell}");
     }
 }
+
+#[test]
+fn what_is_installed_beside_the_program_is_written_with_no_look_at_the_users_own_files() {
+    let home = Home::new();
+    std::fs::write(home.path().join("config.toml"), "no such = key").unwrap();
+    let pages = home.path().join("pages");
+    assert_eq!(home.run(&["man", pages.to_str().unwrap()]).code, Some(0));
+    assert_eq!(home.run(&["completions", "bash"]).code, Some(0));
+    for (page, holds) in [
+        ("porthole.1", "porthole\\-http(1)"),
+        ("porthole-exchanges-list.1", ".TH"),
+        ("porthole-desktop.1", "hidden"),
+    ] {
+        let text =
+            std::fs::read_to_string(pages.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        assert!(text.contains(holds), "{page}: {text}");
+    }
+    let others: Vec<_> =
+        std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(others.len(), 2, "{others:?}");
+}

@@ -226,3 +226,20 @@ fn sigterm_ends_serve_with_exit_code_0() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("signalled");
     assert_eq!(serving.child.wait().expect("ends").code(), Some(0));
 }
+
+#[test]
+fn completions_and_manual_pages_come_out_of_the_commands_own_definition() {
+    let home = home();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(out(&run(&home, &["completions", shell])).contains("porthole-gateway"), "{shell}");
+    }
+    let pages = home.path().join("pages");
+    let written = run(&home, &["man", &pages.display().to_string()]);
+    assert!(written.status.success(), "{written:?}");
+    for page in ["porthole-gateway.1", "porthole-gateway-serve.1", "porthole-gateway-token-create.1"] {
+        assert!(pages.join(page).is_file(), "{page}");
+    }
+    let file = home.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    assert!(sentence(&run(&home, &["man", &file.display().to_string()]), 1).contains("file"));
+}

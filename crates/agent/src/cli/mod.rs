@@ -10,6 +10,7 @@ mod exchanges;
 mod expose;
 mod failure;
 mod login;
+mod manual;
 mod mappings;
 mod output;
 mod page;
@@ -21,7 +22,7 @@ mod talk;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
 use crate::fields::MappingFields;
@@ -60,6 +61,9 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
+    /// Write the manual pages of all commands, and the app's, into a folder
+    #[command(hide = true)]
+    Man { folder: PathBuf },
 }
 
 /// Which gateway, as whom. Also from `PORTHOLE_…` variables and the file, in this order.
@@ -98,7 +102,7 @@ impl Command {
             Self::Exchanges(command) => command.json(),
             Self::Status(args) => args.json,
             Self::Doctor(args) => args.json,
-            Self::Login(_) | Self::Completions { .. } => false,
+            Self::Login(_) | Self::Completions { .. } | Self::Man { .. } => false,
         }
     }
 }
@@ -110,6 +114,18 @@ pub fn main() -> ExitCode {
         Err(error) => return wrong_usage(&error),
     };
     let json = cli.command.json();
+    // These need no configuration and leave no folder behind: packages are built with them.
+    match &cli.command {
+        Command::Completions { shell } => {
+            manual::completions(*shell);
+            return ExitCode::SUCCESS;
+        }
+        Command::Man { folder } => {
+            return manual::pages(folder)
+                .map_or_else(|failure| report(&failure, json), |()| ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -144,13 +160,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Exchanges(command) => exchanges::run(&context, command).await,
         Command::Status(args) => status::run(&context, args).await,
         Command::Doctor(args) => doctor::run(&context, args, None).await,
-        Command::Completions { shell } => {
-            // Into memory first: a closed pipe would end the process from inside the generator.
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "porthole", &mut script);
-            output::print(&script);
-            Ok(())
-        }
+        // Done before anything was read.
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
 }
 
@@ -205,6 +216,8 @@ fn report(failure: &Failure, json: bool) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]

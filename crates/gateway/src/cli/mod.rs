@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 failed while running, 2 wrong usage.
 
 mod check;
+mod manual;
 mod token;
 
 use std::path::PathBuf;
@@ -32,6 +33,11 @@ enum Command {
     Token(token::Token),
     /// Look at the configuration and say what is wrong with it.
     Check(Box<Serve>),
+    /// Print a completion script for a shell.
+    Completions { shell: clap_complete::Shell },
+    /// Write the manual pages of all commands into a folder.
+    #[command(hide = true)]
+    Man { folder: PathBuf },
 }
 
 /// Flags go before variables (`PORTHOLE_GATEWAY_…`), those before the file.
@@ -145,6 +151,8 @@ pub fn run() -> ExitCode {
         Command::Serve(flags) => serve(&flags),
         Command::Token(token) => token::run(token),
         Command::Check(flags) => check::run(&flags),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { folder } => manual::pages(&folder),
     };
     outcome.unwrap_or_else(|failure| {
         eprintln!("error: {}", failure.sentence);
