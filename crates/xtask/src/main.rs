@@ -1,10 +1,11 @@
-//! The developer's own commands: `cargo xtask run`, `test`, `ui`, `fuzz` and `bench`.
+//! The developer's own commands: `cargo xtask run`, `test`, `ui`, `package`, `fuzz` and `bench`.
 //!
 //! Kept to the standard library and `anyhow`, so that the first `cargo xtask` of a clone starts within
 //! seconds. It never asks questions: what it is about to install it says first.
 
 mod bench;
 mod fuzz;
+mod package;
 mod run;
 mod sample;
 mod setup;
@@ -32,6 +33,14 @@ cargo xtask ui
     Builds the web page in ui/ with what it needs; the next build of porthole carries it.
       --types        write the API's description and the page's types instead
 
+cargo xtask package
+    Builds everything with optimisations and puts .deb and .rpm of porthole and porthole-gateway into
+    target/packages; installs what that needs.
+      --debug            a debug build, packed in a hurry, for trying out
+      --only deb|rpm     one kind
+      --programs FOLDER  packs the programs there instead of building
+      --out FOLDER       puts the packages there
+
 cargo xtask fuzz [TARGET]
     Fuzzes one target (`link/frames`), or all, beginning with what is in its corpus.
       --seconds N    for so long each (15)
@@ -57,11 +66,12 @@ fn main() -> ExitCode {
         Some("run") if !wants_help(&rest) => run::run(rest),
         Some("test") if !wants_help(&rest) => test::test(rest),
         Some("ui") if !wants_help(&rest) => ui::ui(rest),
+        Some("package") if !wants_help(&rest) => package::package(rest),
         Some("fuzz") if !wants_help(&rest) => fuzz::fuzz(rest),
         Some("bench") if !wants_help(&rest) => bench::bench(rest),
         // Not in the usage: `run` starts it for itself.
         Some("sample-page") => sample::serve_until_orphaned(&rest),
-        Some("help" | "--help" | "-h" | "run" | "test" | "ui" | "fuzz" | "bench") => {
+        Some("help" | "--help" | "-h" | "run" | "test" | "ui" | "package" | "fuzz" | "bench") => {
             print!("{USAGE}");
             Ok(())
         }

@@ -99,6 +99,51 @@ const DESKTOP_TOOLS: &[Tool] = &[
     },
 ];
 
+/// What packages are built with.
+const PACKAGE_TOOLS: &[Tool] = &[
+    Tool {
+        program: "dpkg-deb",
+        probe: &["--version"],
+        packages: &["dpkg"],
+        why: "it builds Debian's packages",
+    },
+    Tool {
+        program: "dpkg-shlibdeps",
+        probe: &["--version"],
+        packages: &["dpkg-dev"],
+        why: "it knows which libraries a Debian package needs",
+    },
+    Tool { program: "rpmbuild", probe: &["--version"], packages: &["rpm"], why: "it builds RPM packages" },
+];
+
+/// What looks at packages in tests.
+const PACKAGE_TEST_TOOLS: &[Tool] = &[
+    Tool {
+        program: "lintian",
+        probe: &["--version"],
+        packages: &["lintian"],
+        why: "tests have packages checked by it",
+    },
+    Tool {
+        program: "desktop-file-validate",
+        probe: &["--help"],
+        packages: &["desktop-file-utils"],
+        why: "tests have the app's entry in menus checked by it",
+    },
+    Tool {
+        program: "appstreamcli",
+        probe: &["--version"],
+        packages: &["appstream"],
+        why: "tests have what catalogues show of the app checked by it",
+    },
+    Tool {
+        program: "systemd-analyze",
+        probe: &["--version"],
+        packages: &["systemd"],
+        why: "tests have systemd's units checked by it",
+    },
+];
+
 /// What only `cargo xtask bench` needs: programs to compare with.
 const BENCH_TOOLS: &[Tool] = &[
     Tool {
@@ -154,6 +199,16 @@ fn system_packages() -> Vec<&'static str> {
 /// The same for the desktop app.
 pub fn desktop_packages() -> Vec<&'static str> {
     bring_in(&DESKTOP_TOOLS.iter().collect::<Vec<_>>())
+}
+
+/// The same for building packages.
+pub fn package_packages() -> Vec<&'static str> {
+    bring_in(&PACKAGE_TOOLS.iter().collect::<Vec<_>>())
+}
+
+/// The same for building packages and looking at them.
+pub fn package_test_packages() -> Vec<&'static str> {
+    bring_in(&PACKAGE_TOOLS.iter().chain(PACKAGE_TEST_TOOLS).collect::<Vec<_>>())
 }
 
 /// Whether the app can be built, whatever its tests lack.

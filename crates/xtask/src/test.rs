@@ -113,6 +113,7 @@ fn workspace(wanted: &mut Wanted, absent: &mut Vec<&'static str>) -> Vec<&'stati
         let without = setup::desktop_packages();
         if setup::builds_desktop(&without) {
             absent.extend(without);
+            absent.extend(setup::package_test_packages());
             return vec!["--workspace"];
         }
         eprintln!("The desktop app cannot be built here.");

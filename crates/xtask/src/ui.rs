@@ -29,7 +29,8 @@ pub fn build_if_possible() -> Result<()> {
     build()
 }
 
-fn build() -> Result<()> {
+/// Builds the page, unless nothing changed since it was built.
+pub fn build() -> Result<()> {
     let ui = sh::root().join("ui");
     if !ui.join("package.json").is_file() {
         eprintln!("There is no page in ui/ to build.");
