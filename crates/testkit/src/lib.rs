@@ -53,15 +53,23 @@ pub use world::World;
 pub fn has_program(program: &str) -> bool {
     let found = std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()));
-    if !found {
-        let excused = std::env::var("PORTHOLE_TEST_WITHOUT").unwrap_or_default();
-        assert!(
-            excused.split(',').any(|name| name == program),
-            "`{program}` is missing: run `cargo xtask test`"
-        );
-        eprintln!("skipped: `{program}` could not be installed");
-    }
-    found
+    found || excused(program, &format!("`{program}` is missing"))
+}
+
+/// Whether a test may do what only root can; the same holds where nobody is root.
+///
+/// # Panics
+/// When it was not `cargo xtask test` that found out.
+pub fn is_root(what_for: &str) -> bool {
+    rustix::process::geteuid().is_root() || excused("root", &format!("only root can {what_for}"))
+}
+
+/// Says that a test is skipped, since it has to do without `what`.
+fn excused(what: &str, why: &str) -> bool {
+    let without = std::env::var("PORTHOLE_TEST_WITHOUT").unwrap_or_default();
+    assert!(without.split(',').any(|name| name == what), "{why}: run `cargo xtask test`");
+    eprintln!("skipped: {why}");
+    false
 }
 
 /// Whether the long form was asked for (`cargo xtask test --long`): the same tests with larger numbers,

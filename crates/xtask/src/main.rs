@@ -36,7 +36,8 @@ cargo xtask ui
 cargo xtask package
     Builds everything with optimisations and puts .deb and .rpm of porthole and porthole-gateway into
     target/packages; installs what that needs.
-      --debug            a debug build, packed in a hurry, for trying out
+      --debug            a debug build for trying out, packed in a hurry and labelled `debug`
+      --label NAME       the same of any build: older than the version that it is of
       --only deb|rpm     one kind
       --programs FOLDER  packs the programs there instead of building
       --out FOLDER       puts the packages there

@@ -57,10 +57,13 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
+/// Knows the libraries that the desktop app is built with: without it there is no app.
+const LIBRARIES: &str = "pkg-config";
+
 /// What the desktop app is built with, and what its tests sit at.
 const DESKTOP_TOOLS: &[Tool] = &[
     Tool {
-        program: "pkg-config",
+        program: LIBRARIES,
         probe: &["--exists", "webkit2gtk-4.1", "librsvg-2.0"],
         packages: &["pkg-config", "libwebkit2gtk-4.1-dev", "librsvg2-dev"],
         why: "the app's window is made of WebKitGTK",
@@ -201,9 +204,15 @@ pub fn desktop_packages() -> Vec<&'static str> {
     bring_in(&DESKTOP_TOOLS.iter().collect::<Vec<_>>())
 }
 
-/// The same for building packages.
-pub fn package_packages() -> Vec<&'static str> {
-    bring_in(&PACKAGE_TOOLS.iter().collect::<Vec<_>>())
+/// The same for what the desktop app is built with, without its tests.
+pub fn desktop_libraries() -> Vec<&'static str> {
+    bring_in(&DESKTOP_TOOLS.iter().filter(|tool| tool.program == LIBRARIES).collect::<Vec<_>>())
+}
+
+/// The same for those of [`PACKAGE_TOOLS`] that are named.
+pub fn package_packages(programs: &[&str]) -> Vec<&'static str> {
+    let wanted = |tool: &&Tool| programs.contains(&tool.program);
+    bring_in(&PACKAGE_TOOLS.iter().filter(wanted).collect::<Vec<_>>())
 }
 
 /// The same for building packages and looking at them.
@@ -213,7 +222,7 @@ pub fn package_test_packages() -> Vec<&'static str> {
 
 /// Whether the app can be built, whatever its tests lack.
 pub fn builds_desktop(absent: &[&str]) -> bool {
-    !absent.contains(&"pkg-config")
+    !absent.contains(&LIBRARIES)
 }
 
 /// The same for those of [`BENCH_TOOLS`] that are named.

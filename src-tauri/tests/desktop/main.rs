@@ -7,6 +7,7 @@ mod desk;
 mod journey;
 mod link;
 mod notifications;
+mod packages;
 mod starts;
 mod tray;
 

@@ -50,16 +50,7 @@ pub struct Lab {
 /// # Panics
 /// When something is missing for any other reason: a test that never runs proves nothing.
 pub fn possible() -> bool {
-    if !rustix::process::geteuid().is_root() {
-        let excused = std::env::var("PORTHOLE_TEST_WITHOUT").unwrap_or_default();
-        assert!(
-            excused.split(',').any(|name| name == "root"),
-            "only root can make networks for tests: run `cargo xtask test`"
-        );
-        eprintln!("skipped: only root can make networks for tests");
-        return false;
-    }
-    crate::has_program("ip") && crate::has_program("ethtool")
+    crate::is_root("make networks for tests") && crate::has_program("ip") && crate::has_program("ethtool")
 }
 
 impl Lab {

@@ -44,8 +44,7 @@ pub fn build(package: &Package, tree: &Tree, release: &Release, out: &Path) -> R
     }
     let file = out.join(format!("{}_{}_{architecture}.deb", package.name, release.debian_version()));
     let mut command = Command::new("dpkg-deb");
-    // What is only for trying out need not be small, but soon there.
-    let how = if release.debug { ["-Zgzip", "-z1"] } else { ["-Zxz", "-z9"] };
+    let how = if release.is_for_trying_out() { ["-Zgzip", "-z1"] } else { ["-Zxz", "-z9"] };
     command.arg("--root-owner-group").args(how).arg("--build").arg(&tree.root).arg(&file);
     quietly(command.env("SOURCE_DATE_EPOCH", &release.epoch))?;
     Ok(file)

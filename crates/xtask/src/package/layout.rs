@@ -25,10 +25,10 @@ impl Kind {
     }
 
     /// What builds it.
-    pub fn tool(self) -> &'static str {
+    pub fn tools(self) -> &'static [&'static str] {
         match self {
-            Self::Deb => "dpkg-deb",
-            Self::Rpm => "rpmbuild",
+            Self::Deb => &["dpkg-deb", "dpkg-shlibdeps"],
+            Self::Rpm => &["rpmbuild"],
         }
     }
 

@@ -29,6 +29,8 @@ const CRATES: [&str; 3] = ["porthole-agent", "porthole-gateway", "porthole-deskt
 #[derive(Debug, Default)]
 struct Wanted {
     debug: bool,
+    /// Beside the version.
+    label: Option<String>,
     /// Programs that are built already.
     programs: Option<PathBuf>,
     out: Option<PathBuf>,
@@ -44,6 +46,7 @@ impl Wanted {
             let mut value = || words.next().with_context(|| format!("{word} needs a value"));
             match word.as_str() {
                 "--debug" => wanted.debug = true,
+                "--label" => wanted.label = Some(value()?),
                 "--programs" => wanted.programs = Some(std::path::absolute(value()?)?),
                 "--out" => wanted.out = Some(std::path::absolute(value()?)?),
                 "--only" => {
@@ -67,7 +70,8 @@ pub fn package(arguments: Vec<String>) -> Result<()> {
     };
     let out = wanted.out.clone().unwrap_or_else(|| sh::target_dir().join("packages"));
     fs::create_dir_all(&out)?;
-    let release = Release::of_checkout(wanted.debug)?;
+    let label = wanted.label.or_else(|| wanted.debug.then(|| "debug".to_owned()));
+    let release = Release::of_checkout(label)?;
     let work = out.join("work");
     clear(&work)?;
     let made = Made::make(&programs, &work)?;
@@ -91,17 +95,22 @@ pub fn package(arguments: Vec<String>) -> Result<()> {
 
 /// Those that can be built here; what is missing for another is said.
 fn kinds(only: Option<Kind>) -> Result<Vec<Kind>> {
-    let absent = setup::package_packages();
-    let wanted = Kind::ALL.into_iter().filter(|kind| only.is_none_or(|only| only == *kind));
-    let kinds: Vec<Kind> = wanted.filter(|kind| !absent.contains(&kind.tool())).collect();
+    let mut kinds: Vec<Kind> = only.map_or_else(|| Kind::ALL.to_vec(), |only| vec![only]);
+    let tools: Vec<&str> = kinds.iter().flat_map(|kind| kind.tools()).copied().collect();
+    let absent = setup::package_packages(&tools);
+    kinds.retain(|kind| !kind.tools().iter().any(|tool| absent.contains(tool)));
     if kinds.is_empty() {
-        bail!("neither dpkg-deb nor rpmbuild is here to build a package with");
+        bail!("there is nothing here to build a package with");
     }
     Ok(kinds)
 }
 
 /// Builds the page and everything that carries it; returns the folder of the programs.
 fn build(debug: bool) -> Result<PathBuf> {
+    let absent = setup::desktop_libraries();
+    if !setup::builds_desktop(&absent) {
+        bail!("the desktop app cannot be built here");
+    }
     ui::build()?;
     let mut build = sh::cargo();
     build.args(["build", "--bins"]);

@@ -14,8 +14,8 @@ const MAINTAINER: &str = "The Porthole maintainers <porthole@localhost.localdoma
 #[derive(Debug)]
 pub struct Release {
     pub version: &'static str,
-    /// For trying out: any released package of this version counts as newer.
-    pub debug: bool,
+    /// Of packages for trying out: any released one of this version counts as newer.
+    pub label: Option<String>,
     /// Seconds since 1970 of the commit, so that the same commit makes the same package.
     pub epoch: String,
     pub maintainer: String,
@@ -33,7 +33,7 @@ pub struct Change {
 }
 
 impl Release {
-    pub fn of_checkout(debug: bool) -> Result<Self> {
+    pub fn of_checkout(label: Option<String>) -> Result<Self> {
         let epoch = match std::env::var("SOURCE_DATE_EPOCH") {
             Ok(epoch) => epoch,
             Err(_) => told(Command::new("git").current_dir(sh::root()).args(["log", "-1", "--format=%ct"]))
@@ -46,16 +46,22 @@ impl Release {
             bail!("installer/CHANGELOG.md does not begin with {version}");
         }
         let maintainer = std::env::var("PORTHOLE_MAINTAINER").unwrap_or_else(|_| MAINTAINER.to_owned());
-        Ok(Self { version, debug, epoch, maintainer, changes })
+        Ok(Self { version, label, epoch, maintainer, changes })
     }
 
     /// In Debian's order of versions `~` comes before everything else.
     pub fn debian_version(&self) -> String {
-        format!("{}{}", self.version, if self.debug { "~debug" } else { "" })
+        let label = self.label.as_ref().map(|label| format!("~{label}"));
+        format!("{}{}", self.version, label.unwrap_or_default())
     }
 
-    pub fn rpm_release(&self) -> &'static str {
-        if self.debug { "0.debug" } else { "1" }
+    pub fn rpm_release(&self) -> String {
+        self.label.as_ref().map_or_else(|| "1".to_owned(), |label| format!("0.{label}"))
+    }
+
+    /// Packed in a hurry, since nobody is to download it.
+    pub fn is_for_trying_out(&self) -> bool {
+        self.label.is_some()
     }
 }
 
@@ -100,7 +106,7 @@ mod tests {
     fn whoever_looks_at_the_app_in_a_catalogue_sees_the_version_that_is_built() {
         let file = "installer/porthole/dev.porthole.Porthole.metainfo.xml";
         let text = std::fs::read_to_string(sh::root().join(file)).unwrap();
-        let release = Release::of_checkout(false).unwrap();
+        let release = Release::of_checkout(None).unwrap();
         let newest = &release.changes[0];
         let element = format!("<release version=\"{}\" date=\"{}\">", newest.version, newest.date);
         let first = text.find("<release version").unwrap();

@@ -29,7 +29,7 @@ pub fn build(package: &Package, tree: &Tree, release: &Release, out: &Path) -> R
     let folder = top.display().to_string();
     // Of a database of installed packages nothing is wanted; Debian has none.
     let database = top.join("db").display().to_string();
-    let payload = if release.debug { "w1.gzdio" } else { "w19.zstdio" };
+    let payload = if release.is_for_trying_out() { "w1.gzdio" } else { "w19.zstdio" };
     for (name, value) in [
         ("_topdir", folder.as_str()),
         ("_dbpath", &database),
