@@ -157,6 +157,7 @@ async fn the_gateways_unit_starts_a_gateway() {
         let mut command = process::command(Path::new("setpriv"));
         command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]).args(words.split(' '));
         // Beside a gateway that somebody has on its usual port.
+        command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME");
         command.env("HOME", STATE).env("PORTHOLE_GATEWAY_LISTEN", "127.0.0.1:0");
         command
     };
