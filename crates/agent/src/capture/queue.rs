@@ -78,6 +78,8 @@ pub(super) struct Queue {
     /// Microseconds that the link takes both ways; 0: not known.
     link_us: AtomicU64,
     unseen: AtomicU64,
+    /// The same, as told now and then.
+    told_unseen: watch::Sender<u64>,
     pub(super) paused: watch::Sender<Option<Paused>>,
 }
 
@@ -108,6 +110,7 @@ impl Default for Recorder {
             body_bytes: AtomicUsize::new(BODY_BYTES),
             link_us: AtomicU64::new(0),
             unseen: AtomicU64::new(0),
+            told_unseen: watch::Sender::new(0),
             paused: watch::Sender::new(None),
         };
         Self { queue: Arc::new(queue), replaying: None }
@@ -186,9 +189,10 @@ impl Recorder {
         self.queue.paused.subscribe()
     }
 
-    /// Exchanges of which nothing was kept, because too much waited for the disk.
-    pub fn unseen(&self) -> u64 {
-        self.queue.unseen.load(Relaxed)
+    /// Exchanges of which nothing was kept, because too much waited to be stored; a listener hears of more
+    /// after each batch.
+    pub fn unseen(&self) -> watch::Receiver<u64> {
+        self.queue.told_unseen.subscribe()
     }
 
     pub(super) fn sent_again(&self) -> Option<&Arc<Replaying>> {
@@ -268,6 +272,12 @@ impl Recorder {
         let old = |capture: &&Arc<Capture>| now.saturating_duration_since(capture.started) >= OPEN_AFTER;
         let open = state.open.iter().map(|(_, capture)| capture).filter(old).cloned().collect();
         Work { items, imports, open, closed: state.closed }
+    }
+
+    /// Tells how many exchanges went unseen, if there are more than last time.
+    pub fn tell_unseen(&self) {
+        let unseen = self.queue.unseen.load(Relaxed);
+        self.queue.told_unseen.send_if_modified(|told| std::mem::replace(told, unseen) != unseen);
     }
 
     /// Rests from writing; meanwhile no more is taken in than is stored within a second.
@@ -416,7 +426,11 @@ mod tests {
         while let Some(capture) = begin(&recorder) {
             captures.push(capture);
         }
-        assert_eq!(recorder.unseen(), 1);
+        let mut unseen = recorder.unseen();
+        recorder.tell_unseen();
+        assert_eq!(*unseen.borrow_and_update(), 1);
+        recorder.tell_unseen();
+        assert!(!unseen.has_changed().unwrap());
         assert!(recorder.held() <= QUEUE_BYTES);
         for capture in captures.drain(..) {
             capture.end(None);
@@ -451,7 +465,8 @@ mod tests {
         }
         let captures: Vec<_> = std::iter::from_fn(|| begin(&recorder)).collect();
         assert!((RESTING_BYTES..RESTING_BYTES + 2 * EXCHANGE_BYTES).contains(&recorder.held()));
-        assert_eq!(recorder.unseen(), 1);
+        recorder.tell_unseen();
+        assert_eq!(*recorder.unseen().borrow(), 1);
         let (again, _) = recorder.replaying(captures[0].id(), false);
         assert!(begin(&again).is_some());
         recorder.close();

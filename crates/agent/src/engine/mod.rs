@@ -6,6 +6,7 @@ mod connections;
 mod import;
 mod replay;
 mod set;
+mod unkept;
 mod view;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -174,7 +175,7 @@ impl Engine {
         let writer = Writer::start(&paths.database(), recorder.clone(), settings.limits()).await;
         let mut paused = recorder.paused();
         if let Some(paused) = &*paused.borrow_and_update() {
-            warnings.push(warning(view::CAPTURE_PAUSED, paused.message.clone()));
+            warnings.push(unkept::paused(paused));
         }
         // Where the disk is too full to read the file, what is in memory is all there is.
         let reader = Store::reader(&paths.database()).await.unwrap_or_else(|_| store.clone());
@@ -237,7 +238,7 @@ impl Engine {
         let _ = paths;
         tasks.spawn(supervise(Arc::clone(&shared), supervisor));
         tasks.spawn(connections::log(Arc::clone(&shared), logged));
-        tasks.spawn(tell_capture(Arc::clone(&shared), paused));
+        tasks.spawn(unkept::warn(Arc::clone(&shared), paused));
         Ok(Self { shared, uplink, writer, trial, api, tasks, _lock: lock })
     }
 
@@ -296,21 +297,6 @@ async fn listen(shared: Arc<Shared>, listener: door::socket::Listener, tasks: Ta
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
-    }
-}
-
-/// Warns when exchanges cannot be kept, and says when they are kept again.
-async fn tell_capture(shared: Arc<Shared>, mut paused: watch::Receiver<Option<Paused>>) {
-    loop {
-        tokio::select! {
-            () = shared.leaving.cancelled() => return,
-            changed = paused.changed() => if changed.is_err() { return },
-        }
-        let event = match &*paused.borrow_and_update() {
-            Some(paused) => warning(view::CAPTURE_PAUSED, paused.message.clone()),
-            None => warning(view::CAPTURE_RESUMED, "exchanges are kept again".into()),
-        };
-        let _ = shared.events.send(event);
     }
 }
 

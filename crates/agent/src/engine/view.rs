@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Shared, StoredMapping};
+use super::{Answer, Shared, StoredMapping, unkept};
 use crate::capture::Paused;
 use crate::door::StatusReport;
 use crate::events::{Event, LinkState};
@@ -256,8 +256,8 @@ impl Shared {
             }
             Event::Refused { .. } => state.link_notes = LinkNotes::default(),
             Event::Warning { code, message, mapping_id } => {
-                if code == CAPTURE_RESUMED {
-                    state.noted.retain(|noted| noted.code != CAPTURE_PAUSED);
+                if let Some(over) = unkept::ends(code) {
+                    state.noted.retain(|noted| noted.code != over);
                     return;
                 }
                 let same = |noted: &Noted| noted.code == *code && noted.mapping_id == *mapping_id;
@@ -275,7 +275,3 @@ impl Shared {
         }
     }
 }
-
-/// The warning that nothing is captured, and the one that ends it.
-pub(super) const CAPTURE_PAUSED: &str = "capture-paused";
-pub(super) const CAPTURE_RESUMED: &str = "capture-resumed";

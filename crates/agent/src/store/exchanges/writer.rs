@@ -179,6 +179,7 @@ fn run(
         if let Err(error) = keeper.forget_old(jiff::Timestamp::now().as_microsecond()) {
             tracing::debug!(%error, "old exchanges stay for now");
         }
+        recorder.tell_unseen();
         let rest = pace.worked(began, Instant::now(), items);
         // Where the engine leaves meanwhile, what waits is still written.
         recorder.rest_from_writing(rest);
