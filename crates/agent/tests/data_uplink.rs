@@ -170,6 +170,37 @@ async fn a_changed_set_of_mappings_is_announced_and_the_old_numbers_work_until_i
 }
 
 #[tokio::test]
+async fn a_changed_mapping_answers_what_was_on_its_way_under_its_former_number() {
+    let target = service(|mut peer, _| async move {
+        while peer.request().await.is_some() {
+            peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await;
+        }
+    })
+    .await;
+    let mut world = World::to(target.clone()).await;
+    let mut changed = served(&target);
+    changed.wire.number = 2;
+    let results = vec![live(&changed.wire)];
+    world.mappings.send_replace(set(2, vec![changed]));
+    soon("the announcement", world.link.control.recv()).await.unwrap();
+    world.link.link.send_control(&ToAgent::Mapped { revision: 2, results });
+    world.event(|event| matches!(event, Event::MappingLive { .. }).then_some(())).await;
+    let ask = async |number| {
+        let stream = world::open(&world.link.link, number, StreamKind::Http, Some(get("/")), b"", true);
+        Exchange::from(stream).answer().await.map(|answer| answer.body)
+    };
+    assert_eq!(ask(1).await.unwrap(), b"hello");
+    // Not for ever.
+    let forgotten = async {
+        while ask(1).await != Err(ResetCode::NoMapping) {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the end of the former number", forgotten).await;
+    assert_eq!(ask(2).await.unwrap(), b"hello");
+}
+
+#[tokio::test]
 async fn a_draining_gateway_is_left_at_once_and_its_requests_still_finish() {
     let (go, gone) = tokio::sync::oneshot::channel::<()>();
     let gone = std::sync::Arc::new(tokio::sync::Mutex::new(Some(gone)));

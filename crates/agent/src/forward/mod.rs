@@ -19,7 +19,7 @@ mod tcp;
 mod upload;
 mod workers;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +67,15 @@ impl Routes {
     /// Adds `newer`'s mappings; where both have a number, the newer one counts.
     pub fn add(&mut self, newer: &Self) {
         self.0.extend(newer.0.iter().map(|(number, route)| (*number, route.clone())));
+    }
+
+    /// `newer`, with the former numbers of mappings that it still has.
+    pub fn changed_to(&self, newer: &Self) -> Self {
+        let stays: HashSet<&str> = newer.0.values().map(|route| route.served.wire.id.as_str()).collect();
+        let mut both = self.clone();
+        both.0.retain(|_, route| stays.contains(route.served.wire.id.as_str()));
+        both.add(newer);
+        both
     }
 }
 

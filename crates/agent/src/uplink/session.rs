@@ -23,6 +23,9 @@ use crate::wake::{self, Change, Watcher};
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// The same after sleep, when nothing is under way that could hold an answer up.
 const SIGN_OF_WAKING: Duration = Duration::from_secs(1);
+/// After the gateway took a changed mapping, requests that it had begun to hand over before may still come under
+/// the mapping's former number: as long as they may be on their way.
+const ON_THE_WAY: Duration = Duration::from_secs(2);
 /// Between two looks at how far the gateway is: as often as heartbeats measure it.
 const LATENCY_LOOK: Duration = Duration::from_secs(5);
 /// The same for the first time, soon after connecting.
@@ -63,6 +66,9 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
     tell(events, welcome.results);
     let mut revision = set.revision;
     let mut newest = routes.borrow().clone();
+    // What the gateway has by all that it said.
+    let mut taken = newest.clone();
+    let mut forget_at: Option<Instant> = None;
     // Dropping it ends the check: the link is then over anyway.
     let mut checking: Option<AbortOnDropHandle<bool>> = None;
     // The first measurement is asked for: nobody should wait for a heartbeat to see it.
@@ -77,7 +83,9 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
             message = control.recv() => match message {
                 Some(ToAgent::Mapped { revision: answered, results }) => {
                     if answered == revision {
-                        routes.send_replace(newest.clone());
+                        taken = newest.clone();
+                        routes.send_modify(|routes| *routes = Arc::new(routes.changed_to(&newest)));
+                        forget_at.get_or_insert_with(|| Instant::now() + ON_THE_WAY);
                     }
                     tell(events, results);
                 }
@@ -119,6 +127,12 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
                 if !link.send_control(&announcement(&set)) {
                     link.close();
                 }
+            }
+            () = tokio::time::sleep_until(forget_at.unwrap_or_else(Instant::now)), if forget_at.is_some() => {
+                forget_at = None;
+                let mut both = Routes::clone(&taken);
+                both.add(&newest);
+                routes.send_replace(Arc::new(both));
             }
             () = &mut first, if !measured => {
                 measured = true;
