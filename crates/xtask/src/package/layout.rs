@@ -50,11 +50,14 @@ pub struct Package {
     pub description: &'static [&'static str],
     /// Debian's section.
     pub section: &'static str,
+    /// Ours that hold them.
+    pub crates: &'static [&'static str],
     /// Installed into `/usr/bin`. The first has completions and writes the manual pages.
     pub programs: &'static [&'static str],
     /// From below `installer/NAME` to below `/`. What is put below `/etc` is the administrator's from then on.
     files: &'static [(&'static str, &'static str)],
-    icons: bool,
+    /// It has an icon, and the page inside.
+    pub app: bool,
     /// What the libraries that its programs load do not tell.
     pub depends: Depends,
 }
@@ -80,13 +83,14 @@ const PORTHOLE: Package = Package {
         "porthole, which works without a desktop, too.",
     ],
     section: "net",
+    crates: &["porthole-agent", "porthole-desktop"],
     programs: &["porthole", "porthole-desktop", "porthole-window"],
     files: &[
         ("porthole.desktop", "usr/share/applications/porthole.desktop"),
         ("dev.porthole.Porthole.metainfo.xml", "usr/share/metainfo/dev.porthole.Porthole.metainfo.xml"),
         ("porthole.service", "usr/lib/systemd/user/porthole.service"),
     ],
-    icons: true,
+    app: true,
     depends: Depends {
         needs: [&[], &[]],
         // For trying it out on one computer, and for links that lead to the browser.
@@ -109,13 +113,14 @@ const GATEWAY: Package = Package {
         "itself. On a laptop, Porthole starts it for trying things out.",
     ],
     section: "net",
+    crates: &["porthole-gateway"],
     programs: &["porthole-gateway"],
     files: &[
         ("porthole-gateway.service", "usr/lib/systemd/system/porthole-gateway.service"),
         ("sysusers.conf", "usr/lib/sysusers.d/porthole-gateway.conf"),
         ("gateway.toml", "etc/porthole/gateway.toml"),
     ],
-    icons: false,
+    app: false,
     depends: Depends {
         // Its user is made by this.
         needs: [&["systemd | systemd-standalone-sysusers"], &["(systemd or systemd-standalone-sysusers)"]],
@@ -162,7 +167,8 @@ impl Package {
         for (from, to) in self.files {
             put(self.folder().join(from), (*to).to_owned());
         }
-        if self.icons {
+        put(made.notices(self), format!("usr/share/doc/{}/libraries.gz", self.name));
+        if self.app {
             let icons = sh::root().join("icons");
             let themed = Path::new("usr/share/icons/hicolor");
             for size in ICON_SIZES {

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::layout::PACKAGES;
-use super::quietly;
+use super::layout::{PACKAGES, Package};
+use super::{notices, quietly};
 
 /// Shells that have their completions installed.
 pub const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
@@ -28,6 +28,9 @@ impl Made {
                     .with_context(|| format!("{} cannot be packed", from.display()))?;
             }
             made.papers(package.programs[0])?;
+            let libraries = made.0.join(package.name).with_extension("libraries");
+            fs::write(&libraries, notices::text(package.crates, package.app)?)?;
+            compress(&libraries)?;
         }
         Ok(made)
     }
@@ -55,6 +58,11 @@ impl Made {
 
     pub fn completions(&self, program: &str, shell: &str) -> PathBuf {
         self.0.join("completions").join(shell).join(program)
+    }
+
+    /// The licences of what is inside.
+    pub fn notices(&self, package: &Package) -> PathBuf {
+        self.0.join(package.name).with_extension("libraries.gz")
     }
 
     fn manual(&self, program: &str) -> PathBuf {

@@ -7,6 +7,7 @@
 mod deb;
 mod layout;
 mod made;
+mod notices;
 mod release;
 mod rpm;
 mod tree;
@@ -21,9 +22,6 @@ use crate::{setup, sh, ui};
 use layout::{Kind, PACKAGES};
 use made::Made;
 use release::Release;
-
-/// Those that hold programs of ours.
-const CRATES: [&str; 3] = ["porthole-agent", "porthole-gateway", "porthole-desktop"];
 
 /// What was asked for.
 #[derive(Debug, Default)]
@@ -114,7 +112,7 @@ fn build(debug: bool) -> Result<PathBuf> {
     ui::build()?;
     let mut build = sh::cargo();
     build.args(["build", "--bins"]);
-    for name in CRATES {
+    for name in PACKAGES.iter().flat_map(|package| package.crates) {
         build.args(["--package", name]);
     }
     if !debug {
