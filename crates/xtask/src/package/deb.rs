@@ -8,16 +8,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::layout::Package;
+use super::layout::{Kind, Package};
 use super::release::Release;
 use super::tree::{Tree, mode};
 use super::{quietly, told};
 
 /// What dpkg runs, where a package has them.
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
-
-/// Where Debian's and RPM's words for other packages lie.
-const WORDS: usize = 0;
 
 pub fn build(package: &Package, tree: &Tree, release: &Release, out: &Path) -> Result<PathBuf> {
     let architecture = told(Command::new("dpkg").arg("--print-architecture"))?;
@@ -52,7 +49,7 @@ pub fn build(package: &Package, tree: &Tree, release: &Release, out: &Path) -> R
 
 fn fields(package: &Package, tree: &Tree, release: &Release, architecture: &str) -> Result<String> {
     let mut depends = libraries(tree)?;
-    depends.extend(package.depends.needs[WORDS].iter().map(|name| (*name).to_owned()));
+    depends.extend(package.needs(Kind::Deb).map(str::to_owned));
     let mut text = String::new();
     writeln!(text, "Package: {}", package.name)?;
     writeln!(text, "Version: {}", release.debian_version())?;
@@ -60,9 +57,7 @@ fn fields(package: &Package, tree: &Tree, release: &Release, architecture: &str)
     writeln!(text, "Maintainer: {}", release.maintainer)?;
     writeln!(text, "Installed-Size: {}", tree.kibibytes()?)?;
     writeln!(text, "Depends: {}", depends.join(", "))?;
-    for (name, others) in
-        [("Recommends", package.depends.recommends[WORDS]), ("Suggests", package.depends.suggests[WORDS])]
-    {
+    for (name, others) in [("Recommends", package.recommends), ("Suggests", package.suggests)] {
         if !others.is_empty() {
             writeln!(text, "{name}: {}", others.join(", "))?;
         }

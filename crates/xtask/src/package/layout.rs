@@ -58,16 +58,10 @@ pub struct Package {
     files: &'static [(&'static str, &'static str)],
     /// It has an icon, and the page inside.
     pub app: bool,
-    /// What the libraries that its programs load do not tell.
-    pub depends: Depends,
-}
-
-/// Other packages, in Debian's words and in those of the RPM world.
-#[derive(Debug)]
-pub struct Depends {
-    pub needs: [&'static [&'static str]; 2],
-    pub recommends: [&'static [&'static str]; 2],
-    pub suggests: [&'static [&'static str]; 2],
+    /// Other packages that it needs, beside those of the libraries that its programs load, in each kind's words.
+    needs: &'static [(Kind, &'static str)],
+    pub recommends: &'static [&'static str],
+    pub suggests: &'static [&'static str],
 }
 
 pub const PACKAGES: [&Package; 2] = [&PORTHOLE, &GATEWAY];
@@ -91,16 +85,11 @@ const PORTHOLE: Package = Package {
         ("porthole.service", "usr/lib/systemd/user/porthole.service"),
     ],
     app: true,
-    depends: Depends {
-        needs: [&[], &[]],
-        // For trying it out on one computer, and for links that lead to the browser.
-        recommends: [&["porthole-gateway", "xdg-utils"], &["porthole-gateway", "xdg-utils"]],
-        // Where tokens are kept; what shows the tray in GNOME.
-        suggests: [
-            &["gnome-keyring", "gnome-shell-extension-appindicator"],
-            &["gnome-keyring", "gnome-shell-extension-appindicator"],
-        ],
-    },
+    needs: &[],
+    // For trying it out on one computer, and for links that lead to the browser.
+    recommends: &["porthole-gateway", "xdg-utils"],
+    // Where tokens are kept; what shows the tray in GNOME.
+    suggests: &["gnome-keyring", "gnome-shell-extension-appindicator"],
 };
 
 const GATEWAY: Package = Package {
@@ -121,12 +110,13 @@ const GATEWAY: Package = Package {
         ("gateway.toml", "etc/porthole/gateway.toml"),
     ],
     app: false,
-    depends: Depends {
-        // Its user is made by this.
-        needs: [&["systemd | systemd-standalone-sysusers"], &["(systemd or systemd-standalone-sysusers)"]],
-        recommends: [&["ca-certificates"], &["ca-certificates"]],
-        suggests: [&[], &[]],
-    },
+    // Its user is made by this.
+    needs: &[
+        (Kind::Deb, "systemd | systemd-standalone-sysusers"),
+        (Kind::Rpm, "(systemd or systemd-standalone-sysusers)"),
+    ],
+    recommends: &["ca-certificates"],
+    suggests: &[],
 };
 
 /// Sizes of the app's icon in pixels, as they lie in `icons/`.
@@ -145,6 +135,10 @@ impl Package {
     /// Its folder in `installer/`.
     pub fn folder(&self) -> PathBuf {
         sh::root().join("installer").join(self.name)
+    }
+
+    pub fn needs(&self, kind: Kind) -> impl Iterator<Item = &'static str> {
+        self.needs.iter().filter(move |(of, _)| *of == kind).map(|(_, name)| *name)
     }
 
     /// Every file that is installed, apart from what says where they come from (licence, changes).

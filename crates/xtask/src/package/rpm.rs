@@ -7,16 +7,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::layout::Package;
+use super::layout::{Kind, Package};
 use super::release::{self, Release};
 use super::tree::Tree;
 use super::{clear, quietly};
 
 /// What rpm runs, where a package has them.
 const SCRIPTS: [&str; 3] = ["post", "preun", "postun"];
-
-/// Where Debian's and RPM's words for other packages lie.
-const WORDS: usize = 1;
 
 pub fn build(package: &Package, tree: &Tree, release: &Release, out: &Path) -> Result<PathBuf> {
     let top = tree.root.with_extension("rpmbuild");
@@ -59,18 +56,16 @@ fn spec_of(package: &Package, tree: &Tree, release: &Release) -> Result<String> 
     writeln!(text, "Version: {}\nRelease: {}", release.version, release.rpm_release())?;
     writeln!(text, "Summary: {}", capital(package.summary))?;
     writeln!(text, "License: MIT OR Apache-2.0\nPackager: {}", release.maintainer)?;
-    let depends = &package.depends;
-    for (name, others) in [
-        ("Requires", depends.needs[WORDS]),
-        ("Recommends", depends.recommends[WORDS]),
-        ("Suggests", depends.suggests[WORDS]),
-    ] {
+    for other in package.needs(Kind::Rpm) {
+        writeln!(text, "Requires: {other}")?;
+    }
+    for (name, others) in [("Recommends", package.recommends), ("Suggests", package.suggests)] {
         for other in others {
             writeln!(text, "{name}: {other}")?;
         }
     }
     writeln!(text, "\n%description\n{}", package.description.join("\n"))?;
-    writeln!(text, "\n%install\ncp -a {}/. %{{buildroot}}", tree.root.display())?;
+    writeln!(text, "\n%install\ncp -a '{}/.' '%{{buildroot}}'", tree.root.display())?;
     for script in SCRIPTS {
         let file = package.folder().join("rpm").join(script);
         if file.is_file() {
@@ -105,8 +100,9 @@ fn spec_of(package: &Package, tree: &Tree, release: &Release) -> Result<String> 
 
 /// Folders that nobody else has.
 fn own_folders(package: &Package, tree: &Tree) -> Vec<String> {
-    let own = [format!("usr/share/licenses/{}", package.name), "etc/porthole".to_owned()];
-    own.into_iter()
+    let named = |parent: &str| format!("usr/share/{parent}/{}", package.name);
+    [named("licenses"), named("doc"), "etc/porthole".to_owned()]
+        .into_iter()
         .filter(|folder| tree.files.iter().any(|file| file.starts_with(&format!("{folder}/"))))
         .map(|folder| format!("/{folder}"))
         .collect()
