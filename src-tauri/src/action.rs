@@ -25,6 +25,8 @@ pub enum Place {
     Last,
     Mappings,
     Settings,
+    /// The log of the link.
+    Connection,
     Exchange(i64),
     /// The exchanges of one mapping.
     ExchangesOf(String),
@@ -37,6 +39,7 @@ impl Place {
             Self::Last => None,
             Self::Mappings => Some("#/mappings".into()),
             Self::Settings => Some("#/settings".into()),
+            Self::Connection => Some("#/connection".into()),
             Self::Exchange(id) => Some(format!("#/exchanges/{id}")),
             Self::ExchangesOf(mapping) => {
                 Some(format!("#/exchanges?filter={}", form_urlencoded(&exchanges_of(mapping))))

@@ -1,6 +1,8 @@
 //! From start to quit: who runs beside whom, and in which order they leave.
 
+use std::fs::File;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,16 +16,19 @@ use tokio_util::sync::CancellationToken;
 use crate::action::{Action, Place};
 use crate::client::Client;
 use crate::clipboard::Clipboard;
-use crate::notify::{self, Notice};
-use crate::perform::{self, Hands, Undone};
+use crate::notify::{Notice, Notifier};
+use crate::perform::{Hands, Undone};
 use crate::picture::Picture;
 use crate::single::{self, First, Start, Wish};
 use crate::tray::host::Tray;
 use crate::window::{Happened, Said, Window};
-use crate::{engine, follow};
+use crate::{engine, follow, settings};
 
 /// Where the window keeps its place, in the data folder.
 const WINDOW_FILE: &str = "window.json";
+
+/// There once somebody was told that the app stays in the tray.
+const TOLD_FILE: &str = "told-of-tray";
 
 /// Clicks that wait to be done; nobody is that fast.
 const ACTIONS: usize = 32;
@@ -67,10 +72,17 @@ async fn run(args: &AppArgs) -> Result<(), Failure> {
     let picture = watch::Sender::new(Picture::default());
     let (actions, asked) = mpsc::channel(ACTIONS);
     let (looks, looked) = mpsc::channel(1);
+    let notifier = Notifier::start(actions.clone());
     let tray = Tray::start(&Picture::default(), actions, looks).await;
     let app = App {
-        hands: Hands { client: client.clone(), picture: picture.clone(), clipboard },
+        hands: Hands {
+            client: client.clone(),
+            picture: picture.clone(),
+            clipboard,
+            notifier: notifier.clone(),
+        },
         window: Window::new(api, home.paths().data.join(WINDOW_FILE)),
+        told_of_tray: home.paths().data.join(TOLD_FILE),
         shown: tray.shown(),
         signals,
     };
@@ -86,8 +98,9 @@ async fn run(args: &AppArgs) -> Result<(), Failure> {
         () = with_engine => {}
         () = until_quit => {}
         () = draw(tray, picture.subscribe()) => {}
-        () = follow::events(&client, &picture) => {}
+        () = follow::events(&client, &picture, &notifier) => {}
         () = follow::ports(&client, &picture, looked) => {}
+        () = settings::obey(&client, &picture) => {}
     }
     Ok(())
 }
@@ -106,6 +119,7 @@ async fn draw(mut tray: Tray, mut pictures: watch::Receiver<Picture>) {
 struct App {
     hands: Hands,
     window: Window,
+    told_of_tray: PathBuf,
     /// Whether somebody shows the tray.
     shown: watch::Receiver<bool>,
     signals: Signals,
@@ -120,6 +134,8 @@ impl App {
         let trayless = tokio::time::sleep(if hidden { TRAY_WAIT } else { Duration::MAX });
         tokio::pin!(trayless);
         let mut waiting = hidden;
+        let mut pictures = self.hands.picture.subscribe();
+        let mut keeps = self.stays();
         loop {
             tokio::select! {
                 () = self.signals.next() => break,
@@ -132,13 +148,25 @@ impl App {
                     self.show(Place::Last).await;
                 },
                 happened = self.window.next() => match happened {
-                    Happened::Said(said) => heard(said),
+                    Happened::Said(said) => self.heard(said),
                     Happened::ClosedAndWanted => self.show(Place::Last).await,
-                    Happened::Closed => {}
+                    Happened::Closed if self.stays() => self.tell_of_tray(),
+                    Happened::Closed => break,
+                    Happened::Broken => {
+                        let text = "It ended by itself; what you share goes on. Click to open it again.";
+                        self.hands.notifier.show(Notice::new("The window is gone", text).opens(Place::Last));
+                    }
                 },
+                Ok(()) = pictures.changed() => {
+                    let now = pictures.borrow_and_update().settings().keep_in_tray;
+                    if now != keeps {
+                        keeps = now;
+                        self.window.closable(self.closable()).await;
+                    }
+                }
                 Ok(()) = self.shown.changed() => {
                     let shown = *self.shown.borrow_and_update();
-                    self.window.tray(shown).await;
+                    self.window.closable(self.closable()).await;
                     if !shown && !waiting {
                         self.show(Place::Last).await;
                     }
@@ -156,10 +184,40 @@ impl App {
     }
 
     async fn show(&mut self, place: Place) {
-        let shown = *self.shown.borrow();
-        if let Err(error) = self.window.show(place.route(), shown).await {
-            notify::show(Notice::new("The window does not open", error.to_string()));
+        let closable = self.closable();
+        if let Err(error) = self.window.show(place.route(), closable).await {
+            self.hands.notifier.show(Notice::new("The window does not open", error.to_string()));
         }
+    }
+
+    /// Whether the app stays when its window is closed.
+    fn stays(&self) -> bool {
+        self.hands.picture.borrow().settings().keep_in_tray
+    }
+
+    /// Whether the window ends when it is closed: it can be had again from the tray, or the app ends with it.
+    fn closable(&self) -> bool {
+        *self.shown.borrow() || !self.stays()
+    }
+
+    /// Says where the app is now, once and for all.
+    fn tell_of_tray(&self) {
+        if *self.shown.borrow() && File::create_new(&self.told_of_tray).is_ok() {
+            let text = "Your addresses go on answering. The window and Quit are in the tray’s menu.";
+            let notice = Notice::new("Porthole keeps running in the tray", text);
+            self.hands.notifier.show(notice.opens(Place::Settings));
+        }
+    }
+
+    /// Does what the window asks for, and tells what it did.
+    fn heard(&self, said: Said) {
+        let notice = match said {
+            Said::Shown => return,
+            Said::Open { url } => return self.hands.browse(&url),
+            Said::Saved { file } => Notice::new("Saved", file.display().to_string()),
+            Said::NotSaved { why } => Notice::new("Not saved", why),
+        };
+        self.hands.notifier.show(notice);
     }
 
     /// Has it done beside everything else.
@@ -167,19 +225,9 @@ impl App {
         let hands = self.hands.clone();
         tokio::spawn(async move {
             if let Err(error) = done(&hands, action).await {
-                notify::show(Notice::new("That did not work", error.to_string()));
+                hands.notifier.show(Notice::new("That did not work", error.to_string()));
             }
         });
-    }
-}
-
-/// Does what the window asks for, and tells what it did.
-fn heard(said: Said) {
-    match said {
-        Said::Shown => {}
-        Said::Open { url } => perform::browse(&url),
-        Said::Saved { file } => notify::show(Notice::new("Saved", file.display().to_string())),
-        Said::NotSaved { why } => notify::show(Notice::new("Not saved", why)),
     }
 }
 

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::client::{Client, ClientError, Event};
-use crate::notices::Notices;
-use crate::notify::{self, Notice};
+use crate::notices::{Notices, first_visitor, is_wanted};
+use crate::notify::{Notice, Notifier};
 use crate::picture::{Picture, Presence};
 use crate::shapes::{Exchange, Ports};
 
@@ -17,14 +17,14 @@ const AGAIN: Duration = Duration::from_millis(200);
 /// Between two looks at the ports of this computer while nobody opens the menu: a look takes some milliseconds.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Hears what happens, for good.
-pub async fn events(client: &Client, picture: &watch::Sender<Picture>) {
+/// Hears what happens, for good, and tells what is worth it.
+pub async fn events(client: &Client, picture: &watch::Sender<Picture>, notifier: &Notifier) {
     let mut presence = picture.subscribe();
     let mut notices = Notices::default();
     loop {
         // The sender is ours: it does not end.
         let _ = presence.wait_for(|picture| picture.engine == Presence::Running).await;
-        if let Err(error) = hear(client, picture, &mut notices).await {
+        if let Err(error) = hear(client, picture, &mut notices, notifier).await {
             tracing::debug!(%error, "the engine's events broke off");
         }
         picture.send_modify(|picture| picture.status = None);
@@ -36,8 +36,19 @@ async fn hear(
     client: &Client,
     picture: &watch::Sender<Picture>,
     notices: &mut Notices,
+    notifier: &Notifier,
 ) -> Result<(), ClientError> {
     let mut events = client.events().await?;
+    match client.get("/app").await {
+        Ok(settings) => picture.send_modify(|picture| picture.app = Some(settings)),
+        // The engine may be a command's of another version.
+        Err(error) => tracing::warn!(%error, "the app's settings are not known: the defaults hold"),
+    }
+    let show = |notice: Notice| {
+        if is_wanted(notice.kind, &picture.borrow().settings()) {
+            notifier.show(notice);
+        }
+    };
     loop {
         let look = notices.look_at();
         let later = async {
@@ -56,7 +67,7 @@ async fn hear(
                             tracing::warn!(%error, "the tray shows less than there is");
                         }
                     });
-                    visited(client, &event, notices).await;
+                    visited(client, &event, notices, &show).await;
                 }
                 None => return Ok(()),
             },
@@ -64,29 +75,26 @@ async fn hear(
         }
         let link = picture.borrow().status.as_ref().map(|status| status.state);
         if let Some(notice) = link.and_then(|link| notices.link(link, Instant::now())) {
-            notify::show(notice);
+            show(notice);
         }
     }
 }
 
 /// Tells of a mapping's first visitor, and of services that are down.
-async fn visited(client: &Client, event: &Event, notices: &mut Notices) {
+async fn visited(client: &Client, event: &Event, notices: &mut Notices, show: &impl Fn(Notice)) {
     if event.name != "exchange" {
         return;
     }
     // One that cannot be read was logged when it was drawn.
     let Ok(exchange) = serde_json::from_str::<Exchange>(&event.data) else { return };
     if let Some(notice) = notices.service(&exchange) {
-        notify::show(notice);
+        show(notice);
     }
     let Some(mapping) = exchange.mapping.as_ref().filter(|_| notices.first_seen(&exchange)) else { return };
     // Since this program was started; the engine knows of earlier ones.
     let filter = crate::action::form_urlencoded(&crate::action::exchanges_of(mapping));
     match client.get::<Rows>(&format!("/exchanges?limit=2&filter={filter}")).await {
-        Ok(Rows { exchanges }) if exchanges.len() <= 1 => {
-            let what = format!("{} {}", exchange.method, exchange.path());
-            notify::show(Notice::new(format!("First visitor on {mapping}"), what));
-        }
+        Ok(Rows { exchanges }) if exchanges.len() <= 1 => show(first_visitor(mapping, &exchange)),
         Ok(_) => {}
         Err(error) => tracing::debug!(%error, "whether there were earlier visitors is not known"),
     }

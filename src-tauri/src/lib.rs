@@ -8,12 +8,13 @@
 //!
 //! In reading order: [`client`] and [`shapes`] (the way to the engine, what is read of it) → [`picture`] (what is
 //! known) → [`notices`] (what is worth telling) → [`tray`] → [`action`] (what may be asked) → [`perform`] → [`engine`], [`follow`], [`window`],
-//! [`single`], [`clipboard`], [`notify`] (what runs) → [`app`].
+//! [`single`], [`clipboard`], [`notify`], [`settings`] with [`autostart`] (what runs) → [`app`].
 //!
 //! What is absent: state that matters. Mappings, settings and exchanges are the engine's.
 
 pub mod action;
 pub mod app;
+pub mod autostart;
 pub mod client;
 pub mod clipboard;
 pub mod engine;
@@ -22,6 +23,7 @@ pub mod notices;
 pub mod notify;
 pub mod perform;
 pub mod picture;
+pub mod settings;
 pub mod shapes;
 pub mod single;
 pub mod tray;

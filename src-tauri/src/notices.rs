@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::notify::Notice;
+use porthole_agent::app_settings::AppSettings;
+
+use crate::action::Place;
+use crate::notify::{Kind, Notice};
 use crate::shapes::{Exchange, Link};
 
 /// A link that is back sooner was nobody's trouble.
@@ -53,7 +56,9 @@ impl Notices {
         }
         let name = exchange.mapping.as_deref().unwrap_or("The service");
         self.down.insert(exchange.mapping_id.clone()).then(|| {
-            Notice::new(format!("{name} does not answer"), "Requests come, but nothing listens on its port.")
+            let why = "Requests come, but nothing listens on its port.";
+            let notice = Notice::about(Kind::Service, format!("{name} does not answer"), why);
+            notice.of(name).opens(Place::Exchange(exchange.id))
         })
     }
 
@@ -64,7 +69,7 @@ impl Notices {
                 self.was_connected = true;
                 self.lost = None;
                 let told = lost.is_some_and(|lost| lost.told);
-                told.then(|| Notice::new("Connected again", "The gateway is back; your addresses answer."))
+                told.then(|| word("Connected again", "The gateway is back; your addresses answer."))
             }
             // What was never there is not lost.
             (_, None) if self.was_connected => {
@@ -73,7 +78,7 @@ impl Notices {
             }
             (_, Some(lost)) if !lost.told && now.duration_since(lost.since) >= LOST_FOR => {
                 self.lost = Some(Lost { told: true, ..lost });
-                Some(Notice::new("Connection lost", "The gateway cannot be reached. Porthole keeps trying."))
+                Some(word("Connection lost", "The gateway cannot be reached. Porthole keeps trying."))
             }
             _ => None,
         }
@@ -83,6 +88,28 @@ impl Notices {
     pub fn look_at(&self) -> Option<Instant> {
         self.lost.filter(|lost| !lost.told).map(|lost| lost.since + LOST_FOR)
     }
+}
+
+/// The first visitor of a mapping, who came with this request.
+pub fn first_visitor(mapping: &str, exchange: &Exchange) -> Notice {
+    let what = format!("{} {}", exchange.method, exchange.path());
+    let notice = Notice::about(Kind::Visitor, format!("First visitor on {mapping}"), what);
+    notice.of(mapping).opens(Place::Exchange(exchange.id))
+}
+
+/// Whether somebody wants to be told of such things.
+pub fn is_wanted(kind: Kind, settings: &AppSettings) -> bool {
+    match kind {
+        Kind::Visitor => settings.notify_visitor,
+        Kind::Link => settings.notify_link,
+        Kind::Service => settings.notify_service,
+        Kind::Answer => true,
+    }
+}
+
+/// About the link; the page tells when it was there and when not.
+fn word(title: &str, text: &str) -> Notice {
+    Notice::about(Kind::Link, title, text).opens(Place::Connection)
 }
 
 /// The source of what came through the gateway.
@@ -117,6 +144,19 @@ mod tests {
         assert_eq!(notices.service(&down), None);
         assert_eq!(notices.service(&exchange(2, 500, None)), None, "it answers, though badly");
         assert!(notices.service(&down).is_some());
+    }
+
+    #[test]
+    fn each_kind_can_be_switched_off_by_itself_but_for_answers() {
+        let on = AppSettings::default();
+        let off =
+            AppSettings { notify_visitor: false, notify_link: false, notify_service: false, ..on.clone() };
+        for kind in [Kind::Visitor, Kind::Link, Kind::Service] {
+            assert!(is_wanted(kind, &on) && !is_wanted(kind, &off), "{kind:?}");
+        }
+        let only_links = AppSettings { notify_link: true, ..off.clone() };
+        assert!(is_wanted(Kind::Link, &only_links) && !is_wanted(Kind::Visitor, &only_links));
+        assert!(is_wanted(Kind::Answer, &off));
     }
 
     #[test]

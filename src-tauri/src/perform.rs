@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::watch;
 
+use crate::action::Place;
 use crate::client::{Client, ClientError};
 use crate::clipboard::Clipboard;
-use crate::notify::{self, Notice};
+use crate::notify::{Notice, Notifier};
 use crate::picture::Picture;
 use crate::shapes::{Mapping, Source, Standing};
 
@@ -23,6 +24,7 @@ pub struct Hands {
     pub client: Client,
     pub picture: watch::Sender<Picture>,
     pub clipboard: Clipboard,
+    pub notifier: Notifier,
 }
 
 /// Why something was not done, for a person.
@@ -41,7 +43,10 @@ impl Hands {
     pub async fn expose(&self, port: u16) {
         match self.exposed(port).await {
             Ok(mapping) => self.copied(&mapping),
-            Err(error) => notify::show(Notice::new(format!("Port {port} is not exposed"), error.to_string())),
+            Err(error) => {
+                let what = format!("Port {port} is not exposed");
+                self.notifier.show(Notice::new(what, error.to_string()).opens(Place::Mappings));
+            }
         }
     }
 
@@ -105,14 +110,14 @@ impl Hands {
     fn copied(&self, mapping: &Mapping) {
         if let Some(url) = &mapping.public_url {
             self.clipboard.copy(url);
-            notify::show(Notice::new("Copied", url));
+            self.notifier.show(Notice::new("Copied", url));
         }
     }
 
     /// Opens a mapping's URL in the browser.
     pub fn open(&self, id: &str) {
         if let Some(url) = self.mapping(id).and_then(|mapping| mapping.public_url) {
-            browse(&url);
+            self.browse(&url);
         }
     }
 
@@ -154,18 +159,19 @@ impl Hands {
     pub async fn reconnect(&self) -> Result<(), Undone> {
         Ok(self.client.order(Method::POST, "/reconnect").await?)
     }
-}
 
-/// Has the desktop open a web address; anything else could start any program.
-pub fn browse(url: &str) {
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        return;
-    }
-    let opened = Command::new("xdg-open").arg(url).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-    match opened {
-        Ok(mut child) => drop(tokio::spawn(async move { child.wait().await })),
-        Err(error) => {
-            notify::show(Notice::new("No browser was opened", format!("xdg-open does not run: {error}")));
+    /// Has the desktop open a web address; anything else could start any program.
+    pub fn browse(&self, url: &str) {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return;
+        }
+        let opened = Command::new("xdg-open").arg(url).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        match opened {
+            Ok(mut child) => drop(tokio::spawn(async move { child.wait().await })),
+            Err(error) => {
+                self.notifier
+                    .show(Notice::new("No browser was opened", format!("xdg-open does not run: {error}")));
+            }
         }
     }
 }

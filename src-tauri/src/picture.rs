@@ -1,6 +1,7 @@
 //! What the tray draws: a picture of the engine, drawn from its events. It is nobody's memory: whoever loses it
 //! asks for a new snapshot.
 
+use porthole_agent::app_settings::AppSettings;
 use serde::de::DeserializeOwned;
 
 use crate::client::Event;
@@ -17,6 +18,8 @@ pub struct Picture {
     pub failed: Option<Exchange>,
     /// Mappings that “Pause all” switched off and “Resume all” switches on again.
     pub paused: Vec<String>,
+    /// How the app is to behave; none: not known yet.
+    pub app: Option<AppSettings>,
 }
 
 /// Whether there is an engine.
@@ -60,6 +63,7 @@ impl Picture {
                 self.mappings.retain(|mapping| mapping.id != id);
                 self.paused.retain(|paused| *paused != id);
             }
+            "app" => self.app = Some(read(event)?),
             "exchange" => {
                 let exchange: Exchange = read(event)?;
                 if exchange.has_failed() {
@@ -96,6 +100,11 @@ impl Picture {
             };
             self.mappings.iter().find(leads)
         })
+    }
+
+    /// How the app is to behave, as far as it is known.
+    pub fn settings(&self) -> AppSettings {
+        self.app.clone().unwrap_or_default()
     }
 
     /// A mapping by its id.

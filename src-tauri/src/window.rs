@@ -22,8 +22,8 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 pub enum Order {
     /// Come to the front, there if it says so.
     Show { route: Option<String> },
-    /// Whether the tray is there to come back from. Without it, closing only makes the window small.
-    Tray(bool),
+    /// Whether closing ends the window. Where nothing is there to come back from it only makes it small.
+    Closable(bool),
 }
 
 /// What the window says, by lines on its standard output.
@@ -50,6 +50,8 @@ pub enum Happened {
     Said(Said),
     /// It was closed.
     Closed,
+    /// It ended by itself, badly.
+    Broken,
     /// The same, while somebody asked for it.
     ClosedAndWanted,
 }
@@ -82,7 +84,7 @@ impl Window {
     }
 
     /// Opens it, or brings it to the front.
-    pub async fn show(&mut self, route: Option<String>, tray: bool) -> io::Result<()> {
+    pub async fn show(&mut self, route: Option<String>, closable: bool) -> io::Result<()> {
         let order = Order::Show { route: route.clone() };
         if let Some(running) = &mut self.running
             && running.tell(&order).await.is_ok()
@@ -103,13 +105,16 @@ impl Window {
             return Err(io::Error::other("the window hears nothing"));
         };
         let stdout = BufReader::new(stdout).lines();
-        self.running.insert(Running { child, stdin, stdout, asked: None }).tell(&Order::Tray(tray)).await
+        self.running
+            .insert(Running { child, stdin, stdout, asked: None })
+            .tell(&Order::Closable(closable))
+            .await
     }
 
-    /// Tells it whether the tray is there.
-    pub async fn tray(&mut self, shown: bool) {
+    /// Tells it whether closing ends it.
+    pub async fn closable(&mut self, closable: bool) {
         if let Some(running) = &mut self.running
-            && running.tell(&Order::Tray(shown)).await.is_err()
+            && running.tell(&Order::Closable(closable)).await.is_err()
         {
             tracing::debug!("the window is about to end");
         }
@@ -125,7 +130,8 @@ impl Window {
             // Processes of WebKit's that outlive it may keep its output open.
             ended = child.wait() => ended,
         };
-        if !ended.as_ref().is_ok_and(ExitStatus::success) {
+        let well = ended.as_ref().is_ok_and(ExitStatus::success);
+        if !well {
             tracing::warn!(?ended, "the window ended badly");
         }
         // What it said last.
@@ -134,7 +140,11 @@ impl Window {
         }
         let wanted = self.running.take().is_some_and(|running| running.asked.is_some());
         tracing::debug!(wanted, "the window ended");
-        if wanted { Happened::ClosedAndWanted } else { Happened::Closed }
+        match (wanted, well) {
+            (true, _) => Happened::ClosedAndWanted,
+            (false, true) => Happened::Closed,
+            (false, false) => Happened::Broken,
+        }
     }
 
     /// Closes it.

@@ -12,6 +12,7 @@
 
 pub mod api;
 pub mod app;
+pub mod app_settings;
 pub mod capture;
 pub mod cli;
 pub mod config;

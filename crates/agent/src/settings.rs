@@ -80,18 +80,13 @@ impl Settings {
 
     /// Those that were chosen last. What cannot be read is as if nobody had chosen.
     pub async fn load(store: &Store) -> Result<Self, StoreError> {
-        let Some(text) = store.setting(KEY).await? else { return Ok(Self::default()) };
-        let read = serde_json::from_str::<Self>(&text).ok().filter(|read| read.problems().is_empty());
-        Ok(read.unwrap_or_else(|| {
-            tracing::warn!("the settings in the database cannot be read: the defaults hold");
-            Self::default()
-        }))
+        let read = store.json_setting::<Self>(KEY).await?;
+        Ok(read.filter(|read| read.problems().is_empty()).unwrap_or_default())
     }
 
     /// Keeps them for the next start.
     pub async fn save(&self, store: &Store) -> Result<(), StoreError> {
-        // Numbers only: nothing in it can fail to be written.
-        store.set_setting(KEY, serde_json::to_string(self).unwrap_or_default()).await
+        store.set_json_setting(KEY, self).await
     }
 }
 

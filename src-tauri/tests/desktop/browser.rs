@@ -8,13 +8,16 @@ use bytes::Bytes;
 use http_body_util::Full;
 use porthole_testkit::process::Process;
 use porthole_testkit::wait::{until, within_time};
-use porthole_testkit::{Visitor, wait};
+use porthole_testkit::{Gateway, Visitor, wait};
 use serde_json::{Value, json};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, of};
 
 /// For a window to appear: the test may take its time before it asks for one.
 const WINDOW_WAIT: Duration = Duration::from_secs(90);
+
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The app with its window.
 pub struct Browser {
@@ -26,12 +29,32 @@ pub struct Browser {
 impl Browser {
     /// Starts the app under a driver; ready when its window is there. `meanwhile` is done first.
     pub async fn start(desk: &Desk, arguments: &[&str], meanwhile: impl Future<Output = ()>) -> Self {
+        Self::launch(desk, arguments, &[], meanwhile).await.0
+    }
+
+    /// The same with a gateway of the test's own, and what came of `meanwhile`.
+    pub async fn with<T>(
+        desk: &Desk,
+        arguments: &[&str],
+        gateway: &Gateway,
+        meanwhile: impl Future<Output = T>,
+    ) -> (Self, T) {
+        Self::launch(desk, arguments, &of(gateway).await, meanwhile).await
+    }
+
+    async fn launch<T>(
+        desk: &Desk,
+        arguments: &[&str],
+        variables: &[(&str, String)],
+        meanwhile: impl Future<Output = T>,
+    ) -> (Self, T) {
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address: SocketAddr = free.expect("a free port");
         let mut driver = desk.command("WebKitWebDriver");
         driver.arg(format!("--port={}", address.port())).arg("--host=127.0.0.1");
         // What tauri-driver does: the window lets itself be driven.
         driver.env("TAURI_AUTOMATION", "true").env("TAURI_WEBVIEW_AUTOMATION", "true");
+        driver.envs(variables.iter().map(|(name, value)| (*name, value)));
         let driver = Process::start("WebKitWebDriver", driver);
         let door = Visitor::new(address, "localhost");
         let listens = || std::net::TcpStream::connect(address).is_ok();
@@ -39,10 +62,17 @@ impl Browser {
         let options = json!({"binary": crate::desk::program(), "args": arguments});
         let wanted = json!({"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}});
         let started = async { send(&door, "POST", "/session", &wanted).await };
-        let (session, ()) =
+        let (session, done) =
             within_time("the window", WINDOW_WAIT, async { tokio::join!(started, meanwhile) }).await;
         let session = session["sessionId"].as_str().unwrap_or_else(|| panic!("{session}")).to_owned();
-        Self { driver, door, session }
+        let browser = Self { driver, door, session };
+        let drawn = async {
+            while browser.run("return !!document.querySelector('main');", json!([])).await != true {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        within_time("the page in the window", WINDOW_WAIT, drawn).await;
+        (browser, done)
     }
 
     async fn call(&self, method: &str, path: &str, body: &Value) -> Value {

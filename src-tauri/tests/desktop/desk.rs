@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use porthole_agent::paths::Paths;
+use porthole_desktop::client::Client;
 use porthole_testkit::process::{self, Process};
 use porthole_testkit::wait::{eventually, until};
 use porthole_testkit::{Gateway, LocalService, Visitor, binaries};
@@ -76,6 +78,7 @@ impl Desk {
             .env_remove("WAYLAND_DISPLAY")
             .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
             .env("HOME", self.home.path())
+            .env("XDG_CONFIG_HOME", self.config())
             .env("XDG_RUNTIME_DIR", self.home.path().join("runtime"))
             .env("PORTHOLE_HOME", self.data())
             .env("GDK_BACKEND", "x11")
@@ -94,9 +97,8 @@ impl Desk {
 
     /// Starts the app in the tray, with a gateway of its own.
     pub async fn app_of(&self, gateway: &Gateway) -> Process {
-        let token = gateway.token("alice", &[]).await;
         let mut command = self.command(program());
-        command.arg("--hidden").env("PORTHOLE_GATEWAY", gateway.url()).env("PORTHOLE_TOKEN", token.token);
+        command.arg("--hidden").envs(of(gateway).await);
         Process::start("porthole-desktop", command)
     }
 
@@ -113,6 +115,16 @@ impl Desk {
     /// The app's data folder.
     pub fn data(&self) -> PathBuf {
         self.home.path().join("data")
+    }
+
+    /// Where this person's programs are configured.
+    pub fn config(&self) -> PathBuf {
+        self.home.path().join("config")
+    }
+
+    /// The engine's API, as this person's own programs have it.
+    pub fn client(&self) -> Client {
+        Client::new(Paths::under(&self.data()).api_socket())
     }
 
     /// The text on the clipboard, once it is this.
@@ -147,6 +159,12 @@ impl Desk {
         let output = self.command("wmctrl").arg(question).output().expect("wmctrl runs");
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// What an app's environment says that is to use this gateway.
+pub async fn of(gateway: &Gateway) -> [(&'static str, String); 2] {
+    let token = gateway.token("alice", &[]).await;
+    [("PORTHOLE_GATEWAY", gateway.url()), ("PORTHOLE_TOKEN", token.token)]
 }
 
 /// The app, with the gateway's program beside it.

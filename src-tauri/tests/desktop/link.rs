@@ -52,7 +52,7 @@ async fn the_first_visitor_is_told_and_a_service_that_is_down_once() {
     desk.tray.line(&["Last failure: GET /hello · service down"]).await;
     desk.notifications.wait(&format!("{name} does not answer")).await;
     let told = desk.notifications.all();
-    let of = |start: &str| told.iter().filter(|(title, _)| title.starts_with(start)).count();
+    let of = |start: &str| told.iter().filter(|shown| shown.title.starts_with(start)).count();
     assert_eq!((of("First visitor"), of(&name)), (1, 1), "{told:?}");
 }
 

@@ -8,6 +8,7 @@ mod journey;
 mod link;
 mod notifications;
 mod packages;
+mod settings;
 mod starts;
 mod tray;
 

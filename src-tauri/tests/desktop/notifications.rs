@@ -1,4 +1,4 @@
-//! Who shows notifications: remembers them.
+//! Who shows notifications: remembers them, and clicks on them.
 
 #![allow(clippy::unused_self, clippy::used_underscore_binding, reason = "methods as the bus calls them")]
 
@@ -6,34 +6,63 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use porthole_testkit::wait::eventually;
+use zbus::object_server::SignalEmitter;
 use zbus::zvariant::OwnedValue;
 
-/// What was shown, the oldest first: title and text.
-#[derive(Debug, Clone, Default)]
-pub struct Notifications(Arc<Mutex<Vec<(String, String)>>>);
+const PATH: &str = "/org/freedesktop/Notifications";
+
+/// One that was shown.
+#[derive(Debug, Clone)]
+pub struct Notification {
+    pub title: String,
+    pub text: String,
+    id: u32,
+    /// Whether a click on it does something.
+    can_be_clicked: bool,
+}
+
+/// What was shown, the oldest first.
+#[derive(Debug, Clone)]
+pub struct Notifications {
+    bus: zbus::Connection,
+    shown: Shown,
+}
+
+type Shown = Arc<Mutex<Vec<Notification>>>;
 
 impl Notifications {
     pub async fn host(bus: &zbus::Connection) -> Self {
-        let shown = Self::default();
-        let path = "/org/freedesktop/Notifications";
-        bus.object_server().at(path, Daemon(shown.clone())).await.expect("a place on the bus");
+        let shown = Shown::default();
+        bus.object_server().at(PATH, Daemon(shown.clone())).await.expect("a place on the bus");
         bus.request_name("org.freedesktop.Notifications").await.expect("a name on the bus");
-        shown
+        Self { bus: bus.clone(), shown }
     }
 
-    pub fn all(&self) -> Vec<(String, String)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn all(&self) -> Vec<Notification> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until one with this title is shown; its text.
+    /// Waits until one whose title begins so is shown; its text.
     pub async fn wait(&self, title: &str) -> String {
-        let find = || self.all().into_iter().find(|(shown, _)| shown == title).map(|(_, text)| text);
-        eventually(format!("the notification “{title}”, beside {:?}", self.all()), || find().is_some()).await;
-        find().unwrap_or_default()
+        let what = format!("the notification “{title}”, beside {:?}", self.all());
+        eventually(what, || self.find(title).is_some()).await;
+        self.find(title).map(|found| found.text).unwrap_or_default()
+    }
+
+    /// Clicks on it.
+    pub async fn click(&self, title: &str) {
+        let found = self.find(title).unwrap_or_else(|| panic!("no {title} among {:?}", self.all()));
+        assert!(found.can_be_clicked, "{found:?}");
+        let emitter = SignalEmitter::new(&self.bus, PATH).expect("a place on the bus");
+        Daemon::action_invoked(&emitter, found.id, "default").await.expect("the click is told");
+    }
+
+    fn find(&self, title: &str) -> Option<Notification> {
+        self.all().into_iter().find(|shown| shown.title.starts_with(title))
     }
 }
 
-struct Daemon(Notifications);
+struct Daemon(Shown);
 
 #[zbus::interface(name = "org.freedesktop.Notifications")]
 impl Daemon {
@@ -41,17 +70,19 @@ impl Daemon {
     fn notify(
         &self,
         _app: String,
-        _replaces: u32,
+        replaces: u32,
         _icon: String,
-        summary: String,
-        body: String,
-        _actions: Vec<String>,
+        title: String,
+        text: String,
+        actions: Vec<String>,
         _hints: HashMap<String, OwnedValue>,
         _expire: i32,
     ) -> u32 {
-        let mut all = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push((summary, body));
-        all.len() as u32
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = if replaces == 0 { all.len() as u32 + 1 } else { replaces };
+        let can_be_clicked = actions.first().is_some_and(|action| action == "default");
+        all.push(Notification { title, text, id, can_be_clicked });
+        id
     }
 
     fn get_capabilities(&self) -> Vec<String> {
@@ -63,4 +94,7 @@ impl Daemon {
     }
 
     fn close_notification(&self, _id: u32) {}
+
+    #[zbus(signal)]
+    async fn action_invoked(emitter: &SignalEmitter<'_>, id: u32, action: &str) -> zbus::Result<()>;
 }

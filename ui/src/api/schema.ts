@@ -4,6 +4,24 @@
  */
 
 export interface paths {
+    "/api/v1/app": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The app's settings that hold. */
+        get: operations["getAppSettings"];
+        /** Other settings for the app, from now on. */
+        put: operations["replaceAppSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections": {
         parameters: {
             query?: never;
@@ -30,7 +48,7 @@ export interface paths {
         };
         /**
          * What happens: `snapshot`, then `status`, `mapping`, `mapping-gone`, `connection`, `exchange`,
-         *     `exchanges-changed` and `settings` with what changed; after `lagged` or `exchanges-changed` fetch again.
+         *     `exchanges-changed`, `settings` and `app` with what changed; after `lagged` or `exchanges-changed` fetch again.
          */
         get: operations["listenToEvents"];
         put?: never;
@@ -431,6 +449,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A person's choice, whole. */
+        AppSettings: {
+            /** @description Closing the window leaves the app in the tray; otherwise it quits. */
+            keep_in_tray: boolean;
+            /** @description When the link is lost for more than a moment, and when it is back. */
+            notify_link: boolean;
+            /** @description When requests come for a service that is down. */
+            notify_service: boolean;
+            /** @description A notification when a mapping has its first visitor. */
+            notify_visitor: boolean;
+            /** @description The app starts, in the tray, when this user logs in. */
+            start_at_login: boolean;
+        };
         /** @description What differs between two bodies. */
         BodyDiff: {
             difference: components["schemas"]["Difference"];
@@ -1100,6 +1131,62 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getAppSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppSettings"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replaceAppSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppSettings"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listConnections: {
         parameters: {
             query?: {

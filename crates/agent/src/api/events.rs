@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 use super::mappings::{self, Mapping};
 use super::status::Status;
 use super::{Api, Problem};
+use crate::app_settings::AppSettings;
 use crate::engine::View;
 use crate::events::LinkState;
 use crate::settings::Settings;
@@ -95,6 +96,11 @@ impl Hub {
     /// Other settings hold.
     pub(super) fn settings_changed(&self, settings: &Settings) {
         self.tell("settings", settings);
+    }
+
+    /// The desktop app is to behave differently.
+    pub(super) fn app_changed(&self, settings: &AppSettings) {
+        self.tell("app", settings);
     }
 
     /// Exchanges changed in a way that is not told one by one.
@@ -218,7 +224,7 @@ impl Drop for Place {
 }
 
 /// What happens: `snapshot`, then `status`, `mapping`, `mapping-gone`, `connection`, `exchange`,
-/// `exchanges-changed` and `settings` with what changed; after `lagged` or `exchanges-changed` fetch again.
+/// `exchanges-changed`, `settings` and `app` with what changed; after `lagged` or `exchanges-changed` fetch again.
 #[utoipa::path(get, path = "/events", operation_id = "listenToEvents", tag = "events",
     responses((status = OK, body = Snapshot, content_type = "text/event-stream")))]
 pub(super) async fn listen(

@@ -12,6 +12,7 @@
 #![allow(unused_qualifications, reason = "what the macros of utoipa write")]
 
 mod access;
+mod app;
 mod connections;
 mod diff;
 mod events;
@@ -105,6 +106,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(diff::responses))
         .routes(routes!(stats::read))
         .routes(routes!(settings::read, settings::replace))
+        .routes(routes!(app::read, app::replace))
         .routes(routes!(exchanges::body))
         .routes(routes!(exchanges::copy))
         .routes(routes!(frames::list))

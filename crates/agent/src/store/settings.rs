@@ -1,6 +1,8 @@
 //! Single values: who this agent is, and what it was told once.
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{Store, StoreError};
 
@@ -40,6 +42,30 @@ impl Store {
     /// A value kept under a key, if it was ever set.
     pub async fn setting(&self, key: &'static str) -> Result<Option<String>, StoreError> {
         self.call(move |connection| get(connection, key)).await
+    }
+
+    /// A value kept as JSON. One that cannot be read is as if it had never been set.
+    pub async fn json_setting<T: DeserializeOwned>(
+        &self,
+        key: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(text) = self.setting(key).await? else { return Ok(None) };
+        let read = serde_json::from_str(&text);
+        Ok(read
+            .inspect_err(
+                |error| tracing::warn!(%error, "the setting {key} cannot be read: the default holds"),
+            )
+            .ok())
+    }
+
+    /// Keeps a value as JSON under a key.
+    pub async fn set_json_setting(
+        &self,
+        key: &'static str,
+        value: &impl Serialize,
+    ) -> Result<(), StoreError> {
+        let text = serde_json::to_string(value).map_err(|error| StoreError::Other(error.to_string()))?;
+        self.set_setting(key, text).await
     }
 
     /// Keeps a value under a key.

@@ -76,3 +76,19 @@ async fn settings_out_of_bounds_are_told_field_by_field_and_change_nothing() {
     }
     assert_eq!(page.read("/settings").await, before);
 }
+
+#[tokio::test]
+async fn how_the_app_behaves_is_kept_by_whoever_has_the_engine_and_told_to_everybody() {
+    let mut world = World::new().await;
+    let page = LocalPage::of(&mut world.agent).await;
+    let mut events = page.events().await;
+    let mut settings = page.read("/app").await;
+    assert_eq!((&settings["keep_in_tray"], &settings["start_at_login"]), (&true.into(), &false.into()));
+    settings["notify_link"] = false.into();
+    let put = page.call("PUT", "/app", &settings).await;
+    assert_eq!((put.status, put.json()), (200, settings.clone()));
+    assert_eq!(events.find("app", |_| true).await, settings);
+    let refused = page.call("PUT", "/app", &json!({"keep_in_tray": 1})).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (422, &"invalid-body".into()));
+    assert_eq!(page.read("/app").await, settings);
+}

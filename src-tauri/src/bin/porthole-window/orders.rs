@@ -11,22 +11,22 @@ use crate::MAIN;
 /// What orders and the window's own end have to do with each other.
 #[derive(Debug)]
 pub struct Standing {
-    /// The tray is there to come back from.
-    tray: AtomicBool,
+    /// Closing ends the window.
+    closable: AtomicBool,
     /// The window is about to end: whoever asks for it now gets another.
     closing: AtomicBool,
 }
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { tray: AtomicBool::new(true), closing: AtomicBool::new(false) }
+        Self { closable: AtomicBool::new(true), closing: AtomicBool::new(false) }
     }
 }
 
 impl Standing {
     /// Somebody closes the window; whether it ends, or stays because there is nothing to come back from.
     pub fn close(&self) -> bool {
-        let ends = self.tray.load(Ordering::SeqCst);
+        let ends = self.closable.load(Ordering::SeqCst);
         self.closing.store(ends, Ordering::SeqCst);
         ends
     }
@@ -56,7 +56,7 @@ pub fn listen(app: AppHandle) -> std::io::Result<()> {
 
 fn obey(app: &AppHandle, order: Order) {
     match order {
-        Order::Tray(shown) => app.state::<Standing>().tray.store(shown, Ordering::SeqCst),
+        Order::Closable(closable) => app.state::<Standing>().closable.store(closable, Ordering::SeqCst),
         // The app hears nothing, and opens another: this one would come back only to vanish.
         Order::Show { .. } if app.state::<Standing>().is_closing() => {}
         Order::Show { route } => {
