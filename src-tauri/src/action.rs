@@ -1,5 +1,7 @@
 //! What a person may ask of the app, wherever they ask it: in the tray, by a notification, by a second start.
 
+use porthole_agent::secrets::Secret;
+
 /// One wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -13,6 +15,8 @@ pub enum Action {
     PauseAll,
     ResumeAll,
     Reconnect,
+    /// A link was clicked: offer what it holds.
+    Follow(Secret),
     /// Open the window, there.
     Show(Place),
     Quit,
@@ -27,6 +31,8 @@ pub enum Place {
     Settings,
     /// The log of the link.
     Connection,
+    /// Where a gateway is chosen.
+    Gateway,
     Exchange(i64),
     /// The exchanges of one mapping.
     ExchangesOf(String),
@@ -39,6 +45,7 @@ impl Place {
             Self::Last => None,
             Self::Mappings => Some("#/mappings".into()),
             Self::Settings => Some("#/settings".into()),
+            Self::Gateway => Some("#/gateway".into()),
             Self::Connection => Some("#/connection".into()),
             Self::Exchange(id) => Some(format!("#/exchanges/{id}")),
             Self::ExchangesOf(mapping) => {

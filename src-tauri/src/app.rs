@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use porthole_agent::app::{AppArgs, Home};
 use porthole_agent::cli::Failure;
+use porthole_agent::secrets::Secret;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -59,7 +60,8 @@ fn report(failure: &Failure) -> ExitCode {
 
 async fn run(args: &AppArgs) -> Result<(), Failure> {
     let home = Home::open(args)?;
-    let wish = Wish { show: !args.hidden };
+    let link = args.link.as_ref().map(|link| link.expose().to_owned());
+    let wish = Wish { show: !args.hidden, link };
     let failed = |error: std::io::Error| Failure::failed("app", error);
     let first = match single::claim(home.paths(), &wish).await.map_err(failed)? {
         Start::First(first) => first,
@@ -73,13 +75,17 @@ async fn run(args: &AppArgs) -> Result<(), Failure> {
     let (actions, asked) = mpsc::channel(ACTIONS);
     let (looks, looked) = mpsc::channel(1);
     let notifier = Notifier::start(actions.clone());
-    let tray = Tray::start(&Picture::default(), actions, looks).await;
+    if let Some(link) = &args.link {
+        let _ = actions.try_send(Action::Follow(link.clone()));
+    }
+    let tray = Tray::start(&Picture::default(), actions.clone(), looks).await;
     let app = App {
         hands: Hands {
             client: client.clone(),
             picture: picture.clone(),
             clipboard,
             notifier: notifier.clone(),
+            actions: actions.clone(),
         },
         window: Window::new(api, home.paths().data.join(WINDOW_FILE)),
         told_of_tray: home.paths().data.join(TOLD_FILE),
@@ -93,7 +99,7 @@ async fn run(args: &AppArgs) -> Result<(), Failure> {
         // Requests in flight end first; whoever cannot wait asks again.
         app.signals.next().await;
     };
-    let with_engine = engine::keep(&home, &picture, &stop);
+    let with_engine = engine::keep(home, &picture, &stop);
     tokio::select! {
         () = with_engine => {}
         () = until_quit => {}
@@ -144,8 +150,10 @@ impl App {
                     Action::Show(place) => self.show(place).await,
                     other => self.perform(other),
                 },
-                wish = first.wish() => if wish.show {
-                    self.show(Place::Last).await;
+                wish = first.wish() => match wish.link {
+                    Some(link) => self.perform(Action::Follow(Secret::new(link))),
+                    None if wish.show => self.show(Place::Last).await,
+                    None => {}
                 },
                 happened = self.window.next() => match happened {
                     Happened::Said(said) => self.heard(said),
@@ -242,6 +250,7 @@ async fn done(hands: &Hands, action: Action) -> Result<(), Undone> {
         Action::PauseAll => hands.pause_all().await?,
         Action::ResumeAll => hands.resume_all().await?,
         Action::Reconnect => hands.reconnect().await?,
+        Action::Follow(link) => hands.follow(&link).await?,
         // The app's own.
         Action::Show(_) | Action::Quit => {}
     }

@@ -90,6 +90,11 @@ impl Client {
         self.ask(method, path, None::<&()>).await.map(drop)
     }
 
+    /// Tells it something to which the answer says nothing.
+    pub async fn tell(&self, method: Method, path: &str, body: &impl Serialize) -> Result<(), ClientError> {
+        self.ask(method, path, Some(body)).await.map(drop)
+    }
+
     async fn ask(
         &self,
         method: Method,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use porthole_agent::app::{Home, Reached};
+use porthole_agent::app::{Ended, Home, Reached};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +12,7 @@ use crate::picture::{Picture, Presence};
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Until `stop`; then requests in flight end before this does.
-pub async fn keep(home: &Home, picture: &watch::Sender<Picture>, stop: &CancellationToken) {
+pub async fn keep(mut home: Home, picture: &watch::Sender<Picture>, stop: &CancellationToken) {
     let told = |presence| picture.send_modify(|picture| picture.engine = presence);
     loop {
         let reached = tokio::select! {
@@ -26,7 +26,14 @@ pub async fn keep(home: &Home, picture: &watch::Sender<Picture>, stop: &Cancella
                 if stop.is_cancelled() {
                     return;
                 }
-                ended
+                match ended {
+                    Ended::Left => None,
+                    Ended::Anew(anew) => {
+                        home.hand_on(anew);
+                        None
+                    }
+                    Ended::Unwanted(why) => Some(why),
+                }
             }
             Err(failure) => Some(failure.message),
         };
@@ -45,15 +52,11 @@ pub async fn keep(home: &Home, picture: &watch::Sender<Picture>, stop: &Cancella
     }
 }
 
-/// As long as the engine is there; why it does not want us, if so.
-async fn serve(
-    mut reached: Reached,
-    picture: &watch::Sender<Picture>,
-    stop: &CancellationToken,
-) -> Option<String> {
+/// As long as the engine is there, or until it is to start anew.
+async fn serve(mut reached: Reached, picture: &watch::Sender<Picture>, stop: &CancellationToken) -> Ended {
     let ended = tokio::select! {
-        ended = reached.ended() => ended.err().map(|unwanted| unwanted.to_string()),
-        () = stop.cancelled() => None,
+        ended = reached.ended() => ended,
+        () = stop.cancelled() => Ended::Left,
     };
     picture.send_modify(|picture| picture.engine = Presence::Leaving);
     if let Some(own) = reached.own.take() {

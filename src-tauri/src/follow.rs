@@ -73,9 +73,10 @@ async fn hear(
             },
             () = later => {}
         }
-        let link = picture.borrow().status.as_ref().map(|status| status.state);
-        if let Some(notice) = link.and_then(|link| notices.link(link, Instant::now())) {
-            show(notice);
+        let status = picture.borrow().status.clone();
+        if let Some(status) = status {
+            let told = [notices.choice(&status), notices.link(status.state, Instant::now())];
+            told.into_iter().flatten().for_each(show);
         }
     }
 }

@@ -7,7 +7,7 @@ use porthole_agent::app_settings::AppSettings;
 
 use crate::action::Place;
 use crate::notify::{Kind, Notice};
-use crate::shapes::{Exchange, Link};
+use crate::shapes::{Exchange, Link, Status};
 
 /// A link that is back sooner was nobody's trouble.
 const LOST_FOR: Duration = Duration::from_secs(10);
@@ -24,6 +24,8 @@ pub struct Notices {
     down: HashSet<String>,
     lost: Option<Lost>,
     was_connected: bool,
+    /// Somebody was told that there is a choice to make.
+    asked: bool,
 }
 
 /// A link that is gone.
@@ -82,6 +84,18 @@ impl Notices {
             }
             _ => None,
         }
+    }
+
+    /// A choice that nobody but a person can make is asked for once, until there was a link.
+    pub fn choice(&mut self, status: &Status) -> Option<Notice> {
+        if status.state == Link::Connected {
+            self.asked = false;
+        }
+        if !status.needs_choice() || std::mem::replace(&mut self.asked, true) {
+            return None;
+        }
+        let text = status.message.as_deref().unwrap_or_default();
+        Some(Notice::about(Kind::Link, "Porthole needs you to connect", text).opens(Place::Gateway))
     }
 
     /// When to ask again how the link is.
@@ -144,6 +158,18 @@ mod tests {
         assert_eq!(notices.service(&down), None);
         assert_eq!(notices.service(&exchange(2, 500, None)), None, "it answers, though badly");
         assert!(notices.service(&down).is_some());
+    }
+
+    #[test]
+    fn a_choice_is_asked_for_once_until_there_was_a_link() {
+        let mut notices = Notices::default();
+        let status = |state, code: &str| Status { state, code: Some(code.into()), ..Status::default() };
+        let missing = status(Link::Refused, "token-missing");
+        assert!(notices.choice(&missing).is_some_and(|notice| notice.opens == Some(Place::Gateway)));
+        assert_eq!(notices.choice(&missing), None);
+        assert_eq!(notices.choice(&status(Link::Refused, "replaced")), None);
+        assert_eq!(notices.choice(&status(Link::Connected, "")), None);
+        assert!(notices.choice(&missing).is_some());
     }
 
     #[test]

@@ -6,14 +6,15 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use crate::action::Place;
+use crate::action::{Action, Place};
 use crate::client::{Client, ClientError};
 use crate::clipboard::Clipboard;
 use crate::notify::{Notice, Notifier};
-use crate::picture::Picture;
+use crate::picture::{Picture, Presence};
 use crate::shapes::{Mapping, Source, Standing};
+use porthole_agent::secrets::Secret;
 
 /// How long the gateway may take to answer to a mapping before the click is told to have failed.
 const LIVE_WAIT: Duration = Duration::from_secs(15);
@@ -25,6 +26,8 @@ pub struct Hands {
     pub picture: watch::Sender<Picture>,
     pub clipboard: Clipboard,
     pub notifier: Notifier,
+    /// For what an action leads to.
+    pub actions: mpsc::Sender<Action>,
 }
 
 /// Why something was not done, for a person.
@@ -158,6 +161,17 @@ impl Hands {
 
     pub async fn reconnect(&self) -> Result<(), Undone> {
         Ok(self.client.order(Method::POST, "/reconnect").await?)
+    }
+
+    /// Offers what a link holds, in the window: nothing is done with it before somebody says so there.
+    pub async fn follow(&self, link: &Secret) -> Result<(), Undone> {
+        let mut pictures = self.picture.subscribe();
+        let running = pictures.wait_for(|picture| picture.engine == Presence::Running);
+        // Whether there is an engine is for the answer to tell.
+        let _ = tokio::time::timeout(LIVE_WAIT, running).await;
+        self.client.tell(Method::POST, "/gateway/offer", &json!({ "link": link.expose() })).await?;
+        let _ = self.actions.send(Action::Show(Place::Gateway)).await;
+        Ok(())
     }
 
     /// Has the desktop open a web address; anything else could start any program.

@@ -12,9 +12,18 @@ pub struct Status {
     pub trial: bool,
     pub state: Link,
     pub latency_ms: Option<f64>,
-    /// Why it is not connected.
+    /// Why it is not connected, as a code and as a sentence.
+    pub code: Option<String>,
     pub message: Option<String>,
     pub warnings: Vec<Warning>,
+}
+
+impl Status {
+    /// Only a person can help: there is no gateway, or no token that it takes.
+    pub fn needs_choice(&self) -> bool {
+        let of_choice = |code: &str| code == "no-gateway" || code.starts_with("token-");
+        self.state == Link::Refused && self.code.as_deref().is_some_and(of_choice)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

@@ -1,6 +1,7 @@
 //! One app for each data folder: the first holds a lock and listens, a further start tells it what it was started
 //! for and ends.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::time::Duration;
@@ -22,11 +23,20 @@ const WAIT: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What a further start wants of the first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Wish {
     /// It was started to be seen.
     pub show: bool,
+    /// It was started for this link, which holds a secret.
+    pub link: Option<String>,
+}
+
+impl fmt::Debug for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let link = self.link.as_ref().map(|_| "***");
+        f.debug_struct("Wish").field("show", &self.show).field("link", &link).finish()
+    }
 }
 
 /// Who this start is.
@@ -115,7 +125,8 @@ mod tests {
         let Start::First(first) = claim(&paths, &quiet).await.unwrap() else {
             panic!("nobody else is there")
         };
-        let wish = Wish { show: true };
+        let wish = Wish { show: true, link: Some("porthole://connect?token=hunter2".into()) };
+        assert!(!format!("{wish:?}").contains("hunter2"));
         let (further, heard) = tokio::join!(claim(&paths, &wish), first.wish());
         assert!(matches!(further.unwrap(), Start::Further));
         assert_eq!(heard, wish);
@@ -127,7 +138,7 @@ mod tests {
     async fn of_several_starts_at_once_one_is_the_first() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());
-        let wish = Wish { show: true };
+        let wish = Wish { show: true, link: None };
         let start = async || match claim(&paths, &wish).await.unwrap() {
             Start::First(first) => {
                 for _ in 0..2 {

@@ -1,14 +1,17 @@
 //! What the desktop app starts from: the same configuration, store and engine as the commands.
 
+use std::convert::Infallible;
+
 use clap::Parser;
 
-use crate::cli::attach::{Place, place, prepare};
+use crate::cli::attach::{Place, Starter, place, prepare};
 use crate::cli::connection::Asked;
 use crate::cli::{ConnectionArgs, Context, Failure};
 use crate::door::{Conversation, FromEngine, Refusal, ToEngine};
-use crate::engine::Engine;
+use crate::engine::{Anew, Engine};
 use crate::logging::LogOptions;
 use crate::paths::Paths;
+use crate::secrets::Secret;
 
 /// Porthole in the tray and in a window
 #[derive(Debug, Parser)]
@@ -21,6 +24,15 @@ pub struct AppArgs {
     /// Start in the tray alone; the window comes when it is asked for
     #[arg(long)]
     pub hidden: bool,
+    /// A porthole://connect?… link: its gateway is offered in the window
+    #[arg(value_name = "LINK", value_parser = secret)]
+    pub link: Option<Secret>,
+}
+
+/// Whether it is whole is told where somebody sees it: a link is clicked, not typed.
+#[allow(clippy::unnecessary_wraps, reason = "what clap calls")]
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
 }
 
 /// This user's Porthole.
@@ -28,6 +40,8 @@ pub struct AppArgs {
 pub struct Home {
     context: Context,
     asked: Asked,
+    /// A gateway's origin and its token, where that is kept nowhere.
+    session: Option<(String, Secret)>,
 }
 
 /// The engine of the data folder, which serves what is stored as long as this is held.
@@ -38,10 +52,16 @@ pub struct Reached {
     conversation: Conversation,
 }
 
-/// The engine does not want this app: in one sentence.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unwanted(String);
+/// How an engine ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Its place is free.
+    Left,
+    /// It is this program's own, still runs, and is to start anew.
+    Anew(Anew),
+    /// It does not want this app: why, in one sentence.
+    Unwanted(String),
+}
 
 impl Home {
     /// Reads the configuration, and begins the log.
@@ -52,18 +72,27 @@ impl Home {
             return Err(Failure::usage("config", error));
         }
         context.paths.create_data().map_err(|error| Failure::failed("data-folder", error))?;
-        Ok(Self { context, asked })
+        Ok(Self { context, asked, session: None })
     }
 
     pub fn paths(&self) -> &Paths {
         &self.context.paths
     }
 
+    /// What an engine that is about to start anew hands to the next.
+    pub fn hand_on(&mut self, anew: Anew) {
+        self.session = anew.session;
+    }
+
     /// Becomes the engine, or attaches to the one that runs. What is worth a word of that is told through `note`.
     pub async fn reach(&self, note: impl Fn(&str)) -> Result<Reached, Failure> {
         let (own, conversation) = match place(&self.context, &note).await? {
             Place::Free(lock) => {
-                let prepared = prepare(&self.context, &self.asked, |_, text| note(text)).await?;
+                let asked = match &self.session {
+                    Some((origin, token)) => self.asked.with_token(origin, token),
+                    None => self.asked.clone(),
+                };
+                let prepared = prepare(&self.context, &asked, Starter::App, |_, text| note(text)).await?;
                 let engine = prepared.start(&self.context, lock, None).await?;
                 let conversation = engine.attach();
                 (Some(engine), conversation)
@@ -79,17 +108,31 @@ impl Home {
 }
 
 impl Reached {
-    /// Ends when the engine does. What it says meanwhile is for its API to tell.
-    pub async fn ended(&mut self) -> Result<(), Unwanted> {
-        while let Some(message) = self.conversation.receive.recv().await {
-            match message {
-                // What is stored is served already: by a `porthole up`.
-                FromEngine::Refused { refusal: Refusal::AlreadyUp, .. } => {}
-                FromEngine::Refused { message, .. } => return Err(Unwanted(message)),
-                FromEngine::Leaving => return Ok(()),
-                _ => {}
+    /// Waits for the engine's end. What it says meanwhile is for its API to tell.
+    pub async fn ended(&mut self) -> Ended {
+        let Self { own, conversation } = self;
+        let anew = async {
+            match own {
+                Some(own) => own.anew().await,
+                None => std::future::pending().await,
             }
+        };
+        tokio::select! {
+            anew = anew => Ended::Anew(anew),
+            ended = heard(conversation) => ended,
         }
-        Ok(())
     }
+}
+
+async fn heard(conversation: &mut Conversation) -> Ended {
+    while let Some(message) = conversation.receive.recv().await {
+        match message {
+            // What is stored is served already: by a `porthole up`.
+            FromEngine::Refused { refusal: Refusal::AlreadyUp, .. } => {}
+            FromEngine::Refused { message, .. } => return Ended::Unwanted(message),
+            FromEngine::Leaving => return Ended::Left,
+            _ => {}
+        }
+    }
+    Ended::Left
 }

@@ -59,24 +59,56 @@ pub async fn find(paths: &Paths, origin: &str) -> Result<Option<Secret>, Credent
 
 /// Keeps a token, in the keychain if there is one.
 pub async fn keep(paths: &Paths, origin: &str, token: &Secret) -> Result<Place, CredentialsError> {
-    let path = paths.credentials();
-    let mut credentials = read(&path)?;
-    let (account, secret) = (origin.to_owned(), token.clone());
-    let kept =
-        in_keychain(move || keyring::Entry::new(SERVICE, &account)?.set_password(secret.expose())).await;
-    match kept {
-        Ok(()) => {
-            if credentials.tokens.remove(origin).is_some() {
-                write(&path, &credentials)?;
-            }
-            Ok(Place::Keychain)
-        }
+    match keep_in_keychain(paths, origin, token).await? {
+        Ok(()) => Ok(Place::Keychain),
         Err(why) => {
-            credentials.tokens.insert(origin.to_owned(), token.expose().to_owned());
-            write(&path, &credentials)?;
-            Ok(Place::File { path, why })
+            keep_in_file(paths, origin, token)?;
+            Ok(Place::File { path: paths.credentials(), why })
         }
     }
+}
+
+/// Keeps a token in the keychain and nowhere else. Inside: why there is no keychain, for people.
+pub async fn keep_in_keychain(
+    paths: &Paths,
+    origin: &str,
+    token: &Secret,
+) -> Result<Result<(), String>, CredentialsError> {
+    // Looked at first: a file that cannot be read would hide the keychain's token later.
+    let kept = read(&paths.credentials())?;
+    let (account, secret) = (origin.to_owned(), token.clone());
+    let set =
+        in_keychain(move || keyring::Entry::new(SERVICE, &account)?.set_password(secret.expose())).await;
+    if set.is_ok() {
+        without(paths, kept, origin)?;
+    }
+    Ok(set)
+}
+
+/// Keeps a token in a file of this user's.
+pub fn keep_in_file(paths: &Paths, origin: &str, token: &Secret) -> Result<(), CredentialsError> {
+    let path = paths.credentials();
+    let mut credentials = read(&path)?;
+    credentials.tokens.insert(origin.to_owned(), token.expose().to_owned());
+    write(&path, &credentials)
+}
+
+/// Keeps no token for this gateway any more, wherever it was.
+pub async fn forget(paths: &Paths, origin: &str) -> Result<(), CredentialsError> {
+    without(paths, read(&paths.credentials())?, origin)?;
+    let account = origin.to_owned();
+    if let Err(why) = in_keychain(move || keyring::Entry::new(SERVICE, &account)?.delete_credential()).await {
+        tracing::debug!(%why, "nothing was taken out of the keychain");
+    }
+    Ok(())
+}
+
+/// The file without this gateway's token.
+fn without(paths: &Paths, mut kept: Credentials, origin: &str) -> Result<(), CredentialsError> {
+    if kept.tokens.remove(origin).is_some() {
+        write(&paths.credentials(), &kept)?;
+    }
+    Ok(())
 }
 
 /// Runs a keychain call on a thread of its own, for as long as anybody wants to wait. The error is for

@@ -34,6 +34,11 @@ pub enum GatewayUrlError {
 }
 
 impl GatewayUrl {
+    /// Stands for a gateway where there is none. Nothing connects to it.
+    pub(crate) fn none() -> Self {
+        Self { secure: false, host: "localhost".into(), port: 80, mapping_path: None }
+    }
+
     /// Scheme, host and port as a browser shows them: `https://tunnel.example.com`.
     pub fn origin(&self) -> String {
         format!("{}://{}", if self.secure { "https" } else { "http" }, self.authority())

@@ -4,9 +4,9 @@
 //! What this crate deliberately lacks: routing by host and path, policy decisions and TLS towards
 //! visitors (the gateway's), and any knowledge of a window (the desktop app's).
 //!
-//! In reading order: what things are ([`target`], [`gateway_url`], [`events`]); what was configured
-//! ([`paths`], [`config`], [`secrets`], [`store`]); what runs ([`engine`], [`door`], [`trial`],
-//! [`uplink`], [`forward`], [`capture`] around it); what is done with what was kept ([`inspect`], [`replay`],
+//! In reading order: what things are ([`target`], [`gateway_url`] with [`gateway_link`], [`events`]); what was configured
+//! ([`paths`], [`config`], [`secrets`], [`gateway_choice`], [`store`]); what runs ([`engine`], [`door`], [`trial`],
+//! [`uplink`] with its [`probe`], [`forward`], [`capture`] around it); what is done with what was kept ([`inspect`], [`replay`],
 //! [`import`] of what others kept); how it is watched ([`api`]); the command line ([`cli`]), and what the desktop app
 //! starts from ([`app`]).
 
@@ -23,6 +23,8 @@ pub mod engine;
 pub mod events;
 pub mod fields;
 pub mod forward;
+pub mod gateway_choice;
+pub mod gateway_link;
 pub mod gateway_url;
 pub mod import;
 pub mod inspect;
@@ -32,6 +34,7 @@ pub mod mapping;
 pub mod names;
 pub mod paths;
 pub mod ports;
+pub mod probe;
 pub mod replay;
 pub mod secrets;
 pub mod settings;

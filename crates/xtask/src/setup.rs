@@ -95,6 +95,12 @@ const DESKTOP_TOOLS: &[Tool] = &[
         why: "tests find and close windows with it",
     },
     Tool {
+        program: "gnome-keyring-daemon",
+        probe: &["--version"],
+        packages: &["gnome-keyring"],
+        why: "tests keep tokens in a keychain of their own",
+    },
+    Tool {
         program: "fc-match",
         probe: &["DejaVu Sans"],
         packages: &["fontconfig", "fonts-dejavu-core"],

@@ -35,7 +35,9 @@ pub fn menu(picture: &Picture) -> Vec<Item> {
     let status = picture.status.as_ref().filter(|_| picture.engine == Presence::Running);
     if let Some(status) = status {
         items.extend(status.warnings.first().map(|warning| Item::Text(short(&warning.message))));
-        if matches!(status.state, Link::Waiting | Link::Refused) {
+        if status.needs_choice() {
+            items.push(Item::click("Choose a gateway…", Action::Show(Place::Gateway)));
+        } else if matches!(status.state, Link::Waiting | Link::Refused) {
             items.push(Item::click("Reconnect now", Action::Reconnect));
         }
         items.push(Item::Line);
@@ -312,6 +314,19 @@ mod tests {
         status.1["status"]["message"] = json!("no route to the gateway");
         let items = menu(&drawn(&[status]));
         assert_eq!(labels(&items)[..2], ["Offline: no route to the gateway", "Reconnect now"]);
+    }
+
+    #[test]
+    fn without_a_gateway_or_a_token_it_offers_to_choose() {
+        for (code, offers) in [
+            ("no-gateway", "Choose a gateway…"),
+            ("token-expired", "Choose a gateway…"),
+            ("replaced", "Reconnect now"),
+        ] {
+            let mut status = snapshot("refused", &[]);
+            status.1["status"]["code"] = json!(code);
+            assert_eq!(labels(&menu(&drawn(&[status])))[..2], ["Refused", offers], "{code}");
+        }
     }
 
     #[test]

@@ -117,6 +117,49 @@ impl Desk {
         self.home.path().join("data")
     }
 
+    /// Files in this person's home, by their path below it, that hold a text.
+    pub fn files_with(&self, text: &str) -> Vec<String> {
+        fn look(folder: &Path, text: &[u8], found: &mut Vec<PathBuf>) {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                // Sockets and the like hold nothing.
+                let Ok(kind) = entry.file_type() else { continue };
+                if kind.is_dir() {
+                    look(&path, text, found);
+                } else if kind.is_file()
+                    && std::fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|w| w == text))
+                {
+                    found.push(path);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        look(self.home.path(), text.as_bytes(), &mut found);
+        let below =
+            |path: PathBuf| path.strip_prefix(self.home.path()).unwrap_or(&path).display().to_string();
+        found.into_iter().map(below).collect()
+    }
+
+    /// Somebody who keeps secrets, unlocked.
+    pub async fn keychain(&self) -> Process {
+        let mut command = self.command("gnome-keyring-daemon");
+        command.args(["--unlock", "--components=secrets", "--foreground"]);
+        let mut process = Process::start("gnome-keyring-daemon", command);
+        process.type_in("password");
+        process.close_stdin();
+        self.tray.somebody_is("org.freedesktop.secrets").await;
+        process
+    }
+
+    /// The app where nothing else is beside it.
+    pub fn alone(&self) -> PathBuf {
+        let folder = self.home.path().join("alone");
+        std::fs::create_dir(&folder).expect("a folder");
+        let copy = folder.join("porthole-desktop");
+        std::fs::copy(program(), &copy).expect("a copy of the program");
+        copy
+    }
+
     /// Where this person's programs are configured.
     pub fn config(&self) -> PathBuf {
         self.home.path().join("config")

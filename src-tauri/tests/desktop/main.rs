@@ -4,6 +4,7 @@
 
 mod browser;
 mod desk;
+mod gateway;
 mod journey;
 mod link;
 mod notifications;

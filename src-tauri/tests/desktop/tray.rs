@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use porthole_desktop::tray::icon::{self, State};
-use porthole_testkit::wait::{eventually, until};
+use porthole_testkit::wait::until;
 use serde::{Deserialize, Serialize};
 use zbus::message::Header;
 use zbus::names::OwnedUniqueName;
@@ -49,26 +49,38 @@ impl Tray {
         Self { bus: bus.clone(), items }
     }
 
-    /// Waits until an item is there.
+    /// Waits until an item is there: the newest, if its program still runs.
     pub async fn item(&self) -> OwnedUniqueName {
         let last = || self.items.lock().unwrap_or_else(PoisonError::into_inner).last().cloned();
-        eventually("an icon in the tray", || last().is_some()).await;
-        last().expect("an item")
+        until("an icon in the tray", async || {
+            let last = last()?;
+            self.has(last.as_str()).await.then_some(last)
+        })
+        .await
     }
 
     pub fn items(&self) -> usize {
         self.items.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// The menu as it is now.
-    pub async fn menu(&self) -> Vec<Line> {
+    /// Waits until somebody has this name on the bus.
+    pub async fn somebody_is(&self, name: &str) {
+        until(name, async || self.has(name).await.then_some(())).await;
+    }
+
+    async fn has(&self, name: &str) -> bool {
+        let bus = zbus::fdo::DBusProxy::new(&self.bus).await.expect("the bus itself");
+        bus.name_has_owner(name.try_into().expect("a name")).await.expect("an answer of the bus")
+    }
+
+    /// The menu as it is now; none where its program ends meanwhile.
+    async fn menu(&self) -> Option<Vec<Line>> {
         let item = self.item().await;
         let sni = self.proxy(&item, ITEM.0, ITEM.1).await;
-        let path: OwnedObjectPath = sni.get_property("Menu").await.expect("the item has a menu");
+        let path: OwnedObjectPath = sni.get_property("Menu").await.ok()?;
         let menu = self.proxy(&item, path.as_str(), MENU).await;
-        let (_, root): (u32, Node) =
-            menu.call("GetLayout", &(0i32, -1i32, Vec::<&str>::new())).await.expect("a layout");
-        line(root).inside
+        let (_, root): (u32, Node) = menu.call("GetLayout", &(0i32, -1i32, Vec::<&str>::new())).await.ok()?;
+        Some(line(root).inside)
     }
 
     /// Waits for a line that begins so, on the top level or, below one, inside it.
@@ -76,7 +88,7 @@ impl Tray {
         // Shown when the wait is in vain.
         let seen = Mutex::new(Vec::new());
         let look = async || {
-            let menu = self.menu().await;
+            let menu = self.menu().await?;
             let labels = menu.iter().map(|line| line.label.clone()).collect();
             *seen.lock().unwrap_or_else(PoisonError::into_inner) = labels;
             find(&menu, path)

@@ -20,6 +20,7 @@ mod exchanges;
 mod export;
 mod extract;
 mod frames;
+mod gateway;
 mod guard;
 pub mod http;
 mod import;
@@ -65,6 +66,7 @@ pub(crate) struct Api {
     access: Arc<Access>,
     hub: events::Hub,
     ports: ports::Known,
+    desk: gateway::Desk,
 }
 
 #[derive(OpenApi)]
@@ -90,6 +92,10 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(access::session))
         .routes(routes!(login::login))
         .routes(routes!(login::logout))
+        .routes(routes!(gateway::read, gateway::choose))
+        .routes(routes!(gateway::check))
+        .routes(routes!(gateway::try_here))
+        .routes(routes!(gateway::offer, gateway::decline))
         .routes(routes!(ports::list))
         .routes(routes!(mappings::list, mappings::change::add))
         .routes(routes!(mappings::change::check))
@@ -141,7 +147,7 @@ fn described(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi
 /// The API and its page for one engine. Requests must carry a [`Through`]: the door that they came in by.
 pub(crate) fn router(engine: View, access: Arc<Access>) -> Router {
     let hub = events::Hub::start(engine.clone());
-    let api = Api { engine, access, hub, ports: ports::Known::default() };
+    let api = Api { engine, access, hub, ports: ports::Known::default(), desk: gateway::Desk::default() };
     let (routes, document) = routes().split_for_parts();
     let document: Arc<str> = described(document).to_json().unwrap_or_default().into();
     let described = axum::routing::get(async move || {

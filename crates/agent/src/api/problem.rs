@@ -1,5 +1,6 @@
 //! What went wrong, as RFC 9457 has it: every refusal of the API, in one shape.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub struct Problem {
     title: &'static str,
     status: u16,
     /// Stable, in kebab-case.
-    code: &'static str,
+    code: Cow<'static, str>,
     /// One sentence.
     detail: String,
     /// What is wrong with which field of the request: a sentence each.
@@ -29,12 +30,16 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            code,
+            code: code.into(),
             detail: detail.into(),
             fields: BTreeMap::new(),
             retry_after_s: None,

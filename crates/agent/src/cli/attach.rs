@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::{Asked, Connection};
+use super::connection::Asked;
 use super::output::Printer;
 use super::page::Page;
 use super::{Context, Failure};
@@ -10,9 +10,14 @@ use crate::api::http::Listener;
 use crate::door::Conversation;
 use crate::engine::{DRAIN, Engine, EngineConfig, warning};
 use crate::events::Event;
+use crate::gateway_choice::{Choice, ChosenBy, Fixed};
+use crate::gateway_url::GatewayUrl;
 use crate::lock::EngineLock;
+use crate::probe::Connection;
+use crate::secrets::Secret;
 use crate::store::{Mend, Store};
 use crate::trial::TrialGateway;
+use crate::uplink::failure;
 
 /// How long a held lock without an open door is waited out: an engine that is starting, or finishing
 /// its requests before it leaves.
@@ -23,6 +28,9 @@ const QUIET_WAIT: Duration = Duration::from_secs(2);
 
 /// Between two looks at the lock. Short, because a dead engine's names are away meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// The code where no gateway was chosen and none can be had for a trial.
+const NO_GATEWAY: &str = "no-gateway";
 
 /// An engine that was reached.
 #[derive(Debug)]
@@ -53,7 +61,7 @@ pub(super) async fn reach(
     };
     match place(context, remark).await? {
         Place::Free(lock) => {
-            let prepared = prepare(context, asked, |code, text| {
+            let prepared = prepare(context, asked, Starter::Command, |code, text| {
                 printer.note(code, text);
                 printer.flush();
             });
@@ -124,8 +132,19 @@ pub(super) async fn running(_context: &Context) -> Option<Conversation> {
 pub(crate) struct Prepared {
     store: Store,
     connection: Connection,
+    choice: Choice,
+    missing: Option<failure::Failure>,
     trial: Option<TrialGateway>,
     warnings: Vec<Event>,
+}
+
+/// Who starts an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Starter {
+    /// A command, which fails where there is no way to a gateway.
+    Command,
+    /// The app, in which a person chooses a gateway.
+    App,
 }
 
 /// Opens the store and finds the gateway, or starts one for trying things out; that is told through `note`.
@@ -133,7 +152,8 @@ pub(crate) struct Prepared {
 pub(crate) async fn prepare(
     context: &Context,
     asked: &Asked,
-    mut note: impl FnMut(&'static str, &str),
+    starter: Starter,
+    note: impl FnMut(&'static str, &str),
 ) -> Result<Prepared, Failure> {
     let mut warnings = Vec::new();
     let opened = Store::open(&context.paths.database(), Mend::CarryOn)
@@ -148,26 +168,50 @@ pub(crate) async fn prepare(
                     command starts again";
         warnings.push(warning("disk-full", text.into()));
     }
-    let (connection, trial) = match asked.connection(context, &opened.store).await? {
-        Some(connection) => (connection, None),
-        None => {
-            let trial = TrialGateway::start(&context.paths)
-                .await
-                .map_err(|error| Failure::failed("trial-gateway", error))?;
-            note(
-                "trial-gateway",
-                &format!(
-                    "No gateway configured: using a trial gateway on this computer ({}), which only this \
-                     computer reaches. For the internet: porthole login https://your-gateway",
-                    trial.url
-                ),
-            );
-            let connection =
-                Connection { gateway: trial.url.clone(), token: trial.token.clone(), ca_file: None };
-            (connection, Some(trial))
+    let store = opened.store;
+    let (by, url) = asked.chosen(context, Some(&store)).await?;
+    let fixed = match by {
+        _ if starter == Starter::Command => Some(Fixed::Command),
+        ChosenBy::Option => Some(Fixed::Option),
+        ChosenBy::File => Some(Fixed::File(context.paths.config_file().display().to_string())),
+        ChosenBy::Login | ChosenBy::Trial | ChosenBy::Nobody => None,
+    };
+    let (connection, trial, missing) = match way(context, asked, &store, note).await {
+        Ok((connection, trial)) => (connection, trial, None),
+        Err(failure) if starter == Starter::Command => return Err(failure),
+        Err(Failure { code, message, .. }) => {
+            let code = if url.is_none() { NO_GATEWAY.into() } else { code };
+            let gateway = url.and_then(|url| url.parse().ok()).unwrap_or_else(GatewayUrl::none);
+            let connection = Connection { gateway, token: Secret::new(""), ca_file: asked.ca_file(context) };
+            (connection, None, Some(failure::Failure { code, message, retry: false }))
         }
     };
-    Ok(Prepared { store: opened.store, connection, trial, warnings })
+    Ok(Prepared { store, connection, choice: Choice { by, fixed }, missing, trial, warnings })
+}
+
+/// The gateway that was chosen, or a trial one.
+async fn way(
+    context: &Context,
+    asked: &Asked,
+    store: &Store,
+    mut note: impl FnMut(&'static str, &str),
+) -> Result<(Connection, Option<TrialGateway>), Failure> {
+    if let Some(connection) = asked.connection(context, store).await? {
+        return Ok((connection, None));
+    }
+    let trial =
+        TrialGateway::start(&context.paths).await.map_err(|error| Failure::failed("trial-gateway", error))?;
+    note(
+        "trial-gateway",
+        &format!(
+            "No gateway configured: using a trial gateway on this computer ({}), which only this \
+             computer reaches. For the internet: porthole login https://your-gateway",
+            trial.url
+        ),
+    );
+    let ca_file = asked.ca_file(context);
+    let connection = Connection { gateway: trial.url.clone(), token: trial.token.clone(), ca_file };
+    Ok((connection, Some(trial)))
 }
 
 impl Prepared {
@@ -178,7 +222,7 @@ impl Prepared {
         lock: EngineLock,
         page: Option<Listener>,
     ) -> Result<Engine, Failure> {
-        let Self { store, connection, trial, warnings } = self;
+        let Self { store, connection, choice, missing, trial, warnings } = self;
         Engine::start(EngineConfig {
             paths: context.paths.clone(),
             lock,
@@ -186,6 +230,8 @@ impl Prepared {
             gateway: connection.gateway,
             token: connection.token,
             ca_file: connection.ca_file,
+            choice,
+            missing,
             trial,
             file_mappings: context.config.mappings.clone(),
             warnings,

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use super::output::print_error;
 use super::{ConnectionArgs, Context, Failure};
+use crate::gateway_choice::{self, ChosenBy, Kept};
 use crate::gateway_url::GatewayUrl;
+use crate::probe::Connection;
 use crate::secrets::{Secret, resolve, token_subject};
 use crate::store::Store;
-
-/// The setting that `login` keeps: the default gateway.
-pub(super) const GATEWAY_SETTING: &str = "gateway";
 
 /// What a command was told, checked.
 #[derive(Debug, Clone, Default)]
@@ -17,14 +16,8 @@ pub(crate) struct Asked {
     pub(super) gateway: Option<GatewayUrl>,
     pub(super) token: Option<Secret>,
     ca_file: Option<PathBuf>,
-}
-
-/// Where to connect.
-#[derive(Debug, Clone)]
-pub(crate) struct Connection {
-    pub(super) gateway: GatewayUrl,
-    pub(super) token: Secret,
-    pub(super) ca_file: Option<PathBuf>,
+    /// A gateway's origin and a token for it, which is kept nowhere.
+    session: Option<(String, Secret)>,
 }
 
 impl Asked {
@@ -49,7 +42,13 @@ impl Asked {
             .clone()
             .filter(|path| !path.as_os_str().is_empty())
             .map(|path| std::path::absolute(&path).unwrap_or(path));
-        Ok(Self { gateway, token, ca_file })
+        Ok(Self { gateway, token, ca_file, session: None })
+    }
+
+    /// The same with a token for this gateway, where none was given.
+    pub(crate) fn with_token(&self, origin: &str, token: &Secret) -> Self {
+        let session = Some((origin.to_owned(), token.clone()));
+        Self { session, ..self.clone() }
     }
 
     /// What a running engine must agree with.
@@ -68,20 +67,34 @@ impl Asked {
         context: &Context,
         store: Option<&Store>,
     ) -> Result<Option<GatewayUrl>, Failure> {
+        let (_, url) = self.chosen(context, store).await?;
+        url.map(|text| text.parse()).transpose().map_err(|error| Failure::usage("gateway-url", error))
+    }
+
+    /// Who chose the gateway, and its URL as it was written; none: a trial one.
+    pub(super) async fn chosen(
+        &self,
+        context: &Context,
+        store: Option<&Store>,
+    ) -> Result<(ChosenBy, Option<String>), Failure> {
         if let Some(gateway) = &self.gateway {
-            return Ok(Some(gateway.clone()));
+            let path = gateway.mapping_path.as_deref().unwrap_or_default();
+            return Ok((ChosenBy::Option, Some(format!("{gateway}{path}"))));
         }
-        let configured = match (&context.config.gateway, store) {
-            (Some(text), _) => Some(text.clone()),
-            (None, Some(store)) => {
-                store.setting(GATEWAY_SETTING).await.map_err(|error| Failure::failed("store", error))?
+        if let Some(text) = &context.config.gateway {
+            return Ok((ChosenBy::File, Some(text.clone())));
+        }
+        let kept = match store {
+            Some(store) => {
+                gateway_choice::load(store).await.map_err(|error| Failure::failed("store", error))?
             }
-            (None, None) => None,
+            None => None,
         };
-        configured
-            .map(|text| text.parse::<GatewayUrl>())
-            .transpose()
-            .map_err(|error| Failure::usage("gateway-url", error))
+        Ok(match kept {
+            Some(Kept::Gateway(url)) => (ChosenBy::Login, Some(url)),
+            Some(Kept::Trial) => (ChosenBy::Trial, None),
+            None => (ChosenBy::Nobody, None),
+        })
     }
 
     /// Gateway and token together; none: no gateway is configured anywhere.
@@ -99,12 +112,12 @@ impl Asked {
             }
             return Ok(None);
         };
-        let token = match &self.token {
+        let session = self.session.as_ref().filter(|(origin, _)| *origin == gateway.origin());
+        let token = match self.token.as_ref().or(session.map(|(_, token)| token)) {
             Some(token) => token.clone(),
             None => self.kept_token(context, &gateway).await?,
         };
-        let ca_file = self.ca_file.clone().or_else(|| context.config.ca_file.clone());
-        Ok(Some(Connection { gateway, token, ca_file }))
+        Ok(Some(Connection { gateway, token, ca_file: self.ca_file(context) }))
     }
 
     /// Where to connect, with an empty token.
@@ -113,9 +126,14 @@ impl Asked {
         context: &Context,
         store: &Store,
     ) -> Result<Option<Connection>, Failure> {
-        let ca_file = self.ca_file.clone().or_else(|| context.config.ca_file.clone());
+        let ca_file = self.ca_file(context);
         let gateway = self.gateway(context, Some(store)).await?;
         Ok(gateway.map(|gateway| Connection { gateway, token: Secret::new(String::new()), ca_file }))
+    }
+
+    /// Authorities trusted beside the system's.
+    pub(super) fn ca_file(&self, context: &Context) -> Option<PathBuf> {
+        self.ca_file.clone().or_else(|| context.config.ca_file.clone())
     }
 
     async fn kept_token(&self, context: &Context, gateway: &GatewayUrl) -> Result<Secret, Failure> {

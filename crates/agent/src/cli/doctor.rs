@@ -8,13 +8,14 @@ use porthole_link::control::codes;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::connection::{Asked, Connection};
+use super::connection::Asked;
 use super::output::print_line;
-use super::probe::probe;
 use super::{ConnectionArgs, Context, Failure};
 use crate::config::ConfigError;
 use crate::gateway_url::GatewayUrl;
 use crate::logging::escape;
+use crate::probe::steps::{self, Step, Walked, walked};
+use crate::probe::{Connection, probe};
 use crate::store::{Mend, Store};
 
 /// For the question what time the gateway has.
@@ -181,45 +182,31 @@ async fn connection(
 /// From the gateway's name to its welcome. One try tells which step failed; those before it went well.
 async fn chain(connection: &Connection, report: &mut Report) {
     let gateway = &connection.gateway;
-    let welcomed = probe(connection).await;
-    let broken = welcomed.as_ref().err().map(|failure| (step_of(&failure.code), failure.message.clone()));
-    let steps = [
-        ("name", format!("{} is known", gateway.host)),
-        ("reach", format!("port {} accepts connections", gateway.port)),
-        (
-            "tls",
-            if gateway.secure { "the certificate is trusted".into() } else { "not used with http".into() },
-        ),
-        ("websocket", "a Porthole gateway answers".into()),
-        (
-            "token",
-            welcomed.as_ref().map_or_else(
-                |_| String::new(),
-                |welcomed| match welcomed.latency {
-                    Some(latency) => format!(
-                        "accepted by gateway {} ({:.1} ms away)",
-                        welcomed.gateway_version,
-                        latency.as_secs_f64() * 1000.0
-                    ),
-                    None => format!("accepted by gateway {}", welcomed.gateway_version),
-                },
-            ),
-        ),
-    ];
-    for (index, (check, well)) in steps.into_iter().enumerate() {
-        let outcome = match &broken {
-            None => Outcome::Ok(well),
-            Some((step, _)) if index < *step => Outcome::Ok(well),
+    let walked = walked(connection, &probe(connection).await);
+    let mut reached = true;
+    for Walked { step, outcome } in walked {
+        let check = match step {
+            Step::Name => "name",
+            Step::Reach => "reach",
+            Step::Tls => "tls",
+            Step::Gateway => "websocket",
+            Step::Token => "token",
+            Step::Version => "version",
+        };
+        let outcome = match outcome {
+            steps::Outcome::Well(text) => Outcome::Ok(text),
             // That there is none was said above.
-            Some((step, _)) if index == *step && connection.token.expose().is_empty() && check == "token" => {
+            steps::Outcome::Problem { .. } if step == Step::Token && connection.token.expose().is_empty() => {
                 Outcome::Skipped
             }
-            Some((step, message)) if index == *step => Outcome::Problem(message.clone()),
-            Some(_) => Outcome::Skipped,
+            steps::Outcome::Problem { message, .. } => {
+                reached = step >= Step::Gateway;
+                Outcome::Problem(message)
+            }
+            steps::Outcome::Skipped => Outcome::Skipped,
         };
         report.line(check, outcome);
     }
-    let reached = broken.as_ref().is_none_or(|(step, _)| *step >= 3);
     if !reached {
         report.line("clock", Outcome::Skipped);
         return;
@@ -229,18 +216,6 @@ async fn chain(connection: &Connection, report: &mut Report) {
         None => Outcome::Ok(format!("{gateway} tells no time, so it was not compared")),
     };
     report.line("clock", outcome);
-}
-
-/// Which step of the chain a failure code belongs to.
-fn step_of(code: &str) -> usize {
-    match code {
-        "gateway-unknown-host" => 0,
-        "gateway-certificate" | "gateway-tls" | "ca-file" => 2,
-        "not-a-gateway" | "gateway-redirects" | "gateway-busy" | "protocol-version" => 3,
-        _ if code.starts_with("token-") => 4,
-        _ if code.starts_with("link-") => 3,
-        _ => 1,
-    }
 }
 
 fn clock(ours: Timestamp, theirs: Timestamp, gateway: &GatewayUrl) -> Outcome {

@@ -34,6 +34,12 @@ impl Failure {
         Self { exit: 4, code: code.into(), message: message.to_string() }
     }
 
+    /// What a try to get a link came to: refused where trying again is of no use, else unreachable.
+    pub fn no_link(failure: crate::uplink::failure::Failure) -> Self {
+        let crate::uplink::failure::Failure { code, message, retry } = failure;
+        if retry { Self::unreachable(&code, message) } else { Self::refused(&code, message) }
+    }
+
     /// No token where one is needed; the gateway would refuse: 3.
     pub fn no_token(gateway: &crate::gateway_url::GatewayUrl) -> Self {
         Self::refused(

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::connection::{Connection, GATEWAY_SETTING};
 use super::output::print_line;
-use super::probe::probe;
 use super::{Context, Failure};
 use crate::credentials::{Place, keep};
+use crate::gateway_choice::{self, Kept};
+use crate::gateway_link;
 use crate::gateway_url::GatewayUrl;
+use crate::probe::{Connection, probe};
 use crate::secrets::{Secret, resolve};
 use crate::store::{Mend, Store, StoreError};
 
@@ -34,8 +35,9 @@ pub(super) struct LoginArgs {
 }
 
 pub(super) async fn run(context: &Context, args: LoginArgs) -> Result<(), Failure> {
-    let (text, linked) = match read_link(&args.url)? {
-        Some((gateway, token)) => (gateway, token),
+    let link = gateway_link::read(&args.url).map_err(|error| Failure::usage("link", error))?;
+    let (text, linked) = match link {
+        Some(link) => (link.gateway, link.token),
         None => (args.url.clone(), None),
     };
     let gateway: GatewayUrl = text.parse().map_err(|error| Failure::usage("gateway-url", error))?;
@@ -52,7 +54,7 @@ pub(super) async fn run(context: &Context, args: LoginArgs) -> Result<(), Failur
             token: token.clone(),
             ca_file: args.ca_file.or_else(|| context.config.ca_file.clone()),
         };
-        let welcomed = probe(&connection).await?;
+        let welcomed = probe(&connection).await.map_err(Failure::no_link)?;
         print_line(&format!("{gateway} accepts the token (gateway {})", welcomed.gateway_version));
     }
     let place = keep(&context.paths, &gateway.origin(), &token)
@@ -68,7 +70,7 @@ pub(super) async fn run(context: &Context, args: LoginArgs) -> Result<(), Failur
     let failed = |error: StoreError| Failure::failed("store", error);
     let store = Store::open(&context.paths.database(), mend).await.map_err(failed)?.store;
     let remembered = format!("{gateway}{}", gateway.mapping_path.as_deref().unwrap_or_default());
-    store.set_setting(GATEWAY_SETTING, remembered).await.map_err(failed)?;
+    gateway_choice::save(&store, Kept::Gateway(remembered)).await.map_err(failed)?;
     print_line(&format!("{gateway} is the default gateway now. Try: porthole http 3000"));
     if let Some(other) = &context.config.gateway {
         print_line(&format!(
@@ -77,25 +79,6 @@ pub(super) async fn run(context: &Context, args: LoginArgs) -> Result<(), Failur
         ));
     }
     Ok(())
-}
-
-/// `porthole://connect?gateway=…&token=…`, or none if it is no link at all.
-fn read_link(text: &str) -> Result<Option<(String, Option<Secret>)>, Failure> {
-    if !text.trim_start().to_ascii_lowercase().starts_with("porthole:") {
-        return Ok(None);
-    }
-    let broken = || {
-        Failure::usage(
-            "link",
-            "the porthole:// link is not complete: copy it again from `porthole-gateway token create`",
-        )
-    };
-    let url = url::Url::parse(text.trim()).map_err(|_| broken())?;
-    let find = |wanted: &str| {
-        url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
-    };
-    let gateway = find("gateway").filter(|_| url.host_str() == Some("connect")).ok_or_else(broken)?;
-    Ok(Some((gateway, find("token").map(Secret::new))))
 }
 
 /// Asks at the terminal without showing what is typed, or reads what was piped in.
@@ -157,22 +140,6 @@ impl Drop for Quiet {
         if let Some(before) = &self.before {
             let now = rustix::termios::OptionalActions::Now;
             let _ = rustix::termios::tcsetattr(std::io::stdin(), now, before);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_holds_gateway_and_token() {
-        let link = "porthole://connect?gateway=https%3A%2F%2Ftunnel.example.com&token=a%2Bb";
-        let (gateway, token) = read_link(link).unwrap().unwrap();
-        assert_eq!((gateway.as_str(), token.unwrap().expose()), ("https://tunnel.example.com", "a+b"));
-        assert!(read_link("https://tunnel.example.com").unwrap().is_none());
-        for broken in ["porthole://connect", "porthole://other?gateway=https://x", "porthole:"] {
-            assert_eq!(read_link(broken).unwrap_err().exit, 2, "{broken}");
         }
     }
 }

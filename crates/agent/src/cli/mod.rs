@@ -14,7 +14,6 @@ mod manual;
 mod mappings;
 mod output;
 mod page;
-mod probe;
 mod signals;
 mod status;
 mod talk;

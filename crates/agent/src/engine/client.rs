@@ -168,7 +168,7 @@ impl Client {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             gateway: self.shared.gateway.origin(),
-            trial: self.shared.trial,
+            trial: self.shared.is_own(),
             inspector_url: self.shared.inspector_url.clone(),
         }))
         .await?;
@@ -365,7 +365,7 @@ impl Client {
     }
 
     async fn save(&self, spec: &MappingSpec) -> Result<(), Gone> {
-        let gateway = (!self.shared.trial).then(|| self.shared.gateway.origin());
+        let gateway = (!self.shared.is_own()).then(|| self.shared.gateway.origin());
         match self.shared.store.save_mapping(StoredMapping::new(spec.clone(), gateway)).await {
             Ok(()) => {
                 if let Ok(stored) = self.shared.store.mappings().await {

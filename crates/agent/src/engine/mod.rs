@@ -1,6 +1,7 @@
 //! The engine: the one part of a data folder that is connected. It owns the store, the set of mappings
 //! and the uplink, and tells every attached command what concerns it.
 
+mod choice;
 mod client;
 mod connections;
 mod import;
@@ -17,12 +18,14 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use choice::{Anew, ChooseError, Keep, Kind};
 pub use view::{Noted, Outlook, Shown, Source, Standing, View};
 
 use crate::api;
 use crate::capture::{Paused, Recorder};
 use crate::door::{self, Conversation, MappingStatus, StatusReport};
 use crate::events::{Event, Events, LinkState, MappingSet};
+use crate::gateway_choice::{Choice, ChosenBy};
 use crate::gateway_url::GatewayUrl;
 use crate::lock::EngineLock;
 use crate::mapping::MappingSpec;
@@ -33,6 +36,7 @@ use crate::settings::Settings;
 use crate::store::exchanges::{Limits, Stored, Writer};
 use crate::store::{Store, StoreError, StoredMapping};
 use crate::trial::TrialGateway;
+use crate::uplink::failure::Failure;
 use crate::uplink::{self, Reconnect, Uplink, UplinkConfig};
 
 /// How long requests in flight may take once the engine was asked to leave.
@@ -50,6 +54,9 @@ pub struct EngineConfig {
     pub gateway: GatewayUrl,
     pub token: Secret,
     pub ca_file: Option<std::path::PathBuf>,
+    pub choice: Choice,
+    /// Why there is no way to a gateway; nothing is tried then. The gateway's address may be a stand-in.
+    pub missing: Option<Failure>,
     /// The gateway is a child of this engine.
     pub trial: Option<TrialGateway>,
     /// From the configuration file: read-only beside the stored ones.
@@ -88,7 +95,11 @@ pub struct Engine {
 struct Shared {
     gateway: GatewayUrl,
     subject: String,
-    trial: bool,
+    kind: Kind,
+    /// Set once the engine is to start anew.
+    anew: watch::Sender<Option<Anew>>,
+    paths: Paths,
+    ca_file: Option<std::path::PathBuf>,
     /// What a name may look like, when the token restricts it: `alice-*`.
     name_pattern: Option<String>,
     store: Store,
@@ -119,6 +130,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
+    choice: Choice,
     numbering: set::Numbering,
     stored: Vec<StoredMapping>,
     /// Commands that asked for the stored mappings; at most one.
@@ -154,6 +166,8 @@ impl Engine {
             gateway,
             token,
             ca_file,
+            choice,
+            missing,
             trial,
             file_mappings,
             mut warnings,
@@ -184,22 +198,33 @@ impl Engine {
         let (supervisor, logged) = (events.subscribe(), events.subscribe());
         let subject = crate::secrets::token_subject(&token);
         let name_pattern = crate::secrets::token_name_pattern(&token);
-        let uplink = uplink::start(
-            UplinkConfig {
-                gateway: gateway.clone(),
-                token,
-                ca_file,
-                agent_id,
-                epoch,
-                recorder: Some(recorder.clone()),
-            },
-            watching,
-            events.clone(),
-        );
+        let kind = match (&trial, choice.by, &missing) {
+            (Some(_), _, _) => Kind::Trial,
+            (None, ChosenBy::Trial | ChosenBy::Nobody, Some(_)) => Kind::None,
+            _ => Kind::Configured,
+        };
+        let uplink = match missing {
+            Some(failure) => uplink::nowhere(failure),
+            None => uplink::start(
+                UplinkConfig {
+                    gateway: gateway.clone(),
+                    token,
+                    ca_file: ca_file.clone(),
+                    agent_id,
+                    epoch,
+                    recorder: Some(recorder.clone()),
+                },
+                watching,
+                events.clone(),
+            ),
+        };
         let shared = Arc::new(Shared {
             gateway,
             subject,
-            trial: trial.is_some(),
+            kind,
+            anew: watch::Sender::new(None),
+            paths: paths.clone(),
+            ca_file,
             name_pattern,
             store,
             reader,
@@ -219,7 +244,7 @@ impl Engine {
             file_mappings,
             since: Instant::now(),
             leaving: CancellationToken::new(),
-            state: Mutex::new(State { stored, ..State::default() }),
+            state: Mutex::new(State { choice, stored, ..State::default() }),
         });
         for event in &warnings {
             shared.note(event);
@@ -254,10 +279,18 @@ impl Engine {
         self.shared.events.subscribe()
     }
 
+    /// When it is to start anew: with another gateway. Cancel safe.
+    pub async fn anew(&self) -> Anew {
+        let mut anew = self.shared.anew.subscribe();
+        // The sender is ours: it does not end.
+        let told = anew.wait_for(Option::is_some).await.ok().and_then(|anew| anew.clone());
+        told.unwrap_or_default()
+    }
+
     /// Closes the door, lets requests in flight finish within the deadline, and gives the lock back.
     /// Drop of the future cuts it short.
     pub async fn leave(self) {
-        let others = self.shared.lock().clients > 1;
+        let others = self.shared.lock().clients > 1 || self.shared.anew.borrow().is_some();
         self.shared.leaving.cancel();
         self.tasks.close();
         self.uplink.drain(if others { DRAIN_FOR_SUCCESSOR } else { DRAIN }).await;
@@ -370,9 +403,14 @@ impl Shared {
         }
     }
 
+    /// There is no gateway but this computer's own, or none at all.
+    fn is_own(&self) -> bool {
+        self.kind != Kind::Configured
+    }
+
     /// What remembered names are kept under: a trial gateway's port may change.
     fn gateway_key(&self) -> String {
-        if self.trial { "trial".into() } else { self.gateway.origin() }
+        if self.is_own() { "trial".into() } else { self.gateway.origin() }
     }
 
     fn status(&self) -> StatusReport {
@@ -382,7 +420,7 @@ impl Shared {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             gateway: self.gateway.origin(),
-            trial: self.trial,
+            trial: self.is_own(),
             state: String::new(),
             session_id: None,
             gateway_version: None,

@@ -220,7 +220,7 @@ impl View {
 
     /// The origin of the gateway that a new mapping is meant for; none: whichever there is.
     pub fn gateway(&self) -> Option<String> {
-        (!self.0.trial).then(|| self.0.gateway.origin())
+        (!self.0.is_own()).then(|| self.0.gateway.origin())
     }
 
     /// Gives a mapping that asks for no public address one of its own.

@@ -103,6 +103,18 @@ pub fn start(config: UplinkConfig, mappings: watch::Receiver<Arc<MappingSet>>, e
     start_with(config, mappings, events, Trust::default(), Watcher::default())
 }
 
+/// An uplink with nowhere to go, for this reason: it waits to be asked to leave.
+pub fn nowhere(why: Failure) -> Uplink {
+    let Failure { code, message, .. } = why;
+    let (state, seen) = watch::channel(LinkState::Refused { code, message });
+    let (orders, mut taken) = mpsc::channel(ORDERS);
+    let wait = async move {
+        while let Some(Order::Reconnect) = taken.recv().await {}
+        state.send_replace(LinkState::Closed);
+    };
+    Uplink { state: seen, orders, task: AbortOnDropHandle::new(tokio::spawn(wait)) }
+}
+
 fn start_with(
     config: UplinkConfig,
     mappings: watch::Receiver<Arc<MappingSet>>,

@@ -1,14 +1,18 @@
 //! One try to reach a gateway as nobody in particular: no mappings, and an agent id of its own, so that
-//! a running engine is not disturbed.
+//! a running engine is not disturbed. [`steps`] tells how far it came.
 
+pub mod steps;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, watch};
 
-use super::Failure;
-use super::connection::Connection;
 use crate::events::{Event, LinkState, MappingSet, events};
+use crate::gateway_url::GatewayUrl;
+use crate::secrets::Secret;
+use crate::uplink::failure::Failure;
 use crate::uplink::{self, UplinkConfig};
 
 /// For everything from the name to the welcome; each step has a shorter wait of its own.
@@ -17,18 +21,27 @@ const WAIT: Duration = Duration::from_secs(45);
 /// For the first measurement of the latency, once connected.
 const LATENCY_WAIT: Duration = Duration::from_secs(2);
 
+/// Where to connect.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub gateway: GatewayUrl,
+    pub token: Secret,
+    /// PEM certificates trusted beside the operating system's.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// What a gateway that let us in said.
 #[derive(Debug, Clone)]
-pub(super) struct Welcomed {
-    pub(super) gateway_version: String,
-    pub(super) latency: Option<Duration>,
+pub struct Welcomed {
+    pub gateway_version: String,
+    pub latency: Option<Duration>,
 }
 
 /// Connects once and leaves again.
 ///
 /// # Errors
-/// Refused (exit code 3) or unreachable (4), with the uplink's own code and sentence.
-pub(super) async fn probe(connection: &Connection) -> Result<Welcomed, Failure> {
+/// The uplink's own: where trying again is of no use the gateway refused.
+pub async fn probe(connection: &Connection) -> Result<Welcomed, Failure> {
     let events = events();
     let mut heard = events.subscribe();
     let (_mappings, watching) = watch::channel(Arc::new(MappingSet::default()));
@@ -51,12 +64,13 @@ pub(super) async fn probe(connection: &Connection) -> Result<Welcomed, Failure> 
                     return Ok(Welcomed { gateway_version, latency });
                 }
                 Ok(Event::Disconnected { code, message, .. }) => {
-                    return Err(Failure::unreachable(&code, message));
+                    return Err(Failure { code, message, retry: true });
                 }
-                Ok(Event::Refused { code, message }) => return Err(Failure::refused(&code, message)),
+                Ok(Event::Refused { code, message }) => return Err(Failure { code, message, retry: false }),
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => {
-                    return Err(Failure::failed("uplink", "the connection attempt ended unexpectedly"));
+                    let message = "the connection attempt ended unexpectedly".into();
+                    return Err(Failure { code: "uplink".into(), message, retry: true });
                 }
             }
         }
@@ -64,7 +78,7 @@ pub(super) async fn probe(connection: &Connection) -> Result<Welcomed, Failure> 
     .await
     .unwrap_or_else(|_| {
         let message = format!("{} did not answer within {} s", connection.gateway, WAIT.as_secs());
-        Err(Failure::unreachable("gateway-timeout", message))
+        Err(Failure { code: "gateway-timeout".into(), message, retry: true })
     });
     if let Ok(welcomed) = &mut outcome {
         let mut state = uplink.state();
