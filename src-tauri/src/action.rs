@@ -12,9 +12,13 @@ pub enum Action {
     Pause(String),
     Resume(String),
     Remove(String),
+    /// Ask a mapping's visitors for a password, or no longer.
+    Password(String, bool),
     PauseAll,
     ResumeAll,
     Reconnect,
+    /// Put what somebody who helps wants to know on the clipboard.
+    Diagnostics,
     /// A link was clicked: offer what it holds.
     Follow(Secret),
     /// Open the window, there.
@@ -28,6 +32,10 @@ pub enum Place {
     /// Wherever it was.
     Last,
     Mappings,
+    /// The form for a new mapping.
+    Expose,
+    /// A mapping's URL to be scanned.
+    Qr(String),
     Settings,
     /// The log of the link.
     Connection,
@@ -44,6 +52,8 @@ impl Place {
         match self {
             Self::Last => None,
             Self::Mappings => Some("#/mappings".into()),
+            Self::Expose => Some("#/mappings?expose=".into()),
+            Self::Qr(mapping) => Some(format!("#/mappings?qr={}", form_urlencoded(mapping))),
             Self::Settings => Some("#/settings".into()),
             Self::Gateway => Some("#/gateway".into()),
             Self::Connection => Some("#/connection".into()),
@@ -76,6 +86,7 @@ mod tests {
     fn a_place_is_a_route_of_the_page() {
         assert_eq!(Place::Last.route(), None);
         assert_eq!(Place::Exchange(7).route().unwrap(), "#/exchanges/7");
+        assert_eq!(Place::Qr("a&b".into()).route().unwrap(), "#/mappings?qr=a%26b");
         let of = Place::ExchangesOf("my shop\"".into()).route().unwrap();
         assert_eq!(of, "#/exchanges?filter=mapping%3A%22my%20shop%22");
     }

@@ -156,6 +156,7 @@ impl App {
                     None => {}
                 },
                 happened = self.window.next() => match happened {
+                    Happened::Said(Said::Quit) => break,
                     Happened::Said(said) => self.heard(said),
                     Happened::ClosedAndWanted => self.show(Place::Last).await,
                     Happened::Closed if self.stays() => self.tell_of_tray(),
@@ -220,7 +221,7 @@ impl App {
     /// Does what the window asks for, and tells what it did.
     fn heard(&self, said: Said) {
         let notice = match said {
-            Said::Shown => return,
+            Said::Shown | Said::Quit => return,
             Said::Open { url } => return self.hands.browse(&url),
             Said::Saved { file } => Notice::new("Saved", file.display().to_string()),
             Said::NotSaved { why } => Notice::new("Not saved", why),
@@ -247,6 +248,8 @@ async fn done(hands: &Hands, action: Action) -> Result<(), Undone> {
         Action::Pause(id) => hands.switch(&id, false).await?,
         Action::Resume(id) => hands.switch(&id, true).await?,
         Action::Remove(id) => hands.remove(&id).await?,
+        Action::Password(id, on) => hands.password(&id, on).await?,
+        Action::Diagnostics => hands.diagnostics().await?,
         Action::PauseAll => hands.pause_all().await?,
         Action::ResumeAll => hands.resume_all().await?,
         Action::Reconnect => hands.reconnect().await?,

@@ -75,6 +75,12 @@ impl Client {
         read(&self.ask(Method::GET, path, None::<&()>).await?)
     }
 
+    /// Asks for text.
+    pub async fn text(&self, path: &str) -> Result<String, ClientError> {
+        let body = self.ask(Method::GET, path, None::<&()>).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
     /// Has something changed.
     pub async fn change<T: DeserializeOwned>(
         &self,

@@ -13,7 +13,7 @@ use crate::client::{Client, ClientError};
 use crate::clipboard::Clipboard;
 use crate::notify::{Notice, Notifier};
 use crate::picture::{Picture, Presence};
-use crate::shapes::{Mapping, Source, Standing};
+use crate::shapes::{MadePassword, Mapping, PasswordSwitched, Source, Standing};
 use porthole_agent::secrets::Secret;
 
 /// How long the gateway may take to answer to a mapping before the click is told to have failed.
@@ -136,6 +136,34 @@ impl Hands {
 
     pub async fn remove(&self, id: &str) -> Result<(), Undone> {
         Ok(self.client.order(Method::DELETE, &format!("/mappings/{id}")).await?)
+    }
+
+    /// Asks visitors for a password, or no longer. One that was made just now is on the clipboard, with its URL.
+    pub async fn password(&self, id: &str, on: bool) -> Result<(), Undone> {
+        let path = format!("/mappings/{id}/password");
+        let PasswordSwitched { mapping, made } =
+            self.client.change(Method::PUT, &path, &json!({ "on": on })).await?;
+        let name = mapping.title();
+        let text = match (on, &made) {
+            (false, _) => "Everybody with the address gets in.",
+            (true, None) => "Whoever had the password before gets in with it.",
+            (true, Some(MadePassword { user, password })) => {
+                let url = mapping.public_url.as_deref().unwrap_or_default();
+                self.clipboard.copy(&format!("{url}\nUser: {user}\nPassword: {password}\n"));
+                "Its address, user and password are on the clipboard."
+            }
+        };
+        let title = format!("{name} asks for {} password", if on { "a" } else { "no" });
+        self.notifier.show(Notice::new(title, text));
+        Ok(())
+    }
+
+    /// Copies what somebody who helps wants to know; nothing in it is private.
+    pub async fn diagnostics(&self) -> Result<(), Undone> {
+        self.clipboard.copy(&self.client.text("/diagnostics").await?);
+        let text = "They hold no names, addresses or secrets; paste them where somebody helps you.";
+        self.notifier.show(Notice::new("Diagnostics copied", text));
+        Ok(())
     }
 
     /// Switches all stored mappings off, and remembers which.

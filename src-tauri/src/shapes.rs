@@ -1,5 +1,7 @@
 //! What the app reads of the local API: only the keys that it uses.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 /// The link to the gateway.
@@ -51,11 +53,46 @@ pub struct Mapping {
     pub target: String,
     pub enabled: bool,
     pub source: Source,
+    #[serde(default)]
+    pub policy: Policy,
     pub state: Standing,
     pub public_url: Option<String>,
     /// Why the gateway refused it.
     pub code: Option<String>,
     pub message: Option<String>,
+}
+
+/// Who may come in, as far as it matters here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    pub basic_auth: Vec<User>,
+}
+
+/// Somebody with a password.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct User {
+    pub user: String,
+}
+
+/// What a mapping is with a password, or without one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PasswordSwitched {
+    pub mapping: Mapping,
+    pub made: Option<MadePassword>,
+}
+
+/// A password that was just made.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct MadePassword {
+    pub user: String,
+    pub password: String,
+}
+
+impl fmt::Debug for MadePassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MadePassword").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 /// Where a mapping is kept; only stored ones can be changed.

@@ -95,6 +95,12 @@ const DESKTOP_TOOLS: &[Tool] = &[
         why: "tests find and close windows with it",
     },
     Tool {
+        program: "import",
+        probe: &["-version"],
+        packages: &["imagemagick"],
+        why: "a test that fails leaves a picture of its screen",
+    },
+    Tool {
         program: "gnome-keyring-daemon",
         probe: &["--version"],
         packages: &["gnome-keyring"],

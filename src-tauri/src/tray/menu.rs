@@ -41,7 +41,7 @@ pub fn menu(picture: &Picture) -> Vec<Item> {
             items.push(Item::click("Reconnect now", Action::Reconnect));
         }
         items.push(Item::Line);
-        items.push(Item::click("Expose a port…", Action::Show(Place::Mappings)));
+        items.push(Item::click("Expose a port…", Action::Show(Place::Expose)));
         items.extend(listening(picture));
         items.extend(served(&picture.mappings));
         items.extend(picture.failed.as_ref().map(failure));
@@ -51,6 +51,7 @@ pub fn menu(picture: &Picture) -> Vec<Item> {
     items.push(Item::click("Open Porthole", Action::Show(Place::Last)));
     if status.is_some() {
         items.push(Item::click("Settings…", Action::Show(Place::Settings)));
+        items.push(Item::click("Copy diagnostics", Action::Diagnostics));
     }
     if picture.engine != Presence::Leaving {
         items.push(Item::click("Quit", Action::Quit));
@@ -147,10 +148,16 @@ fn mapping(mapping: &Mapping) -> Item {
         items.push(Item::click("Copy URL", Action::CopyUrl(id())));
         if url.starts_with("http") {
             items.push(Item::click("Open in browser", Action::OpenUrl(id())));
+            items.push(Item::click("QR code", Action::Show(Place::Qr(id()))));
         }
     }
     items.push(Item::click("Inspect", Action::Show(Place::ExchangesOf(mapping.title().to_owned()))));
     if mapping.source == Source::Stored {
+        if !mapping.target.starts_with("tcp://") {
+            let on = mapping.policy.basic_auth.is_empty();
+            let label = if on { "Password on" } else { "Password off" };
+            items.push(Item::click(label, Action::Password(id(), on)));
+        }
         let switch =
             if mapping.enabled { ("Pause", Action::Pause(id())) } else { ("Resume", Action::Resume(id())) };
         items.push(Item::click(switch.0, switch.1));
@@ -249,6 +256,7 @@ mod tests {
                 "—",
                 "Open Porthole",
                 "Settings…",
+                "Copy diagnostics",
                 "Quit"
             ]
         );
@@ -259,17 +267,25 @@ mod tests {
         let mappings = [mapping("a", "shop", "live"), mapping("b", "blog", "off")];
         let items = menu(&drawn(&[snapshot("connected", &mappings)]));
         let url = "https://shop.example.com";
-        let live = [url, "Copy URL", "Open in browser", "Inspect", "Pause", "—", "Remove"];
+        let live =
+            [url, "Copy URL", "Open in browser", "QR code", "Inspect", "Password on", "Pause", "—", "Remove"];
         assert_eq!(labels(sub(&items, "shop")), live);
         assert_eq!(
             labels(sub(&items, "blog → 127.0.0.1:3000 (paused)")),
-            ["Inspect", "Resume", "—", "Remove"]
+            ["Inspect", "Password on", "Resume", "—", "Remove"]
         );
         let mut of_a_file: Value = mapping("c", "docs", "live");
         of_a_file["source"] = "file".into();
         let items = menu(&drawn(&[snapshot("connected", &[of_a_file])]));
         assert!(!labels(sub(&items, "docs")).contains(&"Remove"));
         assert!(!labels(&items).contains(&"Pause all"), "nothing that could be paused");
+        let mut protected: Value = mapping("d", "wiki", "live");
+        protected["policy"] = json!({"basic_auth": [{"user": "me"}]});
+        let mut raw: Value = mapping("e", "db", "live");
+        raw["target"] = "tcp://127.0.0.1:5432".into();
+        let items = menu(&drawn(&[snapshot("connected", &[protected, raw])]));
+        assert!(labels(sub(&items, "wiki")).contains(&"Password off"));
+        assert!(labels(sub(&items, "db")).iter().all(|label| !label.starts_with("Password")));
     }
 
     #[test]

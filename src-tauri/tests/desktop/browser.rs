@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
 use bytes::Bytes;
 use http_body_util::Full;
 use porthole_testkit::process::Process;
@@ -105,10 +106,8 @@ impl Browser {
     /// A picture of the window, for whoever looks into a failure.
     pub async fn screenshot(&self, file: &Path) {
         let picture = self.call("GET", "/screenshot", &Value::Null).await;
-        let script = picture.as_str().unwrap_or_default();
-        if let Some(bytes) = decode(script) {
-            std::fs::write(file, bytes).expect("the picture is written");
-        }
+        let picture = base64::engine::general_purpose::STANDARD.decode(picture.as_str().unwrap_or_default());
+        std::fs::write(file, picture.expect("a picture")).expect("the picture is written");
     }
 
     /// Ends the driver, and the app with it.
@@ -130,23 +129,4 @@ async fn send(door: &Visitor, method: &str, path: &str, body: &Value) -> Value {
     let mut answer = reply.json();
     assert!(answer["value"]["error"].is_null(), "{method} {path}: {answer}");
     answer["value"].take()
-}
-
-/// Base64 without a library: what the driver sends is plain.
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| match byte {
-        b'A'..=b'Z' => Some(u32::from(byte - b'A')),
-        b'a'..=b'z' => Some(u32::from(byte - b'a') + 26),
-        b'0'..=b'9' => Some(u32::from(byte - b'0') + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let digits: Vec<u32> = text.bytes().filter_map(digit).collect();
-    for group in digits.chunks(4) {
-        let value = group.iter().fold(0, |value, digit| value << 6 | digit) << (6 * (4 - group.len()));
-        bytes.extend_from_slice(&value.to_be_bytes()[1..group.len()]);
-    }
-    (!bytes.is_empty()).then_some(bytes)
 }

@@ -204,6 +204,26 @@ impl Desk {
     }
 }
 
+impl Drop for Desk {
+    /// A test that fails leaves a picture of its screen.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("test").replace("::", "-");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("desktop-failures");
+        let picture = folder.join(format!("{name}.png"));
+        let taken = std::fs::create_dir_all(&folder).and_then(|()| {
+            self.command("import").args(["-silent", "-window", "root"]).arg(&picture).status()
+        });
+        match taken {
+            Ok(status) if status.success() => eprintln!("the screen is pictured in {}", picture.display()),
+            other => eprintln!("there is no picture of the screen: {other:?}"),
+        }
+    }
+}
+
 /// What an app's environment says that is to use this gateway.
 pub async fn of(gateway: &Gateway) -> [(&'static str, String); 2] {
     let token = gateway.token("alice", &[]).await;

@@ -7,6 +7,7 @@ mod desk;
 mod gateway;
 mod journey;
 mod link;
+mod menu;
 mod notifications;
 mod packages;
 mod settings;

@@ -14,6 +14,7 @@
 mod access;
 mod app;
 mod connections;
+mod diagnostics;
 mod diff;
 mod events;
 mod exchanges;
@@ -89,6 +90,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(status::health))
         .routes(routes!(status::status))
         .routes(routes!(status::reconnect))
+        .routes(routes!(diagnostics::read))
         .routes(routes!(access::session))
         .routes(routes!(login::login))
         .routes(routes!(login::logout))
@@ -105,6 +107,7 @@ fn routes() -> OpenApiRouter<Api> {
             mappings::change::switch,
             mappings::change::remove
         ))
+        .routes(routes!(mappings::password::switch))
         .routes(routes!(exchanges::list, kept::clear))
         .routes(routes!(export::archive))
         .routes(routes!(import::archive).layer(DefaultBodyLimit::max(import::IMPORT_BYTES)))

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         .manage(api::Engine::new(client.clone()))
         .manage(orders::Standing::default())
         .manage(Keeper(file.clone()))
-        .invoke_handler(tauri::generate_handler![api::api, api::api_stream, api::api_stop])
+        .invoke_handler(tauri::generate_handler![api::api, api::api_stream, api::api_stop, orders::quit])
         .setup(move |app| {
             let page = format!("index.html{}", route.unwrap_or_default());
             let place = Place::read(&file);

@@ -74,6 +74,12 @@ fn obey(app: &AppHandle, order: Order) {
     }
 }
 
+/// Asks the app to end, and this window with it.
+#[tauri::command]
+pub fn quit() {
+    say(&Said::Quit);
+}
+
 /// Tells the app.
 pub fn say(said: &Said) {
     // Paths and addresses: nothing in it can fail to be written but a path that is no text.

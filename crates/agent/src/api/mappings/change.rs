@@ -107,7 +107,7 @@ async fn read(input: MappingInput, id: String, before: Option<MappingSpec>) -> R
 }
 
 /// The mapping that may be changed.
-fn stored(api: &Api, id: &str) -> Result<StoredMapping, Problem> {
+pub(super) fn stored(api: &Api, id: &str) -> Result<StoredMapping, Problem> {
     let shown = find(api, id)?;
     let place = match shown.source {
         Source::Stored => return Ok(shown.mapping),
@@ -119,7 +119,7 @@ fn stored(api: &Api, id: &str) -> Result<StoredMapping, Problem> {
 }
 
 /// Has the engine serve the change; the mapping as it is then.
-async fn told(api: &Api, id: &str, serve: bool) -> Result<Json<Mapping>, Problem> {
+pub(super) async fn told(api: &Api, id: &str, serve: bool) -> Result<Json<Mapping>, Problem> {
     if serve {
         api.engine.ask_for(id);
     }

@@ -1,9 +1,10 @@
 //! Mappings, wherever they were written down.
 //!
-//! Here is what they look like; [`input`] reads what somebody wants, [`change`] does it.
+//! Here is what they look like; [`input`] reads what somebody wants, [`change`] does it, [`password`] with one click.
 
 pub(super) mod change;
 mod input;
+pub(super) mod password;
 
 use axum::Json;
 use axum::extract::State;
