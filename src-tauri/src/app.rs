@@ -222,6 +222,7 @@ impl App {
     fn heard(&self, said: Said) {
         let notice = match said {
             Said::Shown | Said::Quit => return,
+            Said::Usable => return tracing::debug!("the window is usable"),
             Said::Open { url } => return self.hands.browse(&url),
             Said::Saved { file } => Notice::new("Saved", file.display().to_string()),
             Said::NotSaved { why } => Notice::new("Not saved", why),

@@ -32,6 +32,8 @@ pub enum Order {
 pub enum Said {
     /// It came to the front, as it was told.
     Shown,
+    /// Its page hears what happens, and can be used.
+    Usable,
     /// Somebody wants the whole app to end, not the window alone.
     Quit,
     /// A link wants the browser.

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{setup, sh};
+use crate::{setup, sh, ui};
 
 /// Benchmarks of parts alone: what every request goes through, and what is kept of it.
 const MICRO: [(&str, &str); 2] = [("porthole-gateway", "parts"), ("porthole-agent", "memory")];
@@ -22,6 +22,9 @@ pub fn bench(mut arguments: Vec<String>) -> Result<()> {
             sh::run(&mut command)?;
         }
         return Ok(());
+    }
+    if arguments.iter().any(|word| word == "--desktop") {
+        return desktop(arguments.into_iter().filter(|word| word != "--desktop").collect());
     }
     // Of everything that could be compared, only what was asked for is brought in.
     let only: Option<String> =
@@ -54,6 +57,19 @@ pub fn bench(mut arguments: Vec<String>) -> Result<()> {
     }
     sh::announce(&conductor);
     sh::become_program(conductor)
+}
+
+/// The app: how soon it is there, and what it takes.
+fn desktop(arguments: Vec<String>) -> Result<()> {
+    if !setup::desktop_packages().is_empty() {
+        bail!("the desktop app needs what could not be installed");
+    }
+    ui::build_if_possible()?;
+    sh::run(sh::cargo().args(["build", "--release", "--package", "porthole-gateway", "--bins"]))?;
+    let mut measure = sh::cargo();
+    measure.args(["bench", "--package", "porthole-desktop", "--bench", "desktop", "--"]).args(arguments);
+    measure.env("PORTHOLE_TEST_BINARIES", sh::target_dir().join("release"));
+    sh::run(&mut measure)
 }
 
 /// Everything that `--only` may name and that needs something installed or started.

@@ -56,6 +56,7 @@ cargo xtask bench
                          small fresh latency download upload beside websocket memory first-url;
                          nothing is written
       --against FOLDER   measures the porthole and porthole-gateway there beside these
+      --desktop          the app instead: how soon it is there, what it takes; writes DESKTOP.md beside it
       --micro [FILTER]   the parts with criterion instead: codec, link, router, policy
 ";
 

@@ -11,10 +11,13 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use porthole_desktop::client::{BASE, Client, ClientError};
+use porthole_desktop::window::Said;
 use serde::Serialize;
 use tauri::State;
 use tauri::async_runtime::JoinHandle;
 use tauri::ipc::{Channel, InvokeBody, Request as Call, Response};
+
+use crate::orders;
 
 /// Bytes of an answer: a body of 16 MiB is the most that is kept of one, as it was or decoded.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -152,6 +155,7 @@ pub fn api_stream(engine: State<'_, Engine>, number: u32, channel: Channel<Told>
         if let Ok(mut events) = client.events().await
             && channel.send(Told::Open).is_ok()
         {
+            orders::say(&Said::Usable);
             while let Ok(Some(event)) = events.next().await {
                 if channel.send(Told::Event { name: event.name, data: event.data }).is_err() {
                     return;
