@@ -4,6 +4,8 @@ use std::convert::Infallible;
 
 use clap::Parser;
 
+use crate::api::http::{Listen, Listener};
+use crate::app_settings::AppSettings;
 use crate::cli::attach::{Place, Starter, place, prepare};
 use crate::cli::connection::Asked;
 use crate::cli::{ConnectionArgs, Context, Failure};
@@ -12,6 +14,7 @@ use crate::engine::{Anew, Engine};
 use crate::logging::LogOptions;
 use crate::paths::Paths;
 use crate::secrets::Secret;
+use crate::store::Store;
 
 /// Porthole in the tray and in a window
 #[derive(Debug, Parser)]
@@ -81,7 +84,19 @@ impl Home {
 
     /// What an engine that is about to start anew hands to the next.
     pub fn hand_on(&mut self, anew: Anew) {
-        self.session = anew.session;
+        if let Anew::Gateway { session } = anew {
+            self.session = session;
+        }
+    }
+
+    /// Where the API is had over HTTP, if somebody wants that. Without it the app works all the same.
+    async fn page(&self, store: &Store, note: impl Fn(&str)) -> Result<Option<Listener>, Failure> {
+        let settings = AppSettings::load(store).await.map_err(|error| Failure::failed("store", error))?;
+        if !settings.local_api {
+            return Ok(None);
+        }
+        let bound = Listener::bind(&Listen::default(), None);
+        Ok(bound.inspect_err(|error| note(&format!("there is no local API over HTTP: {error}"))).ok())
     }
 
     /// Becomes the engine, or attaches to the one that runs. What is worth a word of that is told through `note`.
@@ -93,7 +108,8 @@ impl Home {
                     None => self.asked.clone(),
                 };
                 let prepared = prepare(&self.context, &asked, Starter::App, |_, text| note(text)).await?;
-                let engine = prepared.start(&self.context, lock, None).await?;
+                let page = self.page(prepared.store(), &note).await?;
+                let engine = prepared.start(&self.context, lock, page).await?;
                 let conversation = engine.attach();
                 (Some(engine), conversation)
             }

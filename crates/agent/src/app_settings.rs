@@ -22,6 +22,8 @@ pub struct AppSettings {
     pub start_at_login: bool,
     /// Closing the window leaves the app in the tray; otherwise it quits.
     pub keep_in_tray: bool,
+    /// The API and its page answer on a port of this computer as well; the window needs none.
+    pub local_api: bool,
 }
 
 impl Default for AppSettings {
@@ -32,6 +34,7 @@ impl Default for AppSettings {
             notify_service: true,
             start_at_login: false,
             keep_in_tray: true,
+            local_api: false,
         }
     }
 }

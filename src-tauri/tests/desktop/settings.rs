@@ -102,3 +102,27 @@ async fn a_click_on_a_notification_opens_its_exchange_and_what_nobody_wants_is_n
     assert!(told.iter().all(|notification| !notification.title.contains("not answer")), "{told:?}");
     browser.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_app_opens_no_port_until_somebody_wants_its_api_over_http() {
+    if !has_desktop() {
+        return;
+    }
+    let desk = Desk::new().await;
+    let gateway = Gateway::start().await;
+    let _app = desk.app_of(&gateway).await;
+    desk.tray.line(&["Connected"]).await;
+    let url = async || -> Option<Option<String>> {
+        let status: serde_json::Value = desk.client().get("/status").await.ok()?;
+        Some(status["page_url"].as_str().map(str::to_owned))
+    };
+    assert_eq!(url().await, Some(None));
+    choose(&desk, &AppSettings { local_api: true, ..AppSettings::default() }).await;
+    let opened = until("an address", async || url().await?).await;
+    let door = porthole_testkit::LocalPage::at(&opened);
+    assert_eq!(door.visitor.get("/api/v1/health").await.status, 200);
+    assert_eq!(door.visitor.get("/api/v1/mappings").await.status, 401, "not without the key");
+    choose(&desk, &AppSettings::default()).await;
+    until("no address", async || url().await.filter(Option::is_none)).await;
+    desk.tray.line(&["Connected"]).await;
+}

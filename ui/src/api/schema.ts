@@ -13,7 +13,7 @@ export interface paths {
         };
         /** The app's settings that hold. */
         get: operations["getAppSettings"];
-        /** Other settings for the app, from now on. */
+        /** Other settings for the app, from now on. For another `local_api` the engine starts anew. */
         put: operations["replaceAppSettings"];
         post?: never;
         delete?: never;
@@ -31,6 +31,23 @@ export interface paths {
         };
         /** What happened to the link. */
         get: operations["listConnections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/diagnostics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How things are, without anything private. */
+        get: operations["diagnostics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -236,6 +253,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateway": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which gateway is used, and who chose it. */
+        get: operations["getGateway"];
+        /** Tries a gateway, keeps it with its token, and connects to it from now on: the engine starts anew. */
+        put: operations["chooseGateway"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateway/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries a gateway, and keeps nothing. */
+        post: operations["checkGateway"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateway/offer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A link was clicked: its gateway is offered, and nothing is done until somebody chooses it. */
+        post: operations["offerGateway"];
+        /** No, thanks. */
+        delete: operations["declineGateway"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateway/trial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Uses a trial gateway on this computer from now on. */
+        post: operations["tryHere"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health": {
         parameters: {
             query?: never;
@@ -340,6 +427,23 @@ export interface paths {
         head?: never;
         /** Serves a stored mapping, or no longer; its address stays its own. */
         patch: operations["switchMapping"];
+        trace?: never;
+    };
+    "/api/v1/mappings/{id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Asks visitors for a password, or no longer. */
+        put: operations["switchPassword"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/ports": {
@@ -453,6 +557,8 @@ export interface components {
         AppSettings: {
             /** @description Closing the window leaves the app in the tray; otherwise it quits. */
             keep_in_tray: boolean;
+            /** @description The API and its page answer on a port of this computer as well; the window needs none. */
+            local_api: boolean;
             /** @description When the link is lost for more than a moment, and when it is back. */
             notify_link: boolean;
             /** @description When requests come for a service that is down. */
@@ -643,6 +749,39 @@ export interface components {
              */
             next_after?: number | null;
         };
+        /** @description The gateway that is used, and what can be done about it. */
+        Gateway: {
+            /** @description Whether another can be chosen here. */
+            changeable: boolean;
+            /** @description Somebody has chosen; until then this is the first run. */
+            chosen: boolean;
+            from?: components["schemas"]["Named"] | null;
+            kind: components["schemas"]["KindWord"];
+            offer?: components["schemas"]["Offered"] | null;
+            /** @description Absent where there is none. */
+            origin?: string | null;
+            /** @description Whether the gateway's program is on this computer. */
+            trial_available: boolean;
+            /** @description Why not, and what to do instead. */
+            why_not?: string | null;
+        };
+        /** @description The same, and where the token is to be kept. */
+        GatewayChoice: {
+            /** @description Like `https://tunnel.example.com`, or a whole `porthole://connect?…` link. */
+            gateway?: string | null;
+            keep: components["schemas"]["KeepWord"];
+            /** @description Take what the clicked link holds. */
+            offer?: boolean;
+            token?: string | null;
+        };
+        /** @description A gateway and a token for it. */
+        GatewayInput: {
+            /** @description Like `https://tunnel.example.com`, or a whole `porthole://connect?…` link. */
+            gateway?: string | null;
+            /** @description Take what the clicked link holds. */
+            offer?: boolean;
+            token?: string | null;
+        };
         /** @description A head, and what there is of its body. */
         Half: {
             /**
@@ -719,11 +858,15 @@ export interface components {
             change: "changed";
             path: string;
         };
+        /** @enum {string} */
+        KeepWord: "keychain" | "file" | "session";
         /**
          * @description Where a mapping is kept; only stored ones can be changed.
          * @enum {string}
          */
         Kept: "stored" | "file" | "command";
+        /** @enum {string} */
+        KindWord: "trial" | "configured" | "none";
         /** @description An entry that became no exchange. */
         LeftOut: {
             /** @description Counted from 1. */
@@ -765,6 +908,11 @@ export interface components {
             /** @description RFC 3339, UTC. */
             started: string;
             url: string;
+        };
+        /** @description What lets somebody in. */
+        MadePassword: {
+            password: string;
+            user: string;
         };
         /** @description One local target and its public address. */
         Mapping: {
@@ -811,7 +959,30 @@ export interface components {
          */
         Mark: "both" | "removed" | "added";
         /** @enum {string} */
+        Named: "option" | "file" | "login";
+        /** @description A link that somebody clicked. */
+        OfferInput: {
+            /** @description `porthole://connect?…` */
+            link: string;
+        };
+        /** @description A link without its token, which stays here. */
+        Offered: {
+            gateway: string;
+            has_token: boolean;
+        };
+        /** @enum {string} */
         On: "header" | "query" | "cookie";
+        /** @enum {string} */
+        OutcomeWord: "ok" | "problem" | "skipped";
+        /** @description A switch. */
+        PasswordSwitch: {
+            on: boolean;
+        };
+        /** @description The mapping as it is then. */
+        PasswordSwitched: {
+            made?: components["schemas"]["MadePassword"] | null;
+            mapping: components["schemas"]["Mapping"];
+        };
         /** @description What began in one step. */
         Point: {
             /**
@@ -1004,6 +1175,8 @@ export interface components {
             /** Format: double */
             latency_ms?: number | null;
             message?: string | null;
+            /** @description Where this API and its page are had over HTTP; absent: only this user's own programs reach them. */
+            page_url?: string | null;
             /** Format: int32 */
             pid: number;
             /** Format: int64 */
@@ -1017,6 +1190,8 @@ export interface components {
             version: string;
             warnings: components["schemas"]["Warning"][];
         };
+        /** @enum {string} */
+        StepWord: "name" | "reach" | "tls" | "gateway" | "token" | "version";
         /** @description A row of a list. Times are Unix microseconds, durations microseconds. */
         Summary: {
             /** Format: int64 */
@@ -1112,6 +1287,22 @@ export interface components {
             seq: number;
             truncated: boolean;
         };
+        /** @description One step. */
+        Tread: {
+            /** @description Of a problem. */
+            code?: string | null;
+            /** @description Of a problem: what is wrong and what to do. */
+            message: string;
+            outcome: components["schemas"]["OutcomeWord"];
+            step: components["schemas"]["StepWord"];
+        };
+        /** @description How far a try came. */
+        Tried: {
+            /** @description The gateway's origin. */
+            gateway: string;
+            ok: boolean;
+            steps: components["schemas"]["Tread"][];
+        };
         /** @description Somebody with a password, which stays where it is. */
         User: {
             user: string;
@@ -1166,7 +1357,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AppSettings"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -1205,6 +1400,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Connections"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diagnostics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
             /** @description A refusal, with its code and a sentence */
@@ -1670,6 +1893,178 @@ export interface operations {
             };
         };
     };
+    getGateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    chooseGateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GatewayChoice"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkGateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GatewayInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tried"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    offerGateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferInput"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    declineGateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryHere: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -1940,6 +2335,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Mapping"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordSwitch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordSwitched"];
                 };
             };
             /** @description A refusal, with its code and a sentence */

@@ -22,6 +22,9 @@ pub(super) struct Health {
 pub(super) struct Status {
     version: String,
     pid: u32,
+    /// Where this API and its page are had over HTTP; absent: only this user's own programs reach them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_url: Option<String>,
     /// The gateway's origin.
     gateway: String,
     /// The gateway is this computer's own, for trying things out.
@@ -84,7 +87,7 @@ struct Warning {
 
 impl From<Outlook> for Status {
     fn from(outlook: Outlook) -> Self {
-        let Outlook { report, code, retry_at, connected_since_us, paused, warnings } = outlook;
+        let Outlook { report, page_url, code, retry_at, connected_since_us, paused, warnings } = outlook;
         let state = match report.state.as_str() {
             "connected" => LinkWord::Connected,
             "waiting" => LinkWord::Waiting,
@@ -98,6 +101,7 @@ impl From<Outlook> for Status {
         Self {
             version: report.version,
             pid: report.pid,
+            page_url,
             gateway: report.gateway,
             trial: report.trial,
             state,

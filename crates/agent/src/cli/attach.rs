@@ -215,6 +215,10 @@ async fn way(
 }
 
 impl Prepared {
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Starts the engine in the place that the lock keeps.
     pub(crate) async fn start(
         self,

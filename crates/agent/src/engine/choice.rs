@@ -29,11 +29,14 @@ pub enum Keep {
     Session,
 }
 
-/// The engine is to start anew, with the choice that is kept by now.
-#[derive(Debug, Clone, Default)]
-pub struct Anew {
-    /// A gateway's origin and its token, where that is kept nowhere.
-    pub session: Option<(String, Secret)>,
+/// Why the engine is to start anew, with what is kept by now.
+#[derive(Debug, Clone)]
+pub enum Anew {
+    Gateway {
+        /// Its origin and its token, where that is kept nowhere.
+        session: Option<(String, Secret)>,
+    },
+    Settings,
 }
 
 /// Why another gateway could not be chosen.
@@ -89,7 +92,7 @@ impl View {
         let url = format!("{gateway}{}", gateway.mapping_path.as_deref().unwrap_or_default());
         gateway_choice::save(&shared.store, Kept::Gateway(url)).await?;
         let session = (keep == Keep::Session).then_some((origin, token));
-        shared.anew.send_replace(Some(Anew { session }));
+        shared.anew.send_replace(Some(Anew::Gateway { session }));
         Ok(())
     }
 
@@ -101,9 +104,24 @@ impl View {
         if shared.kind == Kind::Trial {
             shared.lock().choice.by = ChosenBy::Trial;
         } else {
-            shared.anew.send_replace(Some(Anew::default()));
+            shared.anew.send_replace(Some(Anew::Gateway { session: None }));
         }
         Ok(())
+    }
+}
+
+impl View {
+    /// Where the page is to be had over HTTP, if it is.
+    pub fn page_url(&self) -> Option<&str> {
+        self.0.inspector_url.as_deref()
+    }
+
+    /// Has the page over HTTP, or no longer, where the engine is the app's; a command has what it was told.
+    pub fn over_http(&self, wanted: bool) {
+        let of_a_command = self.choice().fixed == Some(Fixed::Command);
+        if !of_a_command && wanted != self.page_url().is_some() {
+            self.0.anew.send_replace(Some(Anew::Settings));
+        }
     }
 }
 

@@ -284,7 +284,7 @@ impl Engine {
         let mut anew = self.shared.anew.subscribe();
         // The sender is ours: it does not end.
         let told = anew.wait_for(Option::is_some).await.ok().and_then(|anew| anew.clone());
-        told.unwrap_or_default()
+        told.unwrap_or(Anew::Settings)
     }
 
     /// Closes the door, lets requests in flight finish within the deadline, and gives the lock back.

@@ -70,6 +70,8 @@ pub(super) struct LinkNotes {
 #[derive(Debug, Clone)]
 pub struct Outlook {
     pub report: StatusReport,
+    /// Where the page is over HTTP, if it is.
+    pub page_url: Option<String>,
     /// Why there is no link, as a code.
     pub code: Option<String>,
     pub retry_at: Option<Instant>,
@@ -156,6 +158,7 @@ impl View {
         let served = |noted: &&Noted| noted.mapping_id.as_ref().is_none_or(|id| state.numbering.contains(id));
         Outlook {
             report,
+            page_url: self.0.inspector_url.clone(),
             code,
             retry_at: state.link_notes.retry_at,
             connected_since_us: state.link_notes.connected_since_us,
