@@ -2,6 +2,7 @@
 
 mod doors;
 mod events;
+mod gateway;
 mod import;
 mod kept;
 mod login;
