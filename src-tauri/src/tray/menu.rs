@@ -78,6 +78,7 @@ fn link(status: &Status) -> String {
     };
     match status.state {
         Link::Connected => match status.latency_ms {
+            Some(ms) if ms < 1.0 => format!("Connected to {gateway} · < 1 ms"),
             Some(ms) => format!("Connected to {gateway} · {ms:.0} ms"),
             None => format!("Connected to {gateway}"),
         },
@@ -322,6 +323,15 @@ mod tests {
     fn without_an_engine_there_is_a_reason_the_window_and_the_way_out() {
         let picture = Picture { engine: Presence::Missing("the disk is gone".into()), ..Picture::default() };
         assert_eq!(labels(&menu(&picture)), ["Not running: the disk is gone", "—", "Open Porthole", "Quit"]);
+    }
+
+    #[test]
+    fn a_gateway_that_is_very_near_is_not_said_to_be_nowhere() {
+        for (ms, said) in [(0.2, "< 1 ms"), (0.99, "< 1 ms"), (1.0, "1 ms")] {
+            let mut status = snapshot("connected", &[]);
+            status.1["status"]["latency_ms"] = json!(ms);
+            assert_eq!(headline(&drawn(&[status])), format!("Connected to tunnel.example.com · {said}"));
+        }
     }
 
     #[test]
