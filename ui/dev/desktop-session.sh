@@ -1,11 +1,10 @@
 # What happens on the desktop of dev/desktop.sh: the app is used, and pictured.
 set -eu
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-wait_for() { # until a command succeeds, for twenty seconds
-  tries=0
+wait_for() { # until a command succeeds, for a minute
+  end=$(($(date +%s) + 60))
   until "$@" >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    [ $tries -lt 200 ] || { echo "waited in vain for $*" >&2; exit 1; }
+    [ "$(date +%s)" -lt $end ] || { echo "waited in vain for $*" >&2; exit 1; }
     sleep 0.1
   done
 }
@@ -53,7 +52,7 @@ xdotool key Escape Escape Escape mousemove 20 880
 dunstctl close-all 2>/dev/null || true
 
 "$PROGRAMS/porthole-desktop"
-window() { xdotool search --onlyvisible --name '^Porthole$' | tail -n 1 | grep .; }
+window() { wmctrl -l | awk '/ Porthole$/ { print $1 }' | grep .; }
 wait_for window
 # An empty page takes no more bytes than this.
 drawn() { import -silent -window "$(window)" "$SCREENSHOTS/window-$PICTURE.png" && [ "$(stat -c %s "$SCREENSHOTS/window-$PICTURE.png")" -gt 30000 ]; }
