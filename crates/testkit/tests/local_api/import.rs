@@ -51,7 +51,13 @@ async fn what_one_porthole_exported_another_takes_in_and_exports_the_same() {
     let one =
         page.get(&format!("/api/v1/exchanges/export?redact=false&id={}", report["last_id"])).await.json();
     assert_eq!(entries(&one), entries(&before)[2..], "one of them alone");
-    assert_eq!(page.get("/api/v1/exchanges/export?id=99999").await.status, 404);
+    let picked = format!("{},{}", report["last_id"], report["first_id"]);
+    let picked = page.get(&format!("/api/v1/exchanges/export?redact=false&ids={picked}")).await.json();
+    let [first, _, last] = entries(&before).try_into().expect("three");
+    assert_eq!(entries(&picked), [last, first], "those that are named, in this order");
+    for (which, status) in [("id=99999", 404), ("ids=1,99999", 404), ("ids=1,x", 422)] {
+        assert_eq!(page.get(&format!("/api/v1/exchanges/export?{which}")).await.status, status, "{which}");
+    }
     let stats = page.read("/stats").await;
     let requests = |point: &Value| point["requests"].as_u64();
     let counted: u64 = stats["points"].as_array().expect("points").iter().filter_map(requests).sum();

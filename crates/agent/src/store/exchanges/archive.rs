@@ -55,6 +55,15 @@ impl Store {
         self.archive_of(&[row], redact).await
     }
 
+    /// These, in their order; raw TCP has no place in an archive.
+    ///
+    /// # Errors
+    /// [`ArchiveError`], also where one is not there.
+    pub async fn archive_these(&self, ids: Vec<i64>, redact: bool) -> Result<String, ArchiveError> {
+        let rows = self.each_exchange_numbered(ids).await?;
+        self.archive_of(&rows, redact).await
+    }
+
     async fn archive_of(&self, rows: &[Summary], redact: bool) -> Result<String, ArchiveError> {
         let (mut exchanges, mut bytes) = (Vec::new(), 0);
         for row in rows.iter().filter(|row| row.kind != "tcp") {

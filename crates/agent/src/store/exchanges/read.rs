@@ -221,6 +221,18 @@ impl Store {
         .await
     }
 
+    /// The same, where all of them are wanted.
+    ///
+    /// # Errors
+    /// [`StoreError::NoExchange`] for the first that is not there.
+    pub async fn each_exchange_numbered(&self, ids: Vec<i64>) -> Result<Vec<Summary>, StoreError> {
+        let found = self.exchanges_numbered(ids.clone()).await?;
+        match ids.into_iter().find(|id| found.iter().all(|row| row.id != *id)) {
+            Some(missing) => Err(StoreError::NoExchange(missing)),
+            None => Ok(found),
+        }
+    }
+
     /// Of the newest [`LIST_ROWS`] exchanges since then, perhaps of one mapping only, what charts are made of;
     /// what was imported never came through.
     pub async fn samples_since(
