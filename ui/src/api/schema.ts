@@ -101,7 +101,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest exchanges, at most 1000, or a single one, as an HTTP archive (HAR 1.2). */
+        /** The newest exchanges, at most 1000, a single one, or those that are named, as an HTTP archive (HAR 1.2). */
         get: operations["exportExchanges"];
         put?: never;
         post?: never;
@@ -596,6 +596,13 @@ export interface components {
             /** Format: int32 */
             before: number;
         };
+        /** @description What is to be different; absent: as it is. */
+        Changes: {
+            /** @description Null takes it away. */
+            note?: string | null;
+            /** @description A pinned exchange is never forgotten by itself. */
+            pinned?: boolean | null;
+        };
         /** @description What is wrong with a mapping that is being written. */
         Checked: {
             /** @description A sentence for each field that is wrong; empty: it could be kept. */
@@ -617,6 +624,16 @@ export interface components {
             "5xx": number;
             /** Format: int64 */
             failed: number;
+        };
+        /** @description Which exchanges are to be forgotten. */
+        Clear: {
+            /** @default  */
+            filter: string;
+            /**
+             * @description Pinned ones, too.
+             * @default false
+             */
+            pinned: boolean;
         };
         Cleared: {
             /** Format: int64 */
@@ -701,6 +718,11 @@ export interface components {
         Copied: {
             text: string;
         };
+        /** @description What a person types. */
+        Credentials: {
+            password: string;
+            user: string;
+        };
         /** @description One exchange with its heads. */
         Detail: components["schemas"]["Listed"] & {
             /** @description Ids of its replays. */
@@ -774,14 +796,19 @@ export interface components {
             offer?: boolean;
             token?: string | null;
         };
-        /** @description A gateway and a token for it. */
-        GatewayInput: {
+        GatewayToTry: {
             /** @description Like `https://tunnel.example.com`, or a whole `porthole://connect?…` link. */
             gateway?: string | null;
             /** @description Take what the clicked link holds. */
             offer?: boolean;
             token?: string | null;
-        };
+        } & ({
+            gateway: string;
+            token: string;
+        } | {
+            /** @enum {unknown} */
+            offer: true;
+        });
         /** @description A head, and what there is of its body. */
         Half: {
             /**
@@ -806,6 +833,19 @@ export interface components {
             /** @description Fields that came after the body. */
             trailers: string[][];
             truncated: boolean;
+        };
+        /** @description An HTTP archive (HAR 1.2) */
+        HarArchive: {
+            log: {
+                entries: {
+                    request: {
+                        method: string;
+                        url: string;
+                    };
+                    /** Format: date-time */
+                    startedDateTime: string;
+                }[];
+            };
         };
         /** @description That there is an engine. */
         Health: {
@@ -947,6 +987,200 @@ export interface components {
             timeout_ms: number;
             updated_at?: string | null;
         };
+        /** @description A mapping as it is wanted. Only the target is needed. */
+        MappingInput: {
+            allow_invalid_certs?: boolean;
+            /** @description Absent: as it was. */
+            enabled?: boolean | null;
+            host?: string | null;
+            host_header?: string | null;
+            inspect?: boolean | null;
+            /** @description Absent: as they were. */
+            matches?: components["schemas"]["Condition"][] | null;
+            /** @description A name under the gateway's domain. Without name, host and path one is made up. */
+            name?: string | null;
+            path?: string | null;
+            policy?: components["schemas"]["PolicyInput"];
+            protocol?: components["schemas"]["Protocol"] | null;
+            /** Format: int64 */
+            remote_port?: number | null;
+            strip_prefix?: boolean;
+            /** @description `3000`, `localhost:3000`, `https://localhost:8443`, `tcp://db:5432`. */
+            target: string;
+            /** Format: int64 */
+            timeout_ms?: number | null;
+        };
+        MappingToAdd: {
+            allow_invalid_certs?: boolean;
+            /** @description Absent: as it was. */
+            enabled?: boolean | null;
+            host?: string | null;
+            host_header?: string | null;
+            inspect?: boolean | null;
+            matches?: {
+                name: string;
+                on: components["schemas"]["On"];
+                value?: string | null;
+            }[] | null;
+            /** @description A name under the gateway's domain. Without name, host and path one is made up. */
+            name?: string | null;
+            path?: string | null;
+            policy?: {
+                allow_ip?: string[];
+                basic_auth?: {
+                    password: string;
+                    user: string;
+                }[];
+                deny_ip?: string[];
+            };
+            protocol?: components["schemas"]["Protocol"] | null;
+            /** Format: int64 */
+            remote_port?: number | null;
+            strip_prefix?: boolean;
+            /** @description `3000`, `localhost:3000`, `https://localhost:8443`, `tcp://db:5432`. */
+            target: string;
+            /** Format: int64 */
+            timeout_ms?: number | null;
+        } & ({
+            /** @enum {unknown} */
+            host?: null | "";
+            /** @enum {unknown} */
+            protocol?: null | "http";
+            /** @enum {unknown} */
+            remote_port?: null;
+            target?: string;
+        } | {
+            /** @enum {unknown} */
+            name?: null | "";
+            /** @enum {unknown} */
+            protocol?: null | "http";
+            /** @enum {unknown} */
+            remote_port?: null;
+            target?: string;
+        } | {
+            /** @enum {unknown} */
+            host?: null | "";
+            /** @enum {unknown} */
+            host_header?: null | "" | "preserve";
+            matches?: unknown[] | null;
+            /** @enum {unknown} */
+            path?: null | "" | "/";
+            policy?: {
+                basic_auth?: unknown[];
+            };
+            /** @enum {unknown} */
+            protocol: "tcp";
+            /** @enum {unknown} */
+            strip_prefix?: false;
+            target?: string;
+        } | {
+            /** @enum {unknown} */
+            host?: null | "";
+            /** @enum {unknown} */
+            host_header?: null | "" | "preserve";
+            matches?: unknown[] | null;
+            /** @enum {unknown} */
+            path?: null | "" | "/";
+            policy?: {
+                basic_auth?: unknown[];
+            };
+            /** @enum {unknown} */
+            protocol?: null | "tcp";
+            /** @enum {unknown} */
+            strip_prefix?: false;
+            target?: string;
+        });
+        MappingToReplace: {
+            allow_invalid_certs?: boolean;
+            /** @description Absent: as it was. */
+            enabled?: boolean | null;
+            host?: string | null;
+            host_header?: string | null;
+            inspect?: boolean | null;
+            matches?: {
+                name: string;
+                on: components["schemas"]["On"];
+                value?: string | null;
+            }[] | null;
+            /** @description A name under the gateway's domain. Without name, host and path one is made up. */
+            name?: string | null;
+            path?: string | null;
+            policy?: {
+                allow_ip?: string[];
+                basic_auth?: {
+                    password?: string;
+                    user: string;
+                }[];
+                deny_ip?: string[];
+            };
+            protocol?: components["schemas"]["Protocol"] | null;
+            /** Format: int64 */
+            remote_port?: number | null;
+            strip_prefix?: boolean;
+            /** @description `3000`, `localhost:3000`, `https://localhost:8443`, `tcp://db:5432`. */
+            target: string;
+            /** Format: int64 */
+            timeout_ms?: number | null;
+        } & ({
+            /** @enum {unknown} */
+            host?: null | "";
+            /** @enum {unknown} */
+            protocol?: null | "http";
+            /** @enum {unknown} */
+            remote_port?: null;
+            target?: string;
+        } | {
+            /** @enum {unknown} */
+            name?: null | "";
+            /** @enum {unknown} */
+            protocol?: null | "http";
+            /** @enum {unknown} */
+            remote_port?: null;
+            target?: string;
+        } | {
+            /** @enum {unknown} */
+            host?: null | "";
+            /** @enum {unknown} */
+            host_header?: null | "" | "preserve";
+            matches?: unknown[] | null;
+            /** @enum {unknown} */
+            path?: null | "" | "/";
+            policy?: {
+                basic_auth?: unknown[];
+            };
+            /** @enum {unknown} */
+            protocol: "tcp";
+            /** @enum {unknown} */
+            strip_prefix?: false;
+            target?: string;
+        } | {
+            /** @enum {unknown} */
+            host?: null | "";
+            /** @enum {unknown} */
+            host_header?: null | "" | "preserve";
+            matches?: unknown[] | null;
+            /** @enum {unknown} */
+            path?: null | "" | "/";
+            policy?: {
+                basic_auth?: unknown[];
+            };
+            /** @enum {unknown} */
+            protocol?: null | "tcp";
+            /** @enum {unknown} */
+            strip_prefix?: false;
+            target?: string;
+        }) & ({
+            name: string;
+        } | {
+            host: string;
+        } | {
+            path: string;
+        } | {
+            target: string;
+        } | {
+            /** @enum {unknown} */
+            protocol: "tcp";
+        });
         /** @enum {string} */
         MappingWord: "live" | "connecting" | "refused" | "off";
         /** @description All of them. */
@@ -962,7 +1196,6 @@ export interface components {
         Named: "option" | "file" | "login";
         /** @description A link that somebody clicked. */
         OfferInput: {
-            /** @description `porthole://connect?…` */
             link: string;
         };
         /** @description A link without its token, which stays here. */
@@ -1008,6 +1241,12 @@ export interface components {
             allow_ip: string[];
             basic_auth: components["schemas"]["User"][];
             deny_ip: string[];
+        };
+        /** @description Who may come in. */
+        PolicyInput: {
+            allow_ip?: string[];
+            basic_auth?: components["schemas"]["UserInput"][];
+            deny_ip?: string[];
         };
         /** @description One port with a listener. */
         Port: {
@@ -1056,11 +1295,7 @@ export interface components {
             body: string | null;
             /** @default utf-8 */
             body_encoding: components["schemas"]["BodyEncoding"];
-            /**
-             * @description All fields, in place of the original ones. One that is unchanged keeps its bytes.
-             * @default null
-             */
-            fields: string[][] | null;
+            fields?: string[][] | null;
             /**
              * @description To this mapping's target, by its rules.
              * @default null
@@ -1091,13 +1326,44 @@ export interface components {
              */
             to_target: string | null;
         };
-        /** @description Several, in this order. */
-        ReplaySeveral: components["schemas"]["ReplayInput"] & {
-            /**
-             * @description At most 100.
-             * @default []
-             */
+        /** @description What is to be different from the original; all of it may be left out. */
+        ReplaySeveral: {
+            /** @default null */
+            body: string | null;
+            /** @default utf-8 */
+            body_encoding: components["schemas"]["BodyEncoding"];
+            fields?: string[][] | null;
+            /** @description One after the other */
             ids: number[];
+            /**
+             * @description To this mapping's target, by its rules.
+             * @default null
+             */
+            mapping_id: string | null;
+            /** @default null */
+            method: string | null;
+            /**
+             * @description Path and query.
+             * @default null
+             */
+            target: string | null;
+            /**
+             * Format: int32
+             * @description So often, one after the other: once, at most 100 times.
+             * @default null
+             */
+            times: number | null;
+            /**
+             * Format: int32
+             * @description To this port of this computer.
+             * @default null
+             */
+            to_port: number | null;
+            /**
+             * @description To this target: on this computer, or one that a mapping names.
+             * @default null
+             */
+            to_target: string | null;
         };
         /** @description The new exchanges, each ended and stored. */
         Replayed: {
@@ -1265,6 +1531,10 @@ export interface components {
             total_us?: number | null;
             visitor?: string | null;
         };
+        /** @description A switch. */
+        Switched: {
+            enabled: boolean;
+        };
         /** @description The same for programs. A contract: keys are added and never changed. */
         ToldFrame: {
             /** Format: int64 */
@@ -1305,6 +1575,12 @@ export interface components {
         };
         /** @description Somebody with a password, which stays where it is. */
         User: {
+            user: string;
+        };
+        /** @description Somebody with a password. */
+        UserInput: {
+            /** @description Absent: as it was. */
+            password?: string | null;
             user: string;
         };
         /** @description Something to know, until it is over. */
@@ -1472,7 +1748,6 @@ export interface operations {
     listExchanges: {
         parameters: {
             query?: {
-                /** @description In the filter language: `method:POST status:5xx`. */
                 filter?: string;
                 /** @description Rows wanted: 100, at most 1000. */
                 limit?: number;
@@ -1511,7 +1786,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Clear"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -1535,10 +1814,11 @@ export interface operations {
     exportExchanges: {
         parameters: {
             query?: {
-                /** @description In the filter language: `method:POST status:5xx`. */
                 filter?: string;
                 /** @description Only this one, whatever the filter says. */
                 id?: number;
+                /** @description Only these, in this order, at most 100: `3,1,2`. */
+                ids?: string;
                 /** @description Whether credentials, cookies and secrets in queries are masked: true unless said otherwise. */
                 redact?: boolean;
             };
@@ -1574,10 +1854,9 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description An HTTP archive (HAR 1.2) */
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": components["schemas"]["HarArchive"];
             };
         };
         responses: {
@@ -1699,7 +1978,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Changes"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -1754,7 +2037,6 @@ export interface operations {
     diffResponses: {
         parameters: {
             query?: {
-                /** @description What is not compared, with commas: `$.timestamp,$..id,header:date`. */
                 ignore?: string;
             };
             header?: never;
@@ -1960,7 +2242,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["GatewayInput"];
+                "application/json": components["schemas"]["GatewayToTry"];
             };
         };
         responses: {
@@ -2100,7 +2382,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
         responses: {
             204: {
                 headers: {
@@ -2180,7 +2466,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingToAdd"];
+            };
+        };
         responses: {
             201: {
                 headers: {
@@ -2209,7 +2499,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingInput"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -2269,7 +2563,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingToReplace"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -2327,7 +2625,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Switched"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -2499,7 +2801,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Settings"];
+            };
+        };
         responses: {
             200: {
                 headers: {

@@ -4,7 +4,7 @@ import { TextField } from "@/parts/field";
 import type { FieldsProps } from "./edit-dialog";
 
 /** Users of one mapping; the gateway takes no more. */
-const MAX_USERS = 32;
+const MAX_USERS = 100;
 
 /** Who may come in: passwords and addresses, decided at the gateway. */
 export function PolicyFields({ form, set, error }: FieldsProps) {

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::described::ignored;
 use super::extract::{Asked, At};
 use super::{Api, Problem, in_background};
 use crate::inspect::diff::{self, Ignore, ResponseDiff};
@@ -16,6 +17,7 @@ use crate::inspect::recorded::RecordedResponse;
 pub(super) struct DiffQuery {
     /// What is not compared, with commas: `$.timestamp,$..id,header:date`.
     #[serde(default)]
+    #[param(schema_with = ignored)]
     ignore: String,
 }
 

@@ -9,6 +9,7 @@ use jiff::Zoned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::described::filter;
 use super::extract::{Asked, At};
 use super::{Api, Problem, in_background};
 use crate::inspect::copy;
@@ -27,6 +28,7 @@ const MAX_PAGE: u32 = 1000;
 pub(super) struct ListQuery {
     /// In the filter language: `method:POST status:5xx`.
     #[serde(default)]
+    #[param(schema_with = filter)]
     filter: String,
     /// Rows wanted: 100, at most 1000.
     #[param(minimum = 1, maximum = 1000)]

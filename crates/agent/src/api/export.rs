@@ -8,6 +8,7 @@ use jiff::Zoned;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::described::filter;
 use super::exchanges::parse_filter;
 use super::extract::Asked;
 use super::{Api, Problem};
@@ -24,6 +25,7 @@ const PICKED: usize = 100;
 pub(super) struct ExportQuery {
     /// In the filter language: `method:POST status:5xx`.
     #[serde(default)]
+    #[param(schema_with = filter)]
     filter: String,
     /// Only this one, whatever the filter says.
     id: Option<i64>,

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::problem::Problem;
 
@@ -28,14 +29,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             let detail = "the body must be a JSON object";
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", detail));
         }
+        let again = body.clone();
         match Json::from_request(Request::from_parts(parts, body.into()), state).await {
             Ok(Json(value)) => Ok(Self(value)),
             Err(rejection) => {
                 let detail = rejection.body_text();
                 Err(match &rejection {
-                    JsonRejection::JsonDataError(_) => {
-                        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", detail)
-                    }
+                    JsonRejection::JsonDataError(_) => match with_whole_numbers(&again) {
+                        Some(value) => return Ok(Self(value)),
+                        None => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", detail),
+                    },
                     JsonRejection::JsonSyntaxError(_) => {
                         Problem::new(StatusCode::BAD_REQUEST, "invalid-json", detail)
                     }
@@ -43,6 +46,29 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 })
             }
         }
+    }
+}
+
+/// Read once more with `18.0` as `18`, which is the same to JSON Schema and to JavaScript, and not to serde.
+fn with_whole_numbers<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let mut value = serde_json::from_slice(body).ok()?;
+    make_whole(&mut value);
+    serde_json::from_value(value).ok()
+}
+
+fn make_whole(value: &mut Value) {
+    /// Up to here a double tells all whole numbers apart: 2⁵³.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT);
+            if let Some(whole) = whole {
+                *value = Value::from(whole as i64);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_whole),
+        Value::Object(members) => members.values_mut().for_each(make_whole),
+        _ => {}
     }
 }
 
@@ -76,5 +102,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
                 Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-query", rejection.body_text()))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_read_however_they_are_written_and_others_are_not() {
+        let read = |text: &str| with_whole_numbers::<Vec<i64>>(text.as_bytes());
+        assert_eq!(read("[18.0, -2e3, 7]"), Some(vec![18, -2000, 7]));
+        assert_eq!(read("[9007199254740992.0]"), Some(vec![9_007_199_254_740_992]));
+        assert_eq!(read("[9007199254740994.0]"), None);
+        assert_eq!(read("[18.5]"), None);
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
+use super::described::{GatewayToTry, link};
 use super::extract::Body;
 use super::{Api, Problem};
 use crate::engine::{ChooseError, Keep, Kind};
@@ -76,6 +77,7 @@ struct Offered {
 #[serde(deny_unknown_fields)]
 pub(super) struct OfferInput {
     /// `porthole://connect?…`
+    #[schema(schema_with = link)]
     link: String,
 }
 
@@ -212,7 +214,7 @@ pub(super) async fn read(State(api): State<Api>) -> Json<Gateway> {
 
 /// Tries a gateway, and keeps nothing.
 #[utoipa::path(post, path = "/gateway/check", operation_id = "checkGateway", tag = "gateway",
-    request_body = GatewayInput, responses((status = OK, body = Tried)))]
+    request_body = GatewayToTry, responses((status = OK, body = Tried)))]
 pub(super) async fn check(
     State(api): State<Api>,
     Body(GatewayInput { gateway, token, offer }): Body<GatewayInput>,

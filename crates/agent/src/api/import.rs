@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::described::HarArchive;
 use super::{Api, Problem};
 use crate::import::{self, ImportError, MAX_HAR_BYTES, Report};
 use crate::inspect::har;
@@ -40,7 +41,7 @@ pub(super) struct LeftOut {
 /// entries become exchanges with the source `import`, which count for no traffic and are kept as long as others.
 /// An archive with an entry that is no HAR is refused whole; entries that cannot be exchanges are left out.
 #[utoipa::path(post, path = "/exchanges/import", operation_id = "importExchanges", tag = "exchanges",
-    request_body(content = serde_json::Value, description = "An HTTP archive (HAR 1.2)"),
+    request_body = HarArchive,
     responses((status = OK, body = Imported)))]
 pub(super) async fn archive(
     State(api): State<Api>,

@@ -7,6 +7,7 @@ use jiff::Zoned;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::described::filter;
 use super::exchanges::parse_filter;
 use super::extract::{At, Body};
 use super::{Api, Problem};
@@ -39,6 +40,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Given>, D:
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Clear {
     /// Only those for which it holds.
+    #[schema(schema_with = filter)]
     filter: String,
     /// Pinned ones, too.
     pinned: bool,
@@ -51,7 +53,7 @@ pub(super) struct Cleared {
 
 /// Pins an exchange, or writes a note to it.
 #[utoipa::path(patch, path = "/exchanges/{id}", operation_id = "changeExchange", tag = "exchanges",
-    params(("id" = i64, Path)), responses((status = OK, body = Listed)))]
+    params(("id" = i64, Path)), request_body = Changes, responses((status = OK, body = Listed)))]
 pub(super) async fn change(
     State(api): State<Api>,
     At(id): At<i64>,
@@ -76,6 +78,7 @@ pub(super) async fn delete(State(api): State<Api>, At(id): At<i64>) -> Result<St
 
 /// Forgets exchanges; pinned ones only where it says so.
 #[utoipa::path(delete, path = "/exchanges", operation_id = "clearExchanges", tag = "exchanges",
+    request_body = Clear,
     responses((status = OK, body = Cleared)))]
 pub(super) async fn clear(
     State(api): State<Api>,

@@ -140,7 +140,7 @@ pub(super) struct Credentials {
 
 /// Begins a session: the answer sets its cookie.
 #[utoipa::path(post, path = "/login", operation_id = "login", tag = "session", security(()),
-    responses((status = NO_CONTENT)))]
+    request_body = Credentials, responses((status = NO_CONTENT)))]
 pub(super) async fn login(
     State(api): State<Api>,
     Extension(through): Extension<Through>,

@@ -2,7 +2,7 @@
 //! `axum::Router` under `/api/v1`.
 //!
 //! In reading order: [`guard`] (who may ask at all, with [`access`]) → [`problem`] and [`extract`] (how
-//! something is refused) → one file for each thing there is ([`status`], [`connections`], [`mappings`],
+//! something is refused, [`described`]: what is not) → one file for each thing there is ([`status`], [`connections`], [`mappings`],
 //! [`exchanges`], [`frames`], [`replay`], [`events`]) → [`page`] (the web page beside it) → [`http`] (the door for
 //! browsers) → [`serve`] (the thread behind every door).
 //!
@@ -14,6 +14,7 @@
 mod access;
 mod app;
 mod connections;
+mod described;
 mod diagnostics;
 mod diff;
 mod events;

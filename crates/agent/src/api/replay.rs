@@ -6,11 +6,14 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde_json::{Map, Value};
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
+use super::described::list_or_null;
 use super::extract::{At, Body};
 use super::{Api, Problem};
-use crate::replay::{Ask, Edit, ReplayError, To};
+use crate::replay::{Ask, Edit, MOST_IDS, ReplayError, To};
 
 /// Bytes of what is asked for: the largest body in base64, and a head.
 pub(super) const REPLAY_BYTES: usize = crate::capture::BODY_BYTES / 3 * 4 + 256 * 1024;
@@ -19,15 +22,18 @@ pub(super) const REPLAY_BYTES: usize = crate::capture::BODY_BYTES / 3 * 4 + 256 
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ReplayInput {
+    #[schema(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     method: Option<String>,
     /// Path and query.
+    #[schema(pattern = r"^(?:/[!-~]*|\*)$")]
     target: Option<String>,
     /// All fields, in place of the original ones. One that is unchanged keeps its bytes.
+    #[schema(schema_with = pairs)]
     fields: Option<Vec<[String; 2]>>,
     body: Option<String>,
     body_encoding: BodyEncoding,
     /// To this port of this computer.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 65535)]
     to_port: Option<u16>,
     /// To this target: on this computer, or one that a mapping names.
     to_target: Option<String>,
@@ -49,13 +55,46 @@ enum BodyEncoding {
 }
 
 /// Several, in this order.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
 pub(super) struct ReplaySeveral {
-    /// At most 100.
     ids: Vec<i64>,
-    #[serde(flatten)]
     input: ReplayInput,
+}
+
+impl TryFrom<Map<String, Value>> for ReplaySeveral {
+    type Error = serde_json::Error;
+
+    /// By hand: serde's `flatten` would let unknown members pass.
+    fn try_from(mut members: Map<String, Value>) -> Result<Self, Self::Error> {
+        let ids = serde_json::from_value(members.remove("ids").unwrap_or_default())?;
+        Ok(Self { ids, input: serde_json::from_value(Value::Object(members))? })
+    }
+}
+
+impl PartialSchema for ReplaySeveral {
+    fn schema() -> RefOr<Schema> {
+        let RefOr::T(Schema::Object(mut object)) = ReplayInput::schema() else {
+            return ReplayInput::schema();
+        };
+        let id = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(MOST_EXACT));
+        let ids = ArrayBuilder::new().items(id).min_items(Some(1)).max_items(Some(MOST_IDS));
+        object.properties.insert("ids".into(), ids.description(Some("One after the other")).into());
+        object.required.push("ids".into());
+        object.into()
+    }
+}
+
+impl ToSchema for ReplaySeveral {}
+
+/// The largest number that JavaScript tells apart from its neighbours: 2⁵³ − 1, and more than there will be.
+const MOST_EXACT: i64 = 9_007_199_254_740_991;
+
+/// Names and values.
+fn pairs() -> Schema {
+    let text = ObjectBuilder::new().schema_type(Type::String).build();
+    let pair = ArrayBuilder::new().items(text).min_items(Some(2)).max_items(Some(2));
+    list_or_null().items(pair).into()
 }
 
 /// The new exchanges, each ended and stored.
@@ -88,7 +127,7 @@ pub(super) async fn one(
     At(id): At<i64>,
     Body(input): Body<ReplayInput>,
 ) -> Result<Json<Replayed>, Problem> {
-    send(&api, input.ask(vec![id])?).await
+    send(&api, vec![id], input).await
 }
 
 /// Sends several requests again, one after the other.
@@ -96,13 +135,18 @@ pub(super) async fn one(
     request_body = ReplaySeveral, responses((status = OK, body = Replayed)))]
 pub(super) async fn several(
     State(api): State<Api>,
-    Body(input): Body<ReplaySeveral>,
+    Body(ReplaySeveral { ids, input }): Body<ReplaySeveral>,
 ) -> Result<Json<Replayed>, Problem> {
-    send(&api, input.input.ask(input.ids)?).await
+    send(&api, ids, input).await
 }
 
-/// What was sent before one that cannot be stays sent, and is in the list.
-async fn send(api: &Api, ask: Ask) -> Result<Json<Replayed>, Problem> {
+/// None is sent where one of them is not there. What was sent before one that cannot be stays sent, and is in the
+/// list.
+async fn send(api: &Api, ids: Vec<i64>, input: ReplayInput) -> Result<Json<Replayed>, Problem> {
+    // More of them are refused below.
+    let looked_for = ids.iter().copied().take(MOST_IDS).collect();
+    api.engine.reader().each_exchange_numbered(looked_for).await?;
+    let ask = input.ask(ids)?;
     let mut exchanges = Vec::new();
     for id in ask.turns()? {
         exchanges.push(api.engine.replay(id, &ask).await?);

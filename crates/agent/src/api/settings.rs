@@ -17,6 +17,7 @@ pub(super) async fn read(State(api): State<Api>) -> Json<Settings> {
 
 /// Other settings, from now on.
 #[utoipa::path(put, path = "/settings", operation_id = "replaceSettings", tag = "settings",
+    request_body = Settings,
     responses((status = OK, body = Settings)))]
 pub(super) async fn replace(
     State(api): State<Api>,

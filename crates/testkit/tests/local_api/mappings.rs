@@ -43,10 +43,15 @@ async fn a_mapping_is_added_served_changed_paused_and_removed() {
     let kept = json!({"target": port, "name": "shop", "policy": {"basic_auth": [{"user": "me"}]}});
     assert_eq!(page.call("PUT", &format!("/mappings/{id}"), &kept).await.status, 200);
     let visitor = world.gateway.visitor("shop");
-    let request = visitor.request("GET", "/hello").header("authorization", "Basic bWU6aHVudGVyMg==");
-    let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).expect("a request");
-    in_state(&page, &id, "live").await;
-    assert_eq!(visitor.fetch(request).await.text(), "hello");
+    // Its state may still be that of before: the visitor tells.
+    let answer = until("the password lets the visitor in", async || {
+        let request = visitor.request("GET", "/hello").header("authorization", "Basic bWU6aHVudGVyMg==");
+        let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).expect("a request");
+        let answer = visitor.fetch(request).await;
+        (answer.status == 200).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.text(), "hello");
 
     let paused = page.call("PATCH", &format!("/mappings/{id}"), &json!({"enabled": false})).await;
     assert_eq!((paused.status, &paused.json()["state"]), (200, &"off".into()));
@@ -57,6 +62,11 @@ async fn a_mapping_is_added_served_changed_paused_and_removed() {
     assert_eq!(page.call("PATCH", &format!("/mappings/{id}"), &json!({"enabled": true})).await.status, 200);
     let again = in_state(&page, &id, "live").await;
     assert_eq!(again["public_url"], live["public_url"], "its address stayed its own");
+
+    let new = json!({"target": port, "name": "shop", "policy": {"basic_auth": [{"user": "you"}]}});
+    let new = page.call("PUT", &format!("/mappings/{id}"), &new).await;
+    assert_eq!((new.status, &new.json()["code"]), (409, &"no-password".into()));
+    assert!(new.json()["fields"]["policy.basic_auth"].is_string(), "{}", new.text());
 
     let removed = page.call("DELETE", &format!("/mappings/{id}"), &Value::Null).await;
     assert_eq!(removed.status, 204);

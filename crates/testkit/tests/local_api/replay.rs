@@ -55,6 +55,8 @@ async fn a_request_is_sent_again_as_it_was_edited_and_several_times() {
         (&path, json!({ "mapping_id": "nothing" }), 422, "no-mapping"),
         ("/exchanges/12345/replay", json!({}), 404, "no-exchange"),
         ("/exchanges/replay", json!({ "ids": [] }), 422, "invalid-replay"),
+        ("/exchanges/replay", json!({ "ids": [original["id"], 12345] }), 404, "no-exchange"),
+        ("/exchanges/replay", json!({ "ids": [original["id"]], "time": 2 }), 422, "invalid-body"),
     ] {
         let refused = page.call("POST", path, &input).await;
         assert_eq!((refused.status, &refused.json()["code"]), (status, &code.into()), "{input}");

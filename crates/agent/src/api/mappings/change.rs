@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::super::described::{MappingToAdd, MappingToReplace};
 use super::super::extract::{At, Body};
 use super::super::{Api, BASE, Problem, in_background};
 use super::input::{MappingInput, Passwords, Wrong, refusal};
@@ -31,6 +32,7 @@ pub(in super::super) struct Switched {
 
 /// Keeps a new mapping, and serves it.
 #[utoipa::path(post, path = "/mappings", operation_id = "addMapping", tag = "mappings",
+    request_body = MappingToAdd,
     responses((status = CREATED, body = Mapping, headers(("location" = String)))))]
 pub(in super::super) async fn add(
     State(api): State<Api>,
@@ -49,6 +51,7 @@ pub(in super::super) async fn add(
 
 /// Tells what is wrong with a mapping, and keeps nothing.
 #[utoipa::path(post, path = "/mappings/check", operation_id = "checkMapping", tag = "mappings",
+    request_body = MappingInput,
     responses((status = OK, body = Checked)))]
 pub(in super::super) async fn check(Body(input): Body<MappingInput>) -> Json<Checked> {
     let wrong = input.read(random_id(), None, Passwords::Skip).err();
@@ -57,13 +60,18 @@ pub(in super::super) async fn check(Body(input): Body<MappingInput>) -> Json<Che
 
 /// Replaces a stored mapping.
 #[utoipa::path(put, path = "/mappings/{id}", operation_id = "replaceMapping", tag = "mappings",
-    params(("id" = String, Path)), responses((status = OK, body = Mapping)))]
+    params(("id" = String, Path)), request_body = MappingToReplace, responses((status = OK, body = Mapping)))]
 pub(in super::super) async fn replace(
     State(api): State<Api>,
     At(id): At<String>,
     Body(input): Body<MappingInput>,
 ) -> Result<Json<Mapping>, Problem> {
     let mut mapping = stored(&api, &id)?;
+    if let Some(user) = input.user_without_password(&mapping.spec.policy.basic_auth) {
+        let sentence = format!("the user “{user}” has no password to keep: write one");
+        let fields = Wrong::from([("policy.basic_auth", sentence.clone())]);
+        return Err(Problem::new(StatusCode::CONFLICT, "no-password", sentence).with_fields(fields));
+    }
     mapping.enabled = input.enabled.unwrap_or(mapping.enabled);
     mapping.spec = read(input, id.clone(), Some(mapping.spec)).await?;
     if !mapping.spec.has_address() {
@@ -76,7 +84,7 @@ pub(in super::super) async fn replace(
 
 /// Serves a stored mapping, or no longer; its address stays its own.
 #[utoipa::path(patch, path = "/mappings/{id}", operation_id = "switchMapping", tag = "mappings",
-    params(("id" = String, Path)), responses((status = OK, body = Mapping)))]
+    params(("id" = String, Path)), request_body = Switched, responses((status = OK, body = Mapping)))]
 pub(in super::super) async fn switch(
     State(api): State<Api>,
     At(id): At<String>,

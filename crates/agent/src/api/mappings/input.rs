@@ -13,7 +13,7 @@ use crate::mapping::{self, MappingError, MappingSpec};
 use crate::target::{Scheme, Target};
 
 /// Users of one mapping's password list: each new password takes 20 ms to hash.
-const MAX_USERS: usize = 100;
+pub(in super::super) const MAX_USERS: usize = 100;
 
 /// What is wrong with which field.
 pub(super) type Wrong = BTreeMap<&'static str, String>;
@@ -141,6 +141,13 @@ impl MappingInput {
             }
         }
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
+    }
+
+    /// Somebody who is to keep a password, and has none.
+    pub(super) fn user_without_password(&self, kept: &[BasicAuth]) -> Option<String> {
+        let known = |user: &str| kept.iter().any(|kept| kept.user == user);
+        let without = |given: &&UserInput| given.password.is_none() && !known(&given.user);
+        self.policy.basic_auth.iter().find(without).map(|given| mapping::shown(&given.user))
     }
 
     fn target(&self) -> Result<Target, crate::target::TargetError> {

@@ -6,6 +6,8 @@ pub(super) mod change;
 mod input;
 pub(super) mod password;
 
+pub(super) use input::{MAX_USERS, MappingInput};
+
 use axum::Json;
 use axum::extract::State;
 use porthole_link::control::Match;

@@ -120,14 +120,15 @@ impl<'a> Reader<'a> {
     /// None: nothing was asked for over HTTP.
     fn entry(&self) -> Result<Option<Recorded>, Wrong> {
         let url = self.needed("/request/url")?;
-        let Some(scheme) = scheme(url) else {
-            // Without any scheme it is a mistake.
-            return if url.contains(':') { Ok(None) } else { Err(("/request/url".to_owned(), NO_URL)) };
-        };
         let started: Timestamp = self
             .needed("/startedDateTime")?
             .parse()
             .map_err(|_| ("/startedDateTime".to_owned(), "is no time"))?;
+        let method = self.needed("/request/method")?;
+        let Some(scheme) = scheme(url) else {
+            // Without any scheme it is a mistake.
+            return if url.contains(':') { Ok(None) } else { Err(("/request/url".to_owned(), NO_URL)) };
+        };
         let response = self.response()?;
         let error = ["/_porthole/error", "/_error", "/response/_error"]
             .into_iter()
@@ -136,14 +137,14 @@ impl<'a> Reader<'a> {
         Ok(Some(Recorded {
             id: self.at("/_porthole/id").and_then(Value::as_i64).unwrap_or_default(),
             started,
-            request: self.request(scheme, url)?,
+            request: self.request(method, scheme, url)?,
             error,
             response,
             timings: self.timings(),
         }))
     }
 
-    fn request(&self, scheme: &str, url: &str) -> Result<RecordedRequest, Wrong> {
+    fn request(&self, method: &str, scheme: &str, url: &str) -> Result<RecordedRequest, Wrong> {
         let (_, host, target) = split_url(url).ok_or_else(|| ("/request/url".to_owned(), NO_URL))?;
         let body = match self.text("/request/postData/text")? {
             Some(text) => bytes(text, self.text("/request/postData/_encoding")?)
@@ -151,7 +152,7 @@ impl<'a> Reader<'a> {
             None => self.form(),
         };
         Ok(RecordedRequest {
-            method: self.needed("/request/method")?.to_owned(),
+            method: method.to_owned(),
             scheme: scheme.to_owned(),
             host: host.to_owned(),
             target: self.text("/_porthole/target")?.map_or(target, str::to_owned),
