@@ -72,6 +72,14 @@ test.describe("with the engine that a service runs", () => {
       await input.fill(mended);
       await expect(input).toHaveAttribute("aria-invalid", "false");
     }
+    await dialog.getByRole("button", { name: "Add a condition" }).click();
+    const condition = dialog.getByRole("textbox", { name: "Name in condition 1" });
+    await condition.fill("x test");
+    await expect(condition).toHaveAttribute("aria-invalid", "true");
+    await expect(condition).toHaveAccessibleDescription(/^✕ A header's name/);
+    await condition.fill("x-test");
+    await expect(condition).toHaveAttribute("aria-invalid", "false");
+    await dialog.getByRole("button", { name: "Remove condition 1" }).click();
     await dialog.getByRole("button", { name: "Add a user" }).click();
     await dialog.getByRole("textbox", { name: "User 1" }).fill("ada");
     await dialog.getByRole("button", { name: "Add mapping" }).click();
@@ -98,6 +106,42 @@ test.describe("with the engine that a service runs", () => {
     await page.getByRole("menuitem", { name: "Delete…" }).click();
     await page.getByRole("button", { name: "Delete", exact: true }).click();
     await expect(page.getByRole("heading", { name: "No mappings yet" })).toBeVisible();
+  });
+
+  test("two mappings share an address where one has a condition", async ({ page, world }) => {
+    const other = await Service.start();
+    try {
+      await world.api("/mappings", {
+        method: "POST",
+        body: JSON.stringify({ target: String(world.service.port), name: "shop" }),
+      });
+      await page.goto(`${world.page}/#/mappings`);
+      await page.getByRole("button", { name: "Add a mapping" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByRole("textbox", { name: "Target" }).fill(String(other.port));
+      await dialog.getByRole("textbox", { name: "Name", exact: true }).fill("shop");
+      await dialog.getByRole("button", { name: "Add a condition" }).click();
+      await dialog.getByRole("combobox", { name: "Condition 1 looks at" }).selectOption("cookie");
+      await dialog.getByRole("button", { name: "Add mapping" }).click();
+      await expect(dialog.getByText("✕ Write the cookie's name.")).toBeVisible();
+      await dialog.getByRole("textbox", { name: "Name in condition 1" }).fill("beta");
+      await dialog.getByRole("textbox", { name: "Value in condition 1" }).fill("yes");
+      await dialog.getByRole("button", { name: "Add mapping" }).click();
+      await expect(dialog).toHaveCount(0);
+      const mapping = page.getByRole("listitem").filter({ hasText: "only with cookie beta is yes" });
+      await expect(mapping).toContainText("Live");
+      for (const cookie of ["beta=yes", "beta=no"]) {
+        await expect.poll(async () => (await world.visit("/json", { headers: { cookie } })).status).toBe(200);
+      }
+      expect(other.asked).toEqual(["/json"]);
+      expect(world.service.asked.at(-1)).toBe("/json");
+
+      // What was written is there to be changed.
+      await mapping.getByRole("button", { name: "Edit", exact: true }).click();
+      await expect(dialog.getByRole("textbox", { name: "Value in condition 1" })).toHaveValue("yes");
+    } finally {
+      other.stop();
+    }
   });
 
   test("a service that starts later shows up among the ports", async ({ page, world }) => {

@@ -52,10 +52,14 @@ export type Status = Described["Status"];
 export type LinkState = Described["LinkWord"];
 export type Session = Whole<Described["SessionState"]>;
 
-/** One local target and its public address. Conditions on requests are set on the command line only. */
+/** One local target and its public address. */
 export interface Mapping extends Omit<Whole<Described["Mapping"]>, "policy" | "matches"> {
+  matches: MappingCondition[];
   policy: Policy;
 }
+
+/** What a request must have beside the address; null: any value. */
+export type MappingCondition = Whole<Described["Condition"]>;
 
 export type Snapshot = Omit<Described["Snapshot"], "mappings"> & { mappings: Mapping[] };
 
@@ -86,6 +90,7 @@ export interface MappingInput {
   host_header?: string;
   allow_invalid_certs?: boolean;
   timeout_ms?: number;
+  matches?: MappingCondition[];
   inspect?: boolean;
   enabled?: boolean;
   policy?: Policy;

@@ -8,6 +8,7 @@ import { Field, Switch, TextField } from "@/parts/field";
 import { Notice } from "@/parts/states";
 import { say } from "@/parts/toasts";
 import { useSubmit } from "@/parts/use-submit";
+import { ConditionFields } from "./condition-fields";
 import { BLANK, formOf, inputOf, localErrors, type MappingForm } from "./form";
 import { PolicyFields } from "./policy-fields";
 
@@ -114,6 +115,7 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
             onChange={set("remotePort", "remote_port")}
           />
         )}
+        {http && <ConditionFields form={form} set={set} error={error} />}
         <PolicyFields form={form} set={set} error={error} />
         <div className="pt-2 md:col-span-2">
           <Switch

@@ -14,6 +14,7 @@ const mapping = {
   allow_invalid_certs: true,
   timeout_ms: 1500,
   inspect: false,
+  matches: [{ on: "header", name: "x-test", value: null }],
   policy: { basic_auth: [{ user: "ada" }], allow_ip: ["10.0.0.0/8"], deny_ip: [] },
 } as unknown as Mapping;
 
@@ -30,6 +31,7 @@ describe("a mapping in the dialog", () => {
       allow_invalid_certs: true,
       timeout_ms: 1500,
       inspect: false,
+      matches: [{ on: "header", name: "x-test", value: null }],
       policy: { basic_auth: [{ user: "ada" }], allow_ip: ["10.0.0.0/8"], deny_ip: [] },
     });
   });
@@ -41,6 +43,7 @@ describe("a mapping in the dialog", () => {
       target: "5432",
       inspect: true,
       remote_port: 20_001,
+      matches: [],
       policy: { basic_auth: [], allow_ip: [], deny_ip: [] },
     });
   });
@@ -59,12 +62,14 @@ describe("a mapping in the dialog", () => {
       address: "host",
       hostHeader: "value",
       users: [{ user: "a", password: "", known: false }],
-    } as const;
-    expect(Object.keys(localErrors({ ...wrong, users: [...wrong.users] }))).toEqual([
+      conditions: [{ on: "cookie", name: "", value: "" }],
+    } satisfies typeof BLANK;
+    expect(Object.keys(localErrors(wrong))).toEqual([
       "timeout_ms",
       "host",
       "host_header",
       "policy.basic_auth",
+      "matches.0",
     ]);
     expect(localErrors({ ...BLANK, target: "1", protocol: "tcp", remotePort: "70000" })).toHaveProperty(
       "remote_port",

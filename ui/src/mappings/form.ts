@@ -1,4 +1,5 @@
 import type { Mapping, MappingInput } from "@/api/types";
+import { type ConditionDraft, conditionErrors, conditionsOf, draftsOf } from "./conditions";
 
 /** A mapping as it is written in the dialog: texts, as they are typed. */
 export interface MappingForm {
@@ -15,6 +16,7 @@ export interface MappingForm {
   insecure: boolean;
   timeout: string;
   inspect: boolean;
+  conditions: ConditionDraft[];
   /** Known ones have no password here: theirs stays as it is. */
   users: { user: string; password: string; known: boolean }[];
   allow: string;
@@ -35,6 +37,7 @@ export const BLANK: MappingForm = {
   insecure: false,
   timeout: "120",
   inspect: true,
+  conditions: [],
   users: [],
   allow: "",
   deny: "",
@@ -57,6 +60,7 @@ export function formOf(mapping: Mapping): MappingForm {
     insecure: mapping.allow_invalid_certs,
     timeout: String(mapping.timeout_ms / 1000),
     inspect: mapping.inspect,
+    conditions: draftsOf(mapping.matches),
     users: mapping.policy.basic_auth.map(({ user }) => ({ user, password: "", known: true })),
     allow: mapping.policy.allow_ip.join(" "),
     deny: mapping.policy.deny_ip.join(" "),
@@ -71,7 +75,12 @@ export function inputOf(form: MappingForm): MappingInput {
   const common = { protocol: form.protocol, target: form.target.trim(), inspect: form.inspect };
   const policy = { allow_ip: words(form.allow), deny_ip: words(form.deny) };
   if (form.protocol === "tcp") {
-    return { ...common, remote_port: number(form.remotePort), policy: { basic_auth: [], ...policy } };
+    return {
+      ...common,
+      remote_port: number(form.remotePort),
+      matches: [],
+      policy: { basic_auth: [], ...policy },
+    };
   }
   return {
     ...common,
@@ -82,6 +91,7 @@ export function inputOf(form: MappingForm): MappingInput {
     host_header: form.hostHeader === "value" ? form.hostValue.trim() : form.hostHeader,
     allow_invalid_certs: form.insecure,
     timeout_ms: Math.round(Number(form.timeout) * 1000),
+    matches: conditionsOf(form.conditions),
     policy: {
       basic_auth: form.users.map(({ user, password }) => ({
         user: user.trim(),
@@ -120,5 +130,5 @@ export function localErrors(form: MappingForm): Record<string, string> {
   } else if (form.users.some((one) => !one.known && one.password === "")) {
     errors["policy.basic_auth"] = "Each new user needs a password.";
   }
-  return errors;
+  return { ...errors, ...conditionErrors(form.conditions) };
 }

@@ -6,6 +6,7 @@ import {
   Ellipsis,
   ExternalLink,
   KeyRound,
+  ListFilter,
   Pencil,
   QrCode,
   ShieldCheck,
@@ -18,6 +19,7 @@ import { IconButton } from "@/parts/button";
 import { CopyButton } from "@/parts/copy-button";
 import { Switch } from "@/parts/field";
 import { Menu } from "@/parts/menu";
+import { conditionText } from "./conditions";
 
 const STATES = {
   live: { label: "Live", className: "text-ok", Icon: CircleCheck },
@@ -77,6 +79,11 @@ export function MappingRow({ mapping, actions }: { mapping: Mapping; actions: Ma
           {mapping.policy.allow_ip.length + mapping.policy.deny_ip.length > 0 && (
             <span className="flex items-center gap-1">
               <ShieldCheck size={12} /> addresses
+            </span>
+          )}
+          {mapping.matches.length > 0 && (
+            <span className="flex items-center gap-1">
+              <ListFilter size={12} /> only with {mapping.matches.map(conditionText).join(", ")}
             </span>
           )}
           {!mapping.inspect && <span>exchanges not kept</span>}
