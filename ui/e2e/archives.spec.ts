@@ -1,12 +1,11 @@
 import { readFile } from "node:fs/promises";
 import type { Page } from "@playwright/test";
-import { expect, row, test, view } from "./test";
+import { chooseForAll, chooseForOpen, expect, row, test, view } from "./test";
 
 /** What the list's menu downloads. */
 async function exported(page: Page, name: string): Promise<string> {
-  await page.getByRole("button", { name: "More" }).first().click();
   const download = page.waitForEvent("download");
-  await page.getByRole("menuitem", { name, exact: true }).click();
+  await chooseForAll(page, name);
   return readFile(await (await download).path(), "utf8");
 }
 
@@ -36,12 +35,8 @@ test("one exchange goes out as HAR by itself", async ({ page, world }) => {
   await world.visit("/binary");
   await page.goto(world.page);
   await row(page, /\/json/).click();
-  await page
-    .getByRole("region", { name: /^Exchange/ })
-    .getByRole("button", { name: "More" })
-    .click();
   const download = page.waitForEvent("download");
-  await page.getByRole("menuitem", { name: "Save as HAR, secrets masked" }).click();
+  await chooseForOpen(page, "Save as HAR, secrets masked");
   const har = JSON.parse(await readFile(await (await download).path(), "utf8"));
   expect(
     har.log.entries.map((entry: { request: { url: string } }) => new URL(entry.request.url).pathname),
@@ -57,14 +52,12 @@ test("an archive that went out is taken in again, chosen or dropped", async ({ p
   await page.goto(world.page);
   await expect(row(page, /\/binary/)).toBeVisible();
   const before = await exported(page, "Export all exchanges as HAR, secrets included");
-  await page.getByRole("button", { name: "More" }).first().click();
-  await page.getByRole("menuitem", { name: "Delete all exchanges…" }).click();
+  await chooseForAll(page, "Delete all exchanges…");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(page.getByRole("heading", { name: "No exchanges yet" })).toBeVisible();
 
   const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "More" }).first().click();
-  await page.getByRole("menuitem", { name: "Import HAR files…" }).click();
+  await chooseForAll(page, "Import HAR files…");
   const archive = { name: "shop.har", mimeType: "application/json", buffer: Buffer.from(before) };
   await (await chooser).setFiles(archive);
   await expect(page.getByText("2 exchanges taken in")).toBeVisible();

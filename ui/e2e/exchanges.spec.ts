@@ -1,4 +1,4 @@
-import { expect, row, test, view } from "./test";
+import { chooseForOpen, expect, row, test, view } from "./test";
 import type { World } from "./world";
 
 test("before the first request the page says what to do, and the first one shows up by itself", async ({
@@ -141,11 +141,7 @@ test("an exchange is pinned, noted and deleted", async ({ page, world }) => {
   await page.getByRole("button", { name: "Save note" }).click();
   await view(page, "Overview");
   await expect(page.getByText("the odd one")).toBeVisible();
-  await page
-    .getByRole("region", { name: /^Exchange/ })
-    .getByRole("button", { name: "More" })
-    .click();
-  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await chooseForOpen(page, "Delete");
   await expect(page.getByRole("heading", { name: "No exchanges yet" })).toBeVisible();
 });
 

@@ -1,5 +1,5 @@
 import { Service } from "./service";
-import { expect, row, test, view } from "./test";
+import { chooseForOpen, expect, row, test, view } from "./test";
 
 test("a replay reaches the service again, and its answer is compared with the first", async ({
   page,
@@ -47,11 +47,7 @@ test("a request is replayed several times, and to another port", async ({ page, 
     await world.visit("/json");
     await page.goto(world.page);
     await row(page, /\/json/).click();
-    await page
-      .getByRole("region", { name: /^Exchange/ })
-      .getByRole("button", { name: "More" })
-      .click();
-    await page.getByRole("menuitem", { name: /several times/ }).click();
+    await chooseForOpen(page, /several times/);
     const dialog = page.getByRole("dialog");
     await dialog.getByRole("combobox", { name: "Send to" }).selectOption("port");
     await dialog.getByRole("textbox", { name: "Times" }).fill("3");

@@ -48,6 +48,19 @@ export async function view(page: Page, tab: string): Promise<void> {
   await page.getByRole("tab", { name: tab }).click();
 }
 
+/** Chooses from the menu of the open exchange. */
+export async function chooseForOpen(page: Page, item: string | RegExp): Promise<void> {
+  const pane = page.getByRole("region", { name: /^Exchange/ });
+  await pane.getByRole("button", { name: "More" }).click();
+  await page.getByRole("menuitem", { name: item }).click();
+}
+
+/** Chooses from the menu for the whole list. */
+export async function chooseForAll(page: Page, item: string): Promise<void> {
+  await page.getByRole("button", { name: "More" }).first().click();
+  await page.getByRole("menuitem", { name: item, exact: true }).click();
+}
+
 /** What axe-core finds fault with, in WCAG A and AA. */
 export async function faults(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
