@@ -101,6 +101,8 @@ export const api = {
     get<FramePage>(`/exchanges/${id}/frames${query({ after, limit })}`),
   replay: async (id: number, input: ReplayInput) =>
     (await change<{ exchanges: number[] }>("POST", `/exchanges/${id}/replay`, input)).exchanges,
+  replaySeveral: async (ids: readonly number[]) =>
+    (await change<{ exchanges: number[] }>("POST", "/exchanges/replay", { ids })).exchanges,
   diff: (before: number, after: number, ignore: string) =>
     get<ResponseDiff>(`/exchanges/${before}/diff/${after}${query({ ignore })}`),
   mark: (id: number, marks: { pinned?: boolean; note?: string | null }) =>
@@ -109,7 +111,8 @@ export const api = {
   removeExchanges: (filter: string) => remove<{ deleted: number }>("/exchanges", filter ? { filter } : {}),
   importHar: async (file: Blob) =>
     (await (await send("/exchanges/import", { method: "POST", file })).json()) as Imported,
-  exportUrl: (which: { filter: string } | { id: number }, redact: boolean) =>
+  /** `ids`: with commas between. */
+  exportUrl: (which: { filter: string } | { id: number } | { ids: string }, redact: boolean) =>
     host.downloadUrl(`/exchanges/export${query({ ...which, redact })}`),
   bodyUrl: (id: number, side: Side) => host.downloadUrl(`/exchanges/${id}/${side}/body?view=raw`),
 

@@ -6,7 +6,7 @@ import { count } from "@/lib/format";
 import { useNow } from "@/lib/now";
 import { cx } from "@/parts/class";
 import type { ListStore, ListView } from "./list-store";
-import { COLUMNS, ROW_HEIGHT, Row } from "./row";
+import { COLUMNS, type Pick, ROW_HEIGHT, Row } from "./row";
 
 /** Rows before the end at which the next page is asked for. */
 const AHEAD = 60;
@@ -15,13 +15,12 @@ interface ListProps {
   store: ListStore;
   view: ListView;
   selected: number | null;
-  /** The one that others are compared with. */
-  marked: number | null;
-  onOpen: (row: Summary, compare: boolean) => void;
+  marked: ReadonlySet<number>;
+  onPick: (row: Summary, how: Pick) => void;
 }
 
 /** The exchanges as a grid of which only what is seen is drawn. */
-export function List({ store, view, selected, marked, onOpen }: ListProps) {
+export function List({ store, view, selected, marked, onPick }: ListProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const now = useNow();
   const { rows, waiting } = view;
@@ -56,6 +55,7 @@ export function List({ store, view, selected, marked, onOpen }: ListProps) {
       <div
         role="grid"
         aria-label="Exchanges"
+        aria-multiselectable="true"
         aria-rowcount={view.total ?? rows.length}
         aria-activedescendant={at >= 0 ? `exchange-${selected}` : undefined}
         tabIndex={0}
@@ -90,9 +90,10 @@ export function List({ store, view, selected, marked, onOpen }: ListProps) {
                     index={item.index}
                     top={item.start}
                     selected={row.id === selected}
-                    marked={row.id === marked}
+                    marked={marked.has(row.id)}
+                    marking={marked.size > 0}
                     now={now}
-                    onOpen={onOpen}
+                    onPick={onPick}
                   />
                 )
               );

@@ -10,7 +10,7 @@ import {
   StickyNote,
   Waves,
 } from "lucide-react";
-import { memo } from "react";
+import { type MouseEvent, memo } from "react";
 import type { Summary } from "@/api/types";
 import { ago, bytes, moment } from "@/lib/format";
 import { cx } from "@/parts/class";
@@ -39,13 +39,24 @@ interface RowProps {
   row: Summary;
   index: number;
   top: number;
+  /** It is open. */
   selected: boolean;
   marked: boolean;
+  /** Whether any row is: then it is them that are chosen. */
+  marking: boolean;
   now: number;
-  onOpen: (row: Summary, compare: boolean) => void;
+  onPick: (row: Summary, how: Pick) => void;
 }
 
-export const Row = memo(function Row({ row, index, top, selected, marked, now, onOpen }: RowProps) {
+/** What a click on a row is meant for. */
+export type Pick = "open" | "mark" | "range";
+
+function meant(event: MouseEvent): Pick {
+  if (event.shiftKey) return "range";
+  return event.ctrlKey || event.metaKey ? "mark" : "open";
+}
+
+export const Row = memo(function Row({ row, index, top, selected, marked, marking, now, onPick }: RowProps) {
   const search = row.target.slice(path(row.target).length);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the grid around it takes the keys
@@ -54,12 +65,14 @@ export const Row = memo(function Row({ row, index, top, selected, marked, now, o
       id={`exchange-${row.id}`}
       tabIndex={-1}
       aria-rowindex={index + 2}
-      aria-selected={selected}
+      aria-selected={marking ? marked : selected}
       aria-label={spoken(row)}
-      onClick={(event) => onOpen(row, event.shiftKey || event.ctrlKey || event.metaKey)}
+      // A range of rows, not of their texts.
+      onMouseDown={(event) => event.shiftKey && event.preventDefault()}
+      onClick={(event) => onPick(row, meant(event))}
       className={cx(
         "exchange-row absolute inset-x-0 cursor-pointer border-b border-line/60",
-        selected ? "bg-selected" : "hover:bg-hover",
+        selected || marked ? "bg-selected" : "hover:bg-hover",
         marked && "shadow-[inset_3px_0_0_var(--color-accent)]",
       )}
       style={{ height: ROW_HEIGHT, transform: `translateY(${top}px)` }}

@@ -5,6 +5,7 @@ import { exchangeCommands } from "@/exchange/commands";
 import { ExchangePane } from "@/exchange/pane";
 import { useActions } from "@/exchange/use-actions";
 import { useKeys } from "@/lib/keys";
+import { useLatest } from "@/lib/latest";
 import { go, useRoute } from "@/lib/route";
 import { Failed, Loading } from "@/parts/states";
 import { useOffer } from "@/shell/offered";
@@ -12,63 +13,78 @@ import { Chips } from "./chips";
 import { DropZone } from "./drop-zone";
 import { FirstRun } from "./first-run";
 import { List } from "./list";
+import { MarksBar } from "./marks-bar";
 import { NoHits } from "./no-hits";
+import type { Pick } from "./row";
 import { SearchBox } from "./search";
 import { Toolbar } from "./toolbar";
 import { useImport } from "./use-import";
 import { useList } from "./use-list";
+import { useMarked } from "./use-marked";
 
 /** The list with what is open beside it. */
 export function ExchangesScreen() {
   const { id, filter } = useRoute();
   const [store, view] = useList(filter);
   const [tab, setTab] = useState("overview");
-  /** The earlier one of a comparison. */
-  const [marked, setMarked] = useState<number | null>(null);
+  /** What the open one is compared with. */
+  const [compareWith, setCompareWith] = useState<number | null>(null);
   const search = useRef<HTMLInputElement>(null);
   const { rows } = view;
   const at = id === null ? -1 : rows.findIndex((row) => row.id === id);
   const current = rows[at];
 
   const setFilter = useCallback((text: string) => go({ filter: text, id: null }), []);
-  const open = useCallback(
-    (row: Summary, compare: boolean) => {
-      const shownId = id;
-      if (compare && shownId !== null && shownId !== row.id) {
-        setMarked(shownId);
-        setTab("diff");
-      } else if (!compare) setMarked(null);
-      go({ id: row.id }, shownId !== null);
-    },
-    [id],
-  );
+  const marked = useMarked(store, rows, (before, after) => {
+    setCompareWith(before.id);
+    setTab("diff");
+    go({ id: after.id });
+  });
+  const pick = useLatest((row: Summary, how: Pick) => {
+    if (how === "range") return marked.range(id, row.id);
+    if (how === "mark") {
+      // As in any list, what is open is one of those that are chosen.
+      if (marked.ids.size === 0 && current && current.id !== row.id) marked.toggle(current.id);
+      return marked.toggle(row.id);
+    }
+    marked.clear();
+    setCompareWith(null);
+    go({ id: row.id }, id !== null);
+  });
   const taking = useImport(store);
   const actions = useActions(store, (shownTab) => setTab(shownTab));
   const move = (step: number) => {
     const next = rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + step))];
     if (next) go({ id: next.id }, true);
+    return next;
+  };
+  const extend = (step: number) => (event: KeyboardEvent) => {
+    const next = move(step);
+    if (next && event.shiftKey) marked.range(id, next.id);
   };
   const withCurrent = (act: (row: Summary) => void) => () => current && act(current);
   const compare = (row: Summary) => {
-    if (marked === row.id) setMarked(null);
+    if (compareWith === row.id) setCompareWith(null);
     setTab("diff");
   };
   useOffer(current ? exchangeCommands(current, actions, () => compare(current)) : []);
+  const some = marked.rows.length > 0;
   useKeys({
     j: () => move(1),
-    ArrowDown: () => move(1),
+    ArrowDown: extend(1),
     k: () => move(-1),
-    ArrowUp: () => move(-1),
+    ArrowUp: extend(-1),
     PageDown: () => move(20),
     PageUp: () => move(-20),
     Home: () => move(-rows.length),
     Enter: () => (current ? document.getElementById("exchange-pane")?.focus() : move(0)),
-    Escape: () => go({ id: null }),
-    r: withCurrent(actions.replay),
+    Escape: () => (some ? marked.clear() : go({ id: null })),
+    " ": withCurrent((row) => marked.toggle(row.id)),
+    r: some ? marked.replay : withCurrent(actions.replay),
     e: withCurrent(actions.edit),
     c: withCurrent((row) => actions.copy(row, "curl")),
-    d: withCurrent(compare),
-    p: withCurrent(actions.pin),
+    d: some ? marked.compare : withCurrent(compare),
+    p: some ? marked.pin : withCurrent(actions.pin),
     "/": () => search.current?.focus(),
     x: () => setFilter(""),
   });
@@ -88,7 +104,9 @@ export function ExchangesScreen() {
           />
           <Toolbar store={store} filter={filter} total={view.total} taking={taking} />
         </div>
-        <Chips filter={filter} onFilter={setFilter} />
+        <div className="min-h-6">
+          {some ? <MarksBar marked={marked} /> : <Chips filter={filter} onFilter={setFilter} />}
+        </div>
       </div>
       <div className="flex min-h-0 flex-1 max-lg:flex-col">
         <DropZone className="min-h-0 min-w-0 flex-1 bg-surface" onFiles={taking.take}>
@@ -103,7 +121,7 @@ export function ExchangesScreen() {
               <NoHits filter={filter} onClear={() => setFilter("")} />
             )
           ) : (
-            <List store={store} view={view} selected={id} marked={marked} onOpen={open} />
+            <List store={store} view={view} selected={id} marked={marked.ids} onPick={pick} />
           )}
         </DropZone>
         {id !== null && (
@@ -111,8 +129,8 @@ export function ExchangesScreen() {
             id={id}
             tab={tab}
             onTab={setTab}
-            compareWith={marked}
-            onCompareWith={setMarked}
+            compareWith={compareWith}
+            onCompareWith={setCompareWith}
             actions={actions}
             onClose={() => go({ id: null })}
           />

@@ -21,6 +21,7 @@ export function useKeys(map: KeyMap, on = true): void {
       const name = keyName(event);
       const act = latest.current[name];
       if (!act || event.defaultPrevented) return;
+      if (presses(event)) return;
       const plain = !name.startsWith("Mod+");
       if (plain && (types(event.target) || document.querySelector("[role=dialog], [role=menu]"))) return;
       act(event);
@@ -36,4 +37,10 @@ function types(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null
   );
+}
+
+/** Whether the key presses the button, or follows the link, that has the focus. */
+function presses({ key, target }: KeyboardEvent): boolean {
+  if (key !== " " && key !== "Enter") return false;
+  return target instanceof HTMLElement && target.closest("button, a[href], summary, [role=tab]") !== null;
 }

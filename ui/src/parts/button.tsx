@@ -13,17 +13,20 @@ const LOOKS: Record<Look, string> = {
 
 export interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   look?: Look;
+  /** As high as a line of chips. */
+  small?: boolean;
   icon?: ReactNode;
   ref?: Ref<HTMLButtonElement>;
 }
 
-export function Button({ look = "plain", icon, children, className, ...rest }: ButtonProps) {
+export function Button({ look = "plain", small, icon, children, className, ...rest }: ButtonProps) {
   return (
     <button
       type="button"
       {...rest}
       className={cx(
-        "inline-flex h-8 shrink-0 items-center gap-1.5 whitespace-nowrap rounded-md px-2.5 text-sm disabled:cursor-not-allowed disabled:opacity-55",
+        "inline-flex shrink-0 items-center gap-1.5 whitespace-nowrap rounded-md disabled:cursor-not-allowed disabled:opacity-55",
+        small ? "h-6 px-2 text-xs" : "h-8 px-2.5 text-sm",
         LOOKS[look],
         className,
       )}

@@ -41,7 +41,7 @@ export function DiffTab({
       <div className="grid grid-cols-[1fr_6rem_1fr] gap-3 border-b border-line px-3 pt-3 pb-2">
         <Field
           label="Compare with"
-          help={options.length > 0 ? undefined : "Replay it, or shift-click another in the list."}
+          help={options.length > 0 ? undefined : "Replay it, or mark two in the list."}
         >
           {(given) => (
             <select
@@ -77,8 +77,7 @@ export function DiffTab({
       </div>
       {chosen === null ? (
         <Empty title="Nothing to compare with">
-          Replay this exchange, or open one and shift-click another in the list: their answers are compared
-          here.
+          Replay this exchange, or mark it and another in the list: their answers are compared here.
         </Empty>
       ) : diff.error ? (
         <Failed error={diff.error} retry={() => diff.refetch()} />
