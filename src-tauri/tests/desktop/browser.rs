@@ -95,6 +95,19 @@ impl Browser {
         until(format!("{selector} “{text}” to click"), click).await;
     }
 
+    /// Writes into the first field that this selector finds, once it is there.
+    pub async fn fill(&self, selector: &str, text: &str) {
+        // The page's library looks at what is set by the browser's own means.
+        let script = "const [selector, text] = arguments; \
+             const field = document.querySelector(selector); \
+             if (!field) return false; \
+             const value = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value'); \
+             value.set.call(field, text); \
+             field.dispatchEvent(new Event('input', { bubbles: true })); return true;";
+        let fill = async || self.run(script, json!([selector, text])).await.as_bool().filter(|done| *done);
+        until(format!("{selector} to write into"), fill).await;
+    }
+
     /// Waits until the selector finds so many.
     pub async fn count(&self, selector: &str, count: u64) {
         let script = "return document.querySelectorAll(arguments[0]).length;";

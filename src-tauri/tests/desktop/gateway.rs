@@ -7,6 +7,7 @@ use porthole_testkit::wait::{eventually, until};
 use porthole_testkit::{Gateway, LocalService};
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::desk::{Desk, program};
 use crate::has_desktop;
 
@@ -197,4 +198,35 @@ async fn without_the_gateways_program_the_app_starts_all_the_same_and_asks_for_a
     let token = gateway.token("alice", &[]).await.token;
     client.tell(Method::PUT, "/gateway", &choice(&gateway, &token, "file")).await.expect("it is chosen");
     connected(&desk, &gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_the_first_run_the_window_leads_to_a_gateway_and_then_to_what_can_be_exposed() {
+    if !has_desktop() {
+        return;
+    }
+    let desk = Desk::new().await;
+    let gateway = Gateway::start().await;
+    let token = gateway.token("alice", &[]).await;
+    let browser = Browser::start(&desk, &[], async {}).await;
+    let field = "input[placeholder='https://tunnel.example.com']";
+    browser.fill(field, &gateway.url()).await;
+    browser.fill("input[type=password]", "wrong").await;
+    browser.click("button", "Connect").await;
+    browser.count("ol[aria-label] > li", 6).await;
+    browser.fill("input[type=password]", &token.token).await;
+    browser.click("button", "Connect").await;
+    // Nobody keeps secrets on this bus: the person says where.
+    assert_eq!(desk.files_with(&token.token), Vec::<String>::new());
+    browser.click("button", "In a file that only I can read").await;
+    connected(&desk, &gateway).await;
+    assert_eq!(desk.files_with(&token.token), ["data/credentials.toml"]);
+    browser.count(field, 0).await;
+
+    // And what the app does by itself, each with a click.
+    browser.run("location.hash = '#/settings';", json!([])).await;
+    browser.click("label", "Start at login").await;
+    let entry = desk.config().join("autostart/porthole.desktop");
+    eventually("the entry", || entry.exists()).await;
+    browser.end().await;
 }

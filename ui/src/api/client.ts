@@ -2,11 +2,16 @@ import type { RequestOptions } from "./host";
 import { httpHost } from "./http";
 import { toProblem, unreachable } from "./problem";
 import type {
+  AppSettings,
   Connections,
   CopyFormat,
   Exchange,
   ExchangePage,
   FramePage,
+  Gateway,
+  GatewayInput,
+  GatewayKeep,
+  GatewayTried,
   Imported,
   Mapping,
   MappingInput,
@@ -115,6 +120,15 @@ export const api = {
   exportUrl: (which: { filter: string } | { id: number } | { ids: string }, redact: boolean) =>
     host.downloadUrl(`/exchanges/export${query({ ...which, redact })}`),
   bodyUrl: (id: number, side: Side) => host.downloadUrl(`/exchanges/${id}/${side}/body?view=raw`),
+
+  gateway: () => get<Gateway>("/gateway"),
+  checkGateway: (input: GatewayInput) => change<GatewayTried>("POST", "/gateway/check", input),
+  chooseGateway: (input: GatewayInput & { keep: GatewayKeep }) => change<void>("PUT", "/gateway", input),
+  tryGatewayHere: () => change<void>("POST", "/gateway/trial"),
+  declineGateway: () => remove("/gateway/offer"),
+  app: () => get<AppSettings>("/app"),
+  saveApp: (settings: AppSettings) => change<AppSettings>("PUT", "/app", settings),
+  diagnostics: async () => new TextDecoder().decode(await (await send("/diagnostics")).bytes()),
 
   settings: () => get<Settings>("/settings"),
   saveSettings: (settings: Settings) => change<Settings>("PUT", "/settings", settings),

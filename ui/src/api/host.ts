@@ -3,6 +3,8 @@
  * window will ask in-process. Everything else uses this interface and what the host says it can do.
  */
 export interface Host {
+  /** This is the app's window: what concerns the app itself is shown. */
+  readonly app: boolean;
   request(path: string, options?: RequestOptions): Promise<HostResponse>;
   /** Live events as they come; the answer ends them. */
   events(listener: EventListener): () => void;

@@ -63,8 +63,9 @@ export function listen(client: QueryClient): () => void {
       case "snapshot":
         put(["status"], data.status);
         put(["mappings"], data.mappings);
-        // What was told while nobody listened.
+        // What was told while nobody listened; with another gateway the engine starts anew.
         client.invalidateQueries({ queryKey: ["connections"] });
+        client.invalidateQueries({ queryKey: ["gateway"] });
         again();
         break;
       case "status":
@@ -92,6 +93,9 @@ export function listen(client: QueryClient): () => void {
       case "settings":
         put(["settings"], data);
         break;
+      case "app":
+        put(["app"], data);
+        break;
       case "lagged":
         client.invalidateQueries();
         again();
@@ -117,5 +121,7 @@ export const queries = {
   ports: { queryKey: ["ports"], queryFn: api.ports },
   connections: { queryKey: ["connections"], queryFn: () => api.connections(MAX_ENTRIES) },
   settings: { queryKey: ["settings"], queryFn: api.settings },
+  app: { queryKey: ["app"], queryFn: api.app },
+  gateway: { queryKey: ["gateway"], queryFn: api.gateway },
   exchange: (id: number) => ({ queryKey: ["exchange", id], queryFn: () => api.exchange(id) }),
 };

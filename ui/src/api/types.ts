@@ -102,6 +102,13 @@ export type Imported = Described["Imported"];
 export type Difference = Described["Difference"];
 export type ResponseDiff = Described["ResponseDiff"];
 export type Settings = Described["Settings"];
+/** What the app in the tray does by itself. */
+export type AppSettings = Described["AppSettings"];
+export type Gateway = Described["Gateway"];
+export type GatewayTried = Described["Tried"];
+export type GatewayStep = Described["Tread"];
+export type GatewayInput = Omit<Described["GatewayChoice"], "keep">;
+export type GatewayKeep = Described["KeepWord"];
 export type StatsPoint = Described["Point"];
 export type Stats = Described["Stats"];
 
@@ -115,6 +122,7 @@ export type LiveEvent =
   | { event: "exchanges-changed"; data: unknown }
   | { event: "connection"; data: Described["ConnectionEvent"] }
   | { event: "settings"; data: Settings }
+  | { event: "app"; data: AppSettings }
   | { event: "lagged"; data: unknown };
 
 export type LiveEventData<Name extends LiveEvent["event"]> = Extract<LiveEvent, { event: Name }>["data"];

@@ -69,7 +69,7 @@ function events(listener: EventListener): () => void {
 }
 
 /** The engine from the app's window: in-process, no port. */
-export const windowHost: Host = { request, events, downloadUrl: (path) => BASE + path };
+export const windowHost: Host = { app: true, request, events, downloadUrl: (path) => BASE + path };
 
 /** Whether this page is in the app's window. */
 export function isWindow(): boolean {

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { api } from "@/api/client";
 import { queries } from "@/api/live";
 import type { Mapping } from "@/api/types";
+import { go, type Start, useRoute } from "@/lib/route";
 import { Button } from "@/parts/button";
 import { Dialog, DialogBody, DialogFoot } from "@/parts/dialog";
 import { Card, ScreenFrame } from "@/parts/screen";
@@ -14,14 +15,29 @@ import { Ports } from "./ports";
 import { QrDialog } from "./qr-dialog";
 import { type MappingActions, MappingRow } from "./row";
 
-type Open = { kind: "add" } | { kind: "edit" | "remove"; mapping: Mapping } | { kind: "qr"; url: string };
+type Open =
+  | { kind: "add"; target?: string }
+  | { kind: "edit" | "remove"; mapping: Mapping }
+  | { kind: "qr"; url: string };
+
+/** What the route wants opened. */
+function asked(start: Start | null, mappings: readonly Mapping[]): Open | null {
+  if (start?.what === "expose") return { kind: "add", target: start.of };
+  const url = start && mappings.find((mapping) => mapping.id === start.of)?.public_url;
+  return url ? { kind: "qr", url } : null;
+}
 
 /** Mappings, and what could become one. */
 export default function MappingsScreen() {
   const client = useQueryClient();
   const mappings = useQuery(queries.mappings);
-  const [open, setOpen] = useState<Open | null>(null);
-  const close = () => setOpen(null);
+  const [opened, setOpen] = useState<Open | null>(null);
+  const { start } = useRoute();
+  const open = opened ?? (mappings.data ? asked(start, mappings.data) : null);
+  const close = () => {
+    setOpen(null);
+    if (start) go({ start: null }, true);
+  };
   const attempt = async (what: string, work: Promise<unknown>) => {
     try {
       await work;
@@ -72,7 +88,7 @@ export default function MappingsScreen() {
         )}
       </Card>
       <Ports mappings={mappings.data ?? []} />
-      {open?.kind === "add" && <MappingDialog onClose={close} />}
+      {open?.kind === "add" && <MappingDialog start={{ target: open.target ?? "" }} onClose={close} />}
       {open?.kind === "edit" && <MappingDialog mapping={open.mapping} onClose={close} />}
       {open?.kind === "qr" && <QrDialog url={open.url} onClose={close} />}
       {open?.kind === "remove" && (

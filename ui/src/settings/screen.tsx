@@ -1,17 +1,20 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { ClipboardList } from "lucide-react";
 import { useState } from "react";
-import { api } from "@/api/client";
+import { api, host } from "@/api/client";
 import { queries } from "@/api/live";
 import type { Session, Settings } from "@/api/types";
+import { copyText } from "@/lib/copy";
 import type { Theme } from "@/lib/theme";
 import { Button } from "@/parts/button";
 import { Field, Switch, TextField } from "@/parts/field";
 import { Card, ScreenFrame } from "@/parts/screen";
 import { Failed, Loading, Notice } from "@/parts/states";
-import { say } from "@/parts/toasts";
+import { complain, say } from "@/parts/toasts";
 import { useSubmit } from "@/parts/use-submit";
 import { useTheme } from "@/shell/theme-button";
 import { formOf, read, type SettingsForm } from "./form";
+import { ThisApp } from "./this-app";
 
 export default function SettingsScreen({ session }: { session: Session }) {
   const settings = useQuery(queries.settings);
@@ -31,6 +34,21 @@ export default function SettingsScreen({ session }: { session: Session }) {
           <Loading what="Reading settings" />
         )}
       </Card>
+      <Card title="Gateway">
+        <p className="flex flex-wrap items-center gap-3 px-4 py-3">
+          <span className="min-w-0 flex-1">
+            {status?.trial ? (
+              "The trial gateway on this computer"
+            ) : (
+              <span className="code">{status?.gateway}</span>
+            )}
+          </span>
+          <a className="font-medium text-accent hover:underline" href="#/gateway">
+            Use another…
+          </a>
+        </p>
+      </Card>
+      {host.app && <ThisApp />}
       <Card title="Look">
         <div className="w-72 px-4 pt-3">
           <Field label="Colours">
@@ -55,9 +73,24 @@ export default function SettingsScreen({ session }: { session: Session }) {
           {session.user ? `Signed in as ${session.user}. ` : ""}
           What is captured stays on this computer; nothing on this page is loaded from elsewhere.
         </p>
+        <p className="px-4 pb-3">
+          <Button icon={<ClipboardList size={14} />} onClick={copyDiagnostics}>
+            Copy diagnostics
+          </Button>
+        </p>
       </Card>
     </ScreenFrame>
   );
+}
+
+/** For a report of what went wrong; the engine leaves secrets out. */
+async function copyDiagnostics() {
+  try {
+    if (await copyText(await api.diagnostics())) say("Diagnostics copied, without secrets");
+    else complain("Not copied", "the browser does not allow it here");
+  } catch (error) {
+    complain("Not copied", error);
+  }
 }
 
 function Kept({ settings }: { settings: Settings }) {

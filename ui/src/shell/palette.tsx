@@ -93,6 +93,7 @@ function useCommands(onHelp: () => void): Command[] {
     { label: "Go to connection", keys: "3", act: () => go({ screen: "connection" }) },
     { label: "Go to traffic", keys: "4", act: () => go({ screen: "traffic" }) },
     { label: "Go to settings", keys: "5", act: () => go({ screen: "settings" }) },
+    { label: "Use another gateway", act: () => go({ screen: "gateway" }) },
     ...mappings.flatMap(mappingCommands),
     { label: "Show failed exchanges", about: "is:failed", act: () => show("is:failed") },
     { label: "Show pinned exchanges", about: "is:pinned", act: () => show("is:pinned") },

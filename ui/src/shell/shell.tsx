@@ -14,6 +14,7 @@ import { Palette } from "./palette";
 const MappingsScreen = lazy(() => import("@/mappings/screen"));
 const ConnectionScreen = lazy(() => import("@/connection/screen"));
 const TrafficScreen = lazy(() => import("@/traffic/screen"));
+const GatewayScreen = lazy(() => import("@/gateway/screen"));
 const SettingsScreen = lazy(() => import("@/settings/screen"));
 
 /** The page around its screens. */
@@ -31,6 +32,7 @@ export function Shell({ session }: { session: Session }) {
     "3": () => go({ screen: "connection" }),
     "4": () => go({ screen: "traffic" }),
     "5": () => go({ screen: "settings" }),
+    "Mod+,": () => go({ screen: "settings" }),
   });
   return (
     <div className="flex h-full max-md:flex-col">
@@ -49,6 +51,7 @@ export function Shell({ session }: { session: Session }) {
             {screen === "mappings" && <MappingsScreen />}
             {screen === "connection" && <ConnectionScreen />}
             {screen === "traffic" && <TrafficScreen />}
+            {screen === "gateway" && <GatewayScreen />}
             {screen === "settings" && <SettingsScreen session={session} />}
           </Suspense>
         </main>

@@ -1,0 +1,96 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { api } from "@/api/client";
+import { queries } from "@/api/live";
+import type { AppSettings } from "@/api/types";
+import { CopyButton } from "@/parts/copy-button";
+import { Switch } from "@/parts/field";
+import { Card } from "@/parts/screen";
+import { Failed, Loading } from "@/parts/states";
+import { complain } from "@/parts/toasts";
+
+type Key = keyof AppSettings & string;
+
+const SWITCHES: [title: string, switches: [key: Key, label: string, help: string][]][] = [
+  [
+    "Notifications",
+    [
+      ["notify_visitor", "First visitor", "When somebody comes to a mapping for the first time."],
+      ["notify_link", "Link lost and back", "When the gateway was not reached for more than ten seconds."],
+      ["notify_service", "Service down", "When requests come and nothing answers them on this computer."],
+    ],
+  ],
+  [
+    "Start and stay",
+    [
+      ["start_at_login", "Start at login", "In the tray, without a window."],
+      ["keep_in_tray", "Stay in the tray", "When the window is closed. Otherwise closing it quits Porthole."],
+      ["local_api", "Answer in a browser, too", "This page, with its API, on a port of this computer."],
+    ],
+  ],
+];
+
+/** What the app does by itself; each switch holds at once. */
+export function ThisApp() {
+  const { data, error, refetch } = useQuery(queries.app);
+  const url = useQuery(queries.status).data?.page_url;
+  return (
+    <Card title="This app">
+      {data ? (
+        <>
+          <Switches settings={data} />
+          {data.local_api && url && (
+            <p className="px-4 pb-4 text-muted">
+              In a browser: <span className="code text-ink">{url}</span>
+              <CopyButton text={url} label="Copy the page's URL" className="-my-1" />
+            </p>
+          )}
+        </>
+      ) : error ? (
+        <Failed error={error} retry={() => refetch()} />
+      ) : (
+        <Loading what="Reading the app's settings" />
+      )}
+    </Card>
+  );
+}
+
+function Switches({ settings }: { settings: AppSettings }) {
+  const client = useQueryClient();
+  const change = async (key: Key, on: boolean) => {
+    const wanted = { ...settings, [key]: on };
+    client.setQueryData(["app"], wanted);
+    try {
+      client.setQueryData(["app"], await api.saveApp(wanted));
+    } catch (problem) {
+      client.invalidateQueries({ queryKey: ["app"] });
+      complain("Not changed", problem);
+    }
+  };
+  return (
+    <div className="grid gap-x-6 gap-y-4 p-4 sm:grid-cols-2">
+      {SWITCHES.map(([title, switches]) => (
+        <Group key={title} title={title}>
+          {switches.map(([key, label, help]) => (
+            <Switch
+              key={key}
+              label={label}
+              help={help}
+              checked={settings[key]}
+              onChange={(on) => change(key, on)}
+            />
+          ))}
+        </Group>
+      ))}
+    </div>
+  );
+}
+
+function Group({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <fieldset className="flex flex-col gap-2.5">
+      <legend className="mb-2 text-xs font-semibold text-muted">{title}</legend>
+      {children}
+    </fieldset>
+  );
+}
