@@ -1,8 +1,8 @@
 # What happens on the desktop of dev/desktop.sh: the app is used, and pictured.
 set -eu
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-wait_for() { # until a command succeeds, for a minute
-  end=$(($(date +%s) + 60))
+wait_for() { # until a command succeeds, for three minutes
+  end=$(($(date +%s) + 180))
   until "$@" >/dev/null 2>&1; do
     [ "$(date +%s)" -lt $end ] || { echo "waited in vain for $*" >&2; exit 1; }
     sleep 0.1
