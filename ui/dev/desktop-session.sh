@@ -1,6 +1,8 @@
 # What happens on the desktop of dev/desktop.sh: the app is used, and pictured.
 set -eu
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+pids=
+trap 'kill $pids 2>/dev/null || true' EXIT
+trap 'exit 1' INT TERM
 wait_for() { # until a command succeeds, for three minutes
   end=$(($(date +%s) + 180))
   until "$@" >/dev/null 2>&1; do
@@ -23,12 +25,15 @@ seen() { # a picture at rest: the same twice
 
 [ "$PICTURE" = dark ] && wall='#1c2530' || wall='#d5dde5'
 openbox >/dev/null 2>&1 &
+pids="$pids $!"
 wait_for wmctrl -m
 xsetroot -solid "$wall"
 xfce4-panel >/dev/null 2>&1 &
+pids="$pids $!"
 wait_for xdotool search --class xfce4-panel
 "$PROGRAMS/porthole-desktop" --hidden >/dev/null 2>&1 &
 app=$!
+pids="$pids $app"
 wait_for test -S "$PORTHOLE_HOME/api.sock"
 for mapping in '{"target": "5173", "name": "shop"}' '{"target": "8025", "name": "mail", "enabled": false}'; do
   wait_for ask /mappings -d "$mapping"

@@ -8,7 +8,9 @@ set -eu
 programs=$(realpath "${PROGRAMS:-../target/debug}")
 ui=$(pwd)
 base=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$base"' EXIT
+pids=
+trap 'kill $pids 2>/dev/null || true; rm -rf "$base"' EXIT
+trap 'exit 1' INT TERM
 
 # Two projects, as a developer has them.
 for project in shop-frontend:5173:node_modules/vite/bin/vite.js orders-api:3000:server.js; do
@@ -19,12 +21,14 @@ for project in shop-frontend:5173:node_modules/vite/bin/vite.js orders-api:3000:
   cp "$ui/dev/shop.mjs" "$folder/$program"
   echo "{\"name\": \"$name\", \"type\": \"module\"}" >"$folder/package.json"
   (cd "$folder" && exec node "$program" "$port") >/dev/null 2>&1 &
+  pids="$pids $!"
 done
 
 gateway=$base/gateway
 mkdir "$gateway"
 PORTHOLE_HOME=$gateway "$programs/porthole-gateway" serve --listen 127.0.0.1:80 \
   --public-url http://tunnel.example.com >/dev/null 2>&1 &
+pids="$pids $!"
 until curl -fs http://tunnel.example.com/health >/dev/null; do sleep 0.1; done
 token=$(PORTHOLE_HOME=$gateway "$programs/porthole-gateway" token create --name ada --json | jq -r .token)
 
