@@ -37,7 +37,8 @@ async fn doctor_tells_the_latency_and_compares_the_clocks() {
     let outcome = Home::new().run(&words).await;
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let line = |check: &str| outcome.stdout.lines().find(|line| line.contains(check)).unwrap_or_default();
-    assert!(line(" token ").contains("ms away"), "{outcome:?}");
+    assert!(line(" token ").contains("accepted"), "{outcome:?}");
+    assert!(line(" version ").contains("ms away"), "{outcome:?}");
     assert!(line(" clock ").contains("within 60 s of"), "{outcome:?}");
 }
 
