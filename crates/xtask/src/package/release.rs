@@ -16,7 +16,7 @@ pub struct Release {
     pub version: &'static str,
     /// Of packages for trying out: any released one of this version counts as newer.
     pub label: Option<String>,
-    /// Seconds since 1970 of the commit, so that the same commit makes the same package.
+    /// Seconds since 1970 of the commit, else of the version's day: the same sources make the same package.
     pub epoch: String,
     pub maintainer: String,
     pub changes: Vec<Change>,
@@ -34,17 +34,18 @@ pub struct Change {
 
 impl Release {
     pub fn of_checkout(label: Option<String>) -> Result<Self> {
-        let epoch = match std::env::var("SOURCE_DATE_EPOCH") {
-            Ok(epoch) => epoch,
-            Err(_) => told(Command::new("git").current_dir(sh::root()).args(["log", "-1", "--format=%ct"]))
-                .context("set SOURCE_DATE_EPOCH where there is no git")?,
-        };
         let text = std::fs::read_to_string(sh::root().join("installer/CHANGELOG.md"))?;
         let changes = changes(&text)?;
         let version = env!("CARGO_PKG_VERSION");
         if changes.first().is_none_or(|change| change.version != version) {
             bail!("installer/CHANGELOG.md does not begin with {version}");
         }
+        let commit = || told(Command::new("git").current_dir(sh::root()).args(["log", "-1", "--format=%ct"]));
+        let epoch = match std::env::var("SOURCE_DATE_EPOCH") {
+            Ok(epoch) => epoch,
+            // Sources that were unpacked have no git, and a day of their own all the same.
+            Err(_) => commit().or_else(|_| day(&changes[0].date, "+%s"))?,
+        };
         let maintainer = std::env::var("PORTHOLE_MAINTAINER").unwrap_or_else(|_| MAINTAINER.to_owned());
         Ok(Self { version, label, epoch, maintainer, changes })
     }
