@@ -280,7 +280,7 @@ impl Recorder {
         self.queue.told_unseen.send_if_modified(|told| std::mem::replace(told, unseen) != unseen);
     }
 
-    /// Rests from writing; meanwhile no more is taken in than is stored within a second.
+    /// Rests from writing; meanwhile no more is taken in than [`RESTING_BYTES`].
     pub fn rest_from_writing(&self, time: Duration) {
         if !time.is_zero() {
             self.queue.room.store(RESTING_BYTES, Relaxed);

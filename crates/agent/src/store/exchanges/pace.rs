@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 /// took as much as the forwarder itself.
 const SHARE: f64 = 1.0 / 16.0;
 
-/// Items that are stored at once all the same: more than people make. As items and not as time, since a build
-/// for debugging takes ten times as long for each.
+/// Items that are stored at once all the same: more than people make. As items and not as time, since one takes
+/// much longer in a build for debugging, or where the processor is busy.
 const BURST_ITEMS: f64 = 6_000.0;
 
 /// The longest rest at once, so that what was captured is seen within a second.
