@@ -137,6 +137,14 @@ const MIGRATIONS: &[&str] = &[
         note, frames, name
     );
 ",
+    "
+    -- Parts of bodies by one number: exchange, 1 bit for the side (1: response), 23 bits for the place. A body
+    -- of a kilobyte had a page of its own.
+    CREATE TABLE bodies_by_key (key INTEGER PRIMARY KEY, data BLOB NOT NULL);
+    INSERT INTO bodies_by_key SELECT (exchange_id << 24) | (response << 23) | seq, data FROM bodies;
+    DROP TABLE bodies;
+    ALTER TABLE bodies_by_key RENAME TO bodies;
+",
 ];
 
 /// The connection, where a damaged database went, and whether this one lives in memory only.
@@ -324,6 +332,28 @@ mod tests {
         let me: String = memory.query_row("SELECT value FROM settings", [], |row| row.get(0)).unwrap();
         assert_eq!(me, "me");
         assert!(copy_from(&memory, Path::new("/nowhere/porthole.db")).is_err());
+    }
+
+    #[test]
+    fn bodies_stored_under_a_key_of_several_columns_are_there_under_their_number() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for migration in &MIGRATIONS[..7] {
+            connection.execute_batch(migration).unwrap();
+        }
+        connection.pragma_update(None, "user_version", 7).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO bodies VALUES (5, 1, 1, 'd'), (5, 0, 0, 'ab'), (5, 1, 0, 'c'), (6, 1, 0, 'e')",
+            )
+            .unwrap();
+        migrate(&mut connection, Path::new("porthole.db")).unwrap();
+        let mut query = connection.prepare("SELECT key, data FROM bodies ORDER BY key").unwrap();
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>().unwrap();
+        let (fifth, answer) = (5 << 24, 1 << 23);
+        let told =
+            [(fifth, "ab"), (fifth + answer, "c"), (fifth + answer + 1, "d"), ((6 << 24) + answer, "e")];
+        assert_eq!(rows, told.map(|(key, data)| (key, data.to_owned())));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use rusqlite::types::{Null, ToSqlOutput};
 use rusqlite::{Connection, Statement, ToSql as _, TransactionBehavior, params, params_from_iter};
 
 use super::super::{StoreError, open};
+use super::bodies;
 use super::retention::{Limits, Totals};
 use super::text::Texts;
 use crate::capture::frames::Batch;
@@ -69,11 +70,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 static UPDATE: LazyLock<String> =
     LazyLock::new(|| format!("UPDATE exchanges SET {} = ? WHERE id = ?", CHANGING.join(" = ?, ")));
 
-/// Parts of a body of which nobody knows the exchange any more are not written.
-const PIECE: &str = "INSERT INTO bodies (exchange_id, response, seq, data)
-    SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM exchanges WHERE id = ?1)";
-
-/// The same for messages.
+/// Messages of which nobody knows the exchange any more are not written.
 const FRAME: &str = "INSERT INTO frames (exchange_id, seq, at_us, from_visitor, opcode, bytes, payload,
     compressed, event, event_id) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
     WHERE EXISTS (SELECT 1 FROM exchanges WHERE id = ?1)";
@@ -110,15 +107,12 @@ impl Keeper {
     pub(super) fn open(path: &Path, limits: Limits) -> Result<Self, StoreError> {
         let connection = open::beside(path)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        connection.execute(
-            "UPDATE exchanges SET state = 'failed', error = 'engine-killed',
-             request_kept = (SELECT coalesce(sum(length(data)), 0) FROM bodies
-                             WHERE exchange_id = exchanges.id AND response = 0),
-             response_kept = (SELECT coalesce(sum(length(data)), 0) FROM bodies
-                              WHERE exchange_id = exchanges.id AND response = 1)
-             WHERE state = 'open'",
-            [],
-        )?;
+        let (request_kept, response_kept) = (bodies::kept(false), bodies::kept(true));
+        let ended = format!(
+            "UPDATE exchanges SET state = 'failed', error = 'engine-killed', request_kept = {request_kept},
+             response_kept = {response_kept} WHERE state = 'open'"
+        );
+        connection.execute(&ended, [])?;
         let next_id: i64 = connection.query_row(
             "SELECT 1 + max(coalesce((SELECT max(id) FROM exchanges), 0),
                             coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'exchanges'), 0))",
@@ -140,7 +134,7 @@ impl Keeper {
         {
             let mut insert = transaction.prepare_cached(&INSERT)?;
             let mut update = transaction.prepare_cached(&UPDATE)?;
-            let mut piece = transaction.prepare_cached(PIECE)?;
+            let mut piece = transaction.prepare_cached(bodies::INSERT)?;
             let mut texts = Texts::default();
             let mut frame = transaction.prepare_cached(FRAME)?;
             for write in writes {
@@ -241,7 +235,7 @@ fn changing(told: &Told) -> rusqlite::Result<[ToSqlOutput<'_>; CHANGING.len()]> 
 }
 
 fn write_piece(statement: &mut Statement<'_>, id: i64, piece: &Piece) -> rusqlite::Result<()> {
-    statement.execute(params![id, piece.response, piece.seq, piece.data]).map(drop)
+    statement.execute(params![bodies::key(id, piece.response, piece.seq), piece.data]).map(drop)
 }
 
 fn write_frames(statement: &mut Statement<'_>, id: i64, batch: &Batch) -> rusqlite::Result<()> {

@@ -5,6 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::super::{Store, StoreError};
+use super::bodies;
 use crate::inspect::filter::Filter;
 
 /// Rows that one list may ask for: what is kept at all, by default.
@@ -320,7 +321,10 @@ pub(super) fn one(connection: &mut Connection, id: i64) -> rusqlite::Result<Opti
     let Some(RawHeads { summary, request, response, trailers, sent }) = heads(&transaction, id)? else {
         return Ok(None);
     };
-    let (data, got) = (body(&transaction, id, false)?, body(&transaction, id, true)?);
+    let (data, got) = (
+        bodies::read(&transaction, id, false, usize::MAX)?,
+        bodies::read(&transaction, id, true, usize::MAX)?,
+    );
     let [of_request, of_response] = trailers;
     let bytes = summary.request_bytes.max(0) as u64;
     let request = Half { head: request, body: Body { data, bytes }, trailers: of_request };
@@ -359,17 +363,6 @@ fn heads(connection: &Connection, id: i64) -> rusqlite::Result<Option<RawHeads>>
         })
     };
     connection.query_row(&heads, [id], raw).optional()
-}
-
-fn body(connection: &Connection, id: i64, response: bool) -> rusqlite::Result<Vec<u8>> {
-    let mut query = connection
-        .prepare_cached("SELECT data FROM bodies WHERE exchange_id = ?1 AND response = ?2 ORDER BY seq")?;
-    let mut rows = query.query(params![id, response])?;
-    let mut body = Vec::new();
-    while let Some(row) = rows.next()? {
-        body.extend_from_slice(row.get_ref(0)?.as_blob()?);
-    }
-    Ok(body)
 }
 
 fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {

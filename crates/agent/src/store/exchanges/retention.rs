@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::super::StoreError;
+use super::bodies;
 use super::keeper::Keeper;
 
 /// Exchanges forgotten in one transaction: a few milliseconds' work.
@@ -130,7 +131,7 @@ pub(super) fn forget(
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for statement in [
-        "DELETE FROM bodies WHERE exchange_id = ?1",
+        bodies::DELETE,
         "DELETE FROM frames WHERE exchange_id = ?1",
         "DELETE FROM exchange_text WHERE rowid = ?1",
         "DELETE FROM exchanges WHERE id = ?1",

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
+use super::bodies;
 use crate::capture::frames::Frame;
 use crate::capture::{Told, ToldHalf};
 
@@ -127,16 +128,7 @@ fn body<'a>(
     {
         return Ok(Cow::Borrowed(&piece.data));
     }
-    let mut query = connection
-        .prepare_cached("SELECT data FROM bodies WHERE exchange_id = ?1 AND response = ?2 ORDER BY seq")?;
-    let mut rows = query.query(params![told.id, response])?;
-    let mut body = Vec::new();
-    while body.len() < INDEXED_BYTES
-        && let Some(row) = rows.next()?
-    {
-        body.extend_from_slice(row.get_ref(0)?.as_blob()?);
-    }
-    Ok(Cow::Owned(body))
+    bodies::read(connection, told.id, response, INDEXED_BYTES).map(Cow::Owned)
 }
 
 fn may_be_text(half: &ToldHalf) -> bool {
