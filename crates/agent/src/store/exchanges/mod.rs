@@ -1,11 +1,12 @@
 //! Exchanges as rows: one thread that writes them, batch by batch, and whoever reads beside it.
 //!
-//! In reading order: [`writer`] (the thread) → [`keeper`] (its connection, one batch, [`bodies`]) and [`pace`] (how much of
+//! In reading order: [`writer`] (the thread) → [`keeper`] (its connection, one batch, [`bodies`]) and [`pace`], [`backstage`] (how much of
 //! the processor it takes) → [`text`] (what is searched) → [`retention`] (what is forgotten) → [`change`] (what
 //! people change) → [`read`] (lists and single ones), [`frames`] (conversations) → [`recorded`] (as the inspector
 //! takes them).
 
 mod archive;
+mod backstage;
 mod bodies;
 mod change;
 mod frames;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::super::StoreError;
+use super::backstage::{self, Backstage};
 use super::keeper::{Keeper, Write};
 use super::pace::Pace;
 use super::retention::Limits;
@@ -21,15 +22,15 @@ const RETRY: Duration = Duration::from_secs(5);
 /// be what cannot be written.
 const TRIES: u32 = 3;
 
+/// Items in one batch from which on they are no person's doing, and wait until nobody else wants the processor:
+/// so many within [`BATCH_WAIT`](crate::capture::BATCH_WAIT).
+pub(super) const CROWD: usize = 100;
+
 /// When nothing happens at all, exchanges grow old all the same.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 
 /// How long an engine that leaves waits for the last batch.
 const LAST_BATCH: Duration = Duration::from_secs(3);
-
-/// How far the writer stands back behind traffic where the processor is the bottleneck (`nice`).
-#[cfg(target_os = "linux")]
-const NICE: i32 = 19;
 
 /// Batches that a slow listener may be behind; it is told when it missed some. Several seconds' worth.
 const STORED_QUEUE: usize = 64;
@@ -59,8 +60,8 @@ impl Writer {
         let tell = stored.clone();
         let (limits, keep_to) = watch::channel(limits);
         let thread = std::thread::Builder::new().name("exchanges".into()).spawn(move || {
-            stand_back();
-            run(&path, &for_thread, keep_to, told, &tell);
+            backstage::stand_back();
+            run(&path, for_thread, keep_to, told, tell);
         });
         match thread {
             Ok(thread) => {
@@ -102,21 +103,15 @@ impl Drop for Writer {
     }
 }
 
-/// Linux has this per thread; elsewhere it would slow the whole engine down.
-fn stand_back() {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICE);
-}
-
 fn run(
     path: &Path,
-    recorder: &Recorder,
-    mut limits: watch::Receiver<Limits>,
+    recorder: Recorder,
+    limits: watch::Receiver<Limits>,
     told: oneshot::Sender<()>,
-    stored: &broadcast::Sender<Stored>,
+    stored: broadcast::Sender<Stored>,
 ) {
     let mut told = Some(told);
-    let mut keeper = loop {
+    let keeper = loop {
         let opened = Keeper::open(path, limits.borrow().clone());
         let opened = match opened {
             Ok(keeper) => {
@@ -124,7 +119,7 @@ fn run(
                 Some(keeper)
             }
             Err(error) => {
-                pause(recorder, &error);
+                pause(&recorder, &error);
                 None
             }
         };
@@ -137,12 +132,41 @@ fn run(
             None => {}
         }
     };
-    let mut pace = Pace::new(Instant::now());
+    let waits = recorder.clone();
+    let pace = Pace::new(Instant::now());
+    let mut desk = Desk { keeper, recorder, limits, stored, pace };
+    let mut backstage = Backstage::default();
     loop {
-        let mut work = recorder.next(IDLE);
+        let work = waits.next(IDLE);
+        let goes_on = if work.items.len() < CROWD {
+            desk.put_away(work)
+        } else {
+            let Some((back, goes_on)) = backstage.put_away(desk, work) else { return };
+            desk = back;
+            goes_on
+        };
+        if !goes_on {
+            return;
+        }
+    }
+}
+
+/// All that writing takes.
+#[derive(Debug)]
+pub(super) struct Desk {
+    keeper: Keeper,
+    recorder: Recorder,
+    limits: watch::Receiver<Limits>,
+    stored: broadcast::Sender<Stored>,
+    pace: Pace,
+}
+
+impl Desk {
+    /// Writes a batch, and rests where it has to; false when nothing comes after it.
+    pub(super) fn put_away(&mut self, mut work: Work) -> bool {
         // Somebody waits for these, and the next come only then: they are no part of the pace.
         for import in std::mem::take(&mut work.imports) {
-            take_in(&mut keeper, import, stored);
+            take_in(&mut self.keeper, import, &self.stored);
         }
         let began = Instant::now();
         let closed = work.closed;
@@ -150,39 +174,45 @@ fn run(
         let items = writes.len();
         while !writes.is_empty() {
             let rest = writes.split_off(writes.len().min(BATCH_ITEMS));
-            let mut tries = 0;
-            let mut written = true;
-            while let Err(error) = keeper.write(&writes) {
-                pause(recorder, &error);
-                if recorder.rest(RETRY) {
-                    return;
-                }
-                tries += 1;
-                let passes = matches!(error, StoreError::Full | StoreError::Busy);
-                if !passes && tries >= TRIES {
-                    tracing::warn!(%error, lost = writes.len(), "exchanges could not be written");
-                    written = false;
-                    break;
-                }
-            }
+            let Some(written) = self.write(&writes) else { return false };
             if written {
-                tell(stored, &writes);
+                tell(&self.stored, &writes);
             }
             tell_stored(&writes);
             writes = rest;
         }
         if closed {
-            return;
+            return false;
         }
-        recorder.resume(None);
-        keeper.limits.clone_from(&limits.borrow_and_update());
-        if let Err(error) = keeper.forget_old(jiff::Timestamp::now().as_microsecond()) {
+        self.recorder.resume(None);
+        self.keeper.limits.clone_from(&self.limits.borrow_and_update());
+        if let Err(error) = self.keeper.forget_old(jiff::Timestamp::now().as_microsecond()) {
             tracing::debug!(%error, "old exchanges stay for now");
         }
-        recorder.tell_unseen();
-        let rest = pace.worked(began, Instant::now(), items);
+        self.recorder.tell_unseen();
+        let rest = self.pace.worked(began, Instant::now(), items);
         // Where the engine leaves meanwhile, what waits is still written.
-        recorder.rest_from_writing(rest);
+        self.recorder.rest_from_writing(rest);
+        true
+    }
+
+    /// Tries until it is written, or turns out not to be the disk's fault; None when the engine leaves
+    /// meanwhile.
+    fn write(&mut self, writes: &[Write]) -> Option<bool> {
+        let mut tries = 0;
+        while let Err(error) = self.keeper.write(writes) {
+            pause(&self.recorder, &error);
+            if self.recorder.rest(RETRY) {
+                return None;
+            }
+            tries += 1;
+            let passes = matches!(error, StoreError::Full | StoreError::Busy);
+            if !passes && tries >= TRIES {
+                tracing::warn!(%error, lost = writes.len(), "exchanges could not be written");
+                return Some(false);
+            }
+        }
+        Some(true)
     }
 }
 
