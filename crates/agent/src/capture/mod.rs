@@ -55,3 +55,7 @@ pub const BATCH_WAIT: Duration = Duration::from_millis(250);
 pub const BATCH_ITEMS: usize = 500;
 /// … or so many chunks of bodies: one megabyte.
 pub const BATCH_PIECES: usize = 16;
+
+/// So many items in one batch, or all the chunks that it takes, are not what a person clicks together, and may wait
+/// until nobody else wants the processor.
+pub const CROWD: usize = 100;

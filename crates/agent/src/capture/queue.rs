@@ -13,7 +13,8 @@ use super::frames::Batch;
 use super::import::Import;
 use super::replaying::Replaying;
 use super::{
-    BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, BODY_BYTES, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES, RESTING_BYTES,
+    BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, BODY_BYTES, CROWD, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES,
+    RESTING_BYTES,
 };
 
 /// The forwarder's end of the store's writer. Clones are the same queue.
@@ -57,6 +58,8 @@ pub struct Work {
     pub imports: Vec<Import>,
     /// Open for longer than [`OPEN_AFTER`].
     pub open: Vec<Arc<Capture>>,
+    /// More than a person makes.
+    pub crowd: bool,
     /// Nothing comes after this.
     pub closed: bool,
 }
@@ -267,11 +270,12 @@ impl Recorder {
         }
         let items = std::mem::take(&mut state.waiting);
         let imports = std::mem::take(&mut state.imports);
+        let crowd = items.len() >= CROWD || state.pieces >= BATCH_PIECES;
         (state.pieces, state.nudged) = (0, false);
         let now = Instant::now();
         let old = |capture: &&Arc<Capture>| now.saturating_duration_since(capture.started) >= OPEN_AFTER;
         let open = state.open.iter().map(|(_, capture)| capture).filter(old).cloned().collect();
-        Work { items, imports, open, closed: state.closed }
+        Work { items, imports, open, crowd, closed: state.closed }
     }
 
     /// Tells how many exchanges went unseen, if there are more than last time.

@@ -8,7 +8,7 @@ use porthole_link::StreamKind;
 
 use super::super::{Mend, Store};
 use super::*;
-use crate::capture::{BODY_BYTES, Capture, Recorder, Side, Start};
+use crate::capture::{BODY_BYTES, CROWD, Capture, Recorder, Side, Start};
 use crate::events::Served;
 use crate::inspect::filter::Filter;
 use crate::mapping::MappingSpec;
@@ -386,7 +386,7 @@ async fn a_crowd_is_stored_when_nobody_else_wants_the_processor() {
     while policies("exchanges-idle").is_empty() {
         assert!(began.elapsed() < PATIENCE, "no crowd yet");
         let mut last = 0;
-        for _ in 0..2 * writer::CROWD {
+        for _ in 0..2 * CROWD {
             let capture = world.begin("/");
             capture.end(None);
             last = capture.id();

@@ -22,10 +22,6 @@ const RETRY: Duration = Duration::from_secs(5);
 /// be what cannot be written.
 const TRIES: u32 = 3;
 
-/// Items in one batch from which on they are no person's doing, and wait until nobody else wants the processor:
-/// so many within [`BATCH_WAIT`](crate::capture::BATCH_WAIT).
-pub(super) const CROWD: usize = 100;
-
 /// When nothing happens at all, exchanges grow old all the same.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 
@@ -138,12 +134,12 @@ fn run(
     let mut backstage = Backstage::default();
     loop {
         let work = waits.next(IDLE);
-        let goes_on = if work.items.len() < CROWD {
-            desk.put_away(work)
-        } else {
+        let goes_on = if work.crowd {
             let Some((back, goes_on)) = backstage.put_away(desk, work) else { return };
             desk = back;
             goes_on
+        } else {
+            desk.put_away(work)
         };
         if !goes_on {
             return;
