@@ -95,6 +95,8 @@ pub(super) struct State {
     open: Slab<Arc<Capture>>,
     /// The writer sleeps until there is something at all.
     asleep: bool,
+    /// The writer has just rested.
+    rested: bool,
     /// There is something to do beside writing.
     nudged: bool,
     pub(super) closed: bool,
@@ -253,6 +255,8 @@ impl Recorder {
         let idle = Instant::now() + idle;
         let nothing =
             |state: &State| state.waiting.is_empty() && state.imports.is_empty() && state.open.is_empty();
+        // What waits after a rest has waited for long enough.
+        let rested = std::mem::take(&mut state.rested) && !nothing(&state);
         while nothing(&state) && !state.nudged && !state.closed {
             state.asleep = true;
             state = self.wait(state, idle);
@@ -261,7 +265,7 @@ impl Recorder {
                 break;
             }
         }
-        let until = Instant::now() + BATCH_WAIT;
+        let until = Instant::now() + if rested { Duration::ZERO } else { BATCH_WAIT };
         let little = |state: &State| {
             state.imports.is_empty() && state.waiting.len() < BATCH_ITEMS && state.pieces < BATCH_PIECES
         };
@@ -284,12 +288,14 @@ impl Recorder {
         self.queue.told_unseen.send_if_modified(|told| std::mem::replace(told, unseen) != unseen);
     }
 
-    /// Rests from writing; meanwhile no more is taken in than [`RESTING_BYTES`].
+    /// Rests from writing. From then on no more is taken in than [`RESTING_BYTES`], and that is written at once,
+    /// until no rest is due any more.
     pub fn rest_from_writing(&self, time: Duration) {
-        if !time.is_zero() {
-            self.queue.room.store(RESTING_BYTES, Relaxed);
+        let rests = !time.is_zero();
+        self.queue.room.store(if rests { RESTING_BYTES } else { QUEUE_BYTES }, Relaxed);
+        if rests {
             self.rest(time);
-            self.queue.room.store(QUEUE_BYTES, Relaxed);
+            self.lock().rested = true;
         }
     }
 
@@ -476,6 +482,23 @@ mod tests {
         recorder.close();
         resting.join().unwrap();
         recorder.resume(None);
+        assert!(begin(&recorder).is_none(), "another rest may be due");
+        recorder.rest_from_writing(Duration::ZERO);
         assert!(begin(&recorder).is_some(), "it works again");
+    }
+
+    #[test]
+    fn what_waits_after_a_rest_is_written_without_waiting_for_more() {
+        let recorder = Recorder::default();
+        recorder.resume(None);
+        // One of several, since a busy machine takes its time, too.
+        let at_once = (0..20).any(|_| {
+            recorder.rest_from_writing(Duration::from_nanos(1));
+            begin(&recorder).unwrap().end(None);
+            let began = Instant::now();
+            assert_eq!(recorder.next(Duration::ZERO).items.len(), 1);
+            began.elapsed() < BATCH_WAIT
+        });
+        assert!(at_once);
     }
 }
