@@ -23,6 +23,7 @@ mod sources {
         pub mod devserver;
         pub mod rewrite;
     }
+    pub mod gateway_link;
     pub mod gateway_url;
     pub mod inspect {
         pub mod decode;
@@ -53,5 +54,6 @@ mod sources {
 }
 
 pub use sources::{
-    capture, config, door, events, fields, forward, gateway_url, inspect, mapping, paths, secrets, target,
+    capture, config, door, events, fields, forward, gateway_link, gateway_url, inspect, mapping, paths,
+    secrets, target,
 };

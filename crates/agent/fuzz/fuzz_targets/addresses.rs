@@ -7,6 +7,7 @@ use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
 use porthole_agent::events::HostHeader;
+use porthole_agent::gateway_link;
 use porthole_agent::gateway_url::GatewayUrl;
 use porthole_agent::mapping::{
     parse_cidr, parse_condition, parse_host, parse_name, parse_path, parse_timeout,
@@ -18,7 +19,10 @@ fuzz_target!(|text: &str| {
     let Some(first) = text.chars().next() else { return };
     let text = &text[first.len_utf8()..];
     match first as u32 % 10 {
-        0 => gateway(text),
+        0 => {
+            gateway(text);
+            link(text);
+        }
         1 => target(text.parse()),
         2 => target(Target::parse_tcp(text)),
         3 => again(text, parse_name),
@@ -75,6 +79,17 @@ fn gateway(text: &str) {
     }
     let authority = gateway.authority();
     assert!(!authority.contains(|c: char| c.is_control() || c.is_whitespace() || "@/?#".contains(c)));
+}
+
+/// A `porthole://connect` link that is understood says the same when it is written anew.
+fn link(text: &str) {
+    let Ok(Some(link)) = gateway_link::read(text) else { return };
+    let mut again = url::Url::parse("porthole://connect").expect("a URL");
+    again.query_pairs_mut().append_pair("gateway", &link.gateway);
+    if let Some(token) = &link.token {
+        again.query_pairs_mut().append_pair("token", token.expose());
+    }
+    assert_eq!(gateway_link::read(again.as_str()), Ok(Some(link)), "{again}");
 }
 
 fn target<E: Debug>(read: Result<Target, E>) {
