@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::mapping::{
     MappingError, MappingSpec, parse_basic_auth, parse_cidr, parse_condition, parse_host, parse_name,
-    parse_path, parse_timeout,
+    parse_path, parse_rate, parse_timeout,
 };
 use crate::secrets::SecretError;
 
@@ -46,6 +46,12 @@ pub struct MappingFields {
     /// No visitors from this address or network (repeatable, or with commas)
     #[arg(long, value_name = "CIDR", env = "PORTHOLE_DENY_IP", value_delimiter = ',')]
     pub deny_ip: Vec<String>,
+    /// At most so many requests in so much time, of all visitors together: 100/s, 5000/h
+    #[arg(long, value_name = "N/TIME", env = "PORTHOLE_RATE_LIMIT")]
+    pub rate_limit: Option<String>,
+    /// The same for each visitor's address
+    #[arg(long, value_name = "N/TIME", env = "PORTHOLE_VISITOR_RATE_LIMIT")]
+    pub visitor_rate_limit: Option<String>,
     /// Only requests with this header (repeatable)
     #[arg(long, value_name = "NAME[=VALUE]", env = "PORTHOLE_MATCH_HEADER")]
     pub match_header: Vec<String>,
@@ -81,6 +87,8 @@ pub const FILE_KEYS: &[&str] = &[
     "basic_auth",
     "allow_ip",
     "deny_ip",
+    "rate_limit",
+    "visitor_rate_limit",
     "match_header",
     "match_query",
     "match_cookie",
@@ -134,6 +142,12 @@ impl MappingFields {
         if !self.deny_ip.is_empty() {
             spec.policy.deny_ip = each(&self.deny_ip, parse_cidr)?;
         }
+        if let Some(limit) = &self.rate_limit {
+            spec.policy.rate_limit = unless_empty(limit, parse_rate)?;
+        }
+        if let Some(limit) = &self.visitor_rate_limit {
+            spec.policy.visitor_rate_limit = unless_empty(limit, parse_rate)?;
+        }
         self.apply_matches(spec)?;
         if let Some(insecure) = self.insecure {
             spec.allow_invalid_certs = insecure;
@@ -177,6 +191,8 @@ fn each<T, E>(texts: &[String], parse: impl Fn(&str) -> Result<T, E>) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use porthole_link::control::RateLimit;
+
     use super::*;
 
     fn spec() -> MappingSpec {
@@ -189,14 +205,23 @@ mod tests {
         let set = MappingFields {
             name: Some("Shop".into()),
             allow_ip: vec!["10.0.0.1".into()],
+            rate_limit: Some("10/s".into()),
+            visitor_rate_limit: Some("1/s".into()),
             ..Default::default()
         };
         set.apply(&mut spec).unwrap();
         MappingFields::default().apply(&mut spec).unwrap();
         assert_eq!((spec.name.as_deref(), spec.policy.allow_ip.len()), (Some("shop"), 1));
-        let clear =
-            MappingFields { name: Some(String::new()), allow_ip: vec![String::new()], ..Default::default() };
+        let clear = MappingFields {
+            name: Some(String::new()),
+            allow_ip: vec![String::new()],
+            rate_limit: Some(String::new()),
+            ..Default::default()
+        };
+        assert!(spec.policy.rate_limit.is_some());
         clear.apply(&mut spec).unwrap();
+        assert_eq!(spec.policy.rate_limit, None);
+        assert_eq!(spec.policy.visitor_rate_limit, Some(RateLimit { requests: 1, seconds: 1 }));
         assert_eq!((spec.name, spec.policy.allow_ip.len()), (None, 0));
     }
 

@@ -1,5 +1,7 @@
 //! What a mapping is, wherever it was written down: in the store, in the file, or on a command line.
 
+mod rate;
+
 use std::time::Duration;
 
 use argon2::PasswordHasher as _;
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::{DEFAULT_ANSWER_TIMEOUT, HostHeader, Served};
 use crate::target::{Scheme, Target};
+
+pub use rate::{parse_rate, rate_text};
 
 /// One mapping, complete and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +59,8 @@ pub enum MappingError {
     Cidr(String),
     #[error("“{0}” is not a duration of 1 ms to 24 h: write it like 120s or 2m")]
     Timeout(String),
+    #[error("“{0}” is no rate limit: write requests within a time, like 10/s, 600/m or 5/10s, at most 24h")]
+    Rate(String),
     #[error("“{0}” is no condition: write it as NAME or NAME=VALUE")]
     Match(String),
     #[error("the password could not be hashed: {0}")]

@@ -162,7 +162,11 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
     };
     drop(routes);
 
-    let asked = PolicyRequest { visitor: visitor.addr.ip(), authorization: head.fields.get("authorization") };
+    let asked = PolicyRequest {
+        visitor: visitor.addr.ip(),
+        authorization: head.fields.get("authorization"),
+        now: arrival.at,
+    };
     let decision = policy::decide(&endpoint.policy, &asked);
 
     let prefix = (strip > 0).then(|| Prefix::take(head, strip, &authority));

@@ -265,7 +265,7 @@ pub fn answer(problem: &Problem, form: Form, request_id: &str) -> Answer {
         ),
         Form::Text => ("text/plain; charset=utf-8", format!("{message} ({code}, request {request_id})\n")),
     };
-    let mut fields = Fields::with_capacity(512, 11);
+    let mut fields = Fields::with_capacity(512, 13);
     fields.push("Date", date());
     fields.push("Content-Type", kind);
     fields.push("Content-Length", body.len().to_string());
@@ -286,6 +286,10 @@ pub fn answer(problem: &Problem, form: Form, request_id: &str) -> Answer {
             }
             if let Some(seconds) = refusal.retry_after {
                 fields.push("Retry-After", seconds.to_string());
+            }
+            if let Some(exceeded) = &refusal.rate {
+                fields.push("RateLimit-Policy", exceeded.policy());
+                fields.push("RateLimit", exceeded.state());
             }
         }
         Problem::TooManyTokens { seconds } => fields.push("Retry-After", seconds.to_string()),

@@ -132,6 +132,11 @@ async fn carry(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint) {
         abort(&stream);
         return;
     }
+    if let Err(exceeded) = endpoint.policy.count(visitor.ip(), Instant::now()) {
+        tracing::info!(mapping = endpoint.label(), %visitor, limit = exceeded.policy(), "refused a TCP connection by a rate limit");
+        abort(&stream);
+        return;
+    }
     let _ = stream.set_nodelay(true);
     let request_id = uuid::Uuid::new_v4().simple().to_string();
     let open = Open {

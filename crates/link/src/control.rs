@@ -1,9 +1,14 @@
 //! The JSON control conversation: one WebSocket text message each.
 //!
-//! Unknown fields are skipped; unknown message types decode to `Unknown` and are skipped. A field may
-//! be added within a protocol version, never removed or given another meaning.
+//! Unknown fields are skipped, but for a policy's: see [`Policy::unknown`]. Unknown message types decode to
+//! `Unknown` and are skipped. A field may be added within a protocol version, never removed or given another
+//! meaning.
+
+mod policy;
 
 use serde::{Deserialize, Serialize};
+
+pub use policy::{BasicAuth, POLICIES, Policy, RateLimit, Unknown};
 
 /// What an agent says to a gateway.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,31 +119,6 @@ pub enum Match {
     Cookie { name: String, value: Option<String> },
 }
 
-/// What is decided before a request crosses the link.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Policy {
-    /// Any of these may enter; empty: no password asked.
-    pub basic_auth: Vec<BasicAuth>,
-    /// CIDRs; when not empty, only these visitors.
-    pub allow_ip: Vec<String>,
-    /// CIDRs; never these visitors.
-    pub deny_ip: Vec<String>,
-}
-
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BasicAuth {
-    pub user: String,
-    /// An argon2id PHC string; the password itself never leaves the agent.
-    pub hash: String,
-}
-
-impl std::fmt::Debug for BasicAuth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BasicAuth").field("user", &self.user).field("hash", &"***").finish()
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
     /// The protocol version both will speak from here on.
@@ -147,6 +127,9 @@ pub struct Welcome {
     pub session_id: String,
     pub revision: u64,
     pub results: Vec<MappingResult>,
+    /// Which of [`POLICIES`] the gateway enforces, perhaps with newer ones.
+    #[serde(default)]
+    pub policies: Vec<String>,
 }
 
 /// What became of one mapping.
@@ -186,4 +169,6 @@ pub mod codes {
     pub const TOKEN_REVOKED: &str = "token-revoked";
     pub const LIMIT: &str = "limit";
     pub const DRAINING: &str = "draining";
+    /// Said by the agent itself: the gateway would skip a rule of the mapping.
+    pub const GATEWAY_TOO_OLD: &str = "gateway-too-old";
 }

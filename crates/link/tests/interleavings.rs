@@ -125,6 +125,7 @@ async fn pair() -> Pair {
         session_id: "s".into(),
         revision: 1,
         results: Vec::new(),
+        policies: Vec::new(),
     }));
     let (agent, _, from_gateway) = welcomed.await.expect("a task").expect("a welcome");
     Pair { gateway, agent, from_agent, from_gateway }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use porthole_link::control::{MappingResult, ToAgent, ToGateway, Welcome};
+use porthole_link::control::{MappingResult, POLICIES, ToAgent, ToGateway, Welcome};
 use porthole_link::{Hello, Mapping};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::accept_hdr_async_with_config;
@@ -100,6 +100,7 @@ pub fn welcome(hello: &Hello) -> ToAgent {
         session_id: "session".into(),
         revision: hello.revision,
         results: live(&hello.mappings),
+        policies: POLICIES.iter().map(|&name| name.into()).collect(),
     })
 }
 

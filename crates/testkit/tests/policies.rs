@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 use http_body_util::Empty;
+use porthole_link::control::ToAgent;
+use porthole_testkit::agent::Home;
+use porthole_testkit::false_gateway::{FalseGateway, welcome};
 use porthole_testkit::{Reply, World};
 
 async fn ask(world: &World, path: &str, fields: &[(&str, &str)]) -> Reply {
@@ -74,8 +77,78 @@ async fn a_trusted_proxys_word_is_believed_up_to_the_last_address_that_is_not_tr
 
 #[tokio::test]
 async fn an_invalid_address_range_is_refused_with_2() {
-    let home = porthole_testkit::agent::Home::new();
+    let home = Home::new();
     let outcome = home.run(&["http", "3000", "--allow-ip", "10.0.0.0/99"]).await;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(outcome.stderr.contains("10.0.0.0/99"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_visitor_who_asks_too_often_gets_429_and_is_told_when_to_come_back() {
+    let world = World::builder().agent_args(["--visitor-rate-limit", "3/h"]).start().await;
+    for _ in 0..3 {
+        assert_eq!(ask(&world, "/hello", &[]).await.status, 200);
+    }
+    let reply = ask(&world, "/hello", &[]).await;
+    assert_eq!((reply.status, reply.error_code()), (429, Some("rate-limited")));
+    assert_eq!(reply.field("ratelimit-policy"), Some("\"visitor\";q=3;w=3600"));
+    // A third of an hour, less what the test took.
+    let seconds: u64 = reply.field("retry-after").and_then(|text| text.parse().ok()).expect("seconds");
+    assert!((600..=1200).contains(&seconds), "{seconds}");
+    assert_eq!(reply.field("ratelimit"), Some(format!("\"visitor\";r=0;t={seconds}").as_str()));
+    assert_eq!(reply.field("content-type"), Some("application/json"));
+    let page = ask(&world, "/hello", &[("accept", "text/html")]).await;
+    assert_eq!((page.status, page.field("content-type")), (429, Some("text/html; charset=utf-8")));
+    assert_eq!(world.service.seen().len(), 3, "refused requests reach nobody");
+}
+
+#[tokio::test]
+async fn guesses_at_a_password_count_and_visitors_are_told_apart_by_a_trusted_proxys_word() {
+    let world = World::builder()
+        .gateway(|gateway| gateway.args(["--trusted-proxies", "127.0.0.1"]))
+        .agent_args(["--basic-auth", "alice:secret", "--visitor-rate-limit", "2/h", "--rate-limit", "5/h"])
+        .start()
+        .await;
+    let from = async |visitor: &str| {
+        let reply = ask(&world, "/hello", &[("x-forwarded-for", visitor)]).await;
+        (reply.status, reply.field("ratelimit-policy").unwrap_or_default().to_owned())
+    };
+    for visitor in ["203.0.113.1", "203.0.113.1", "203.0.113.2", "203.0.113.2"] {
+        assert_eq!(from(visitor).await.0, 401, "{visitor}");
+    }
+    assert_eq!(from("203.0.113.1").await, (429, "\"visitor\";q=2;w=3600".to_owned()));
+    assert_eq!(from("203.0.113.3").await.0, 401);
+    assert_eq!(from("203.0.113.4").await, (429, "\"all\";q=5;w=3600".to_owned()));
+}
+
+#[tokio::test]
+async fn a_gateway_that_would_skip_a_rule_never_hears_of_the_mapping() {
+    let gateway = FalseGateway::start().await;
+    let url = gateway.url();
+    let home = Home::new();
+    let args = ["http", "3000", "--name", "shop", "--rate-limit", "10/s", "--gateway", &url, "--token", "t"];
+    let old = async {
+        let (mut link, hello) = gateway.hello().await;
+        assert_eq!(hello.mappings, []);
+        let ToAgent::Welcome(mut said) = welcome(&hello) else { unreachable!("that is what it makes") };
+        said.policies = vec!["another".into()];
+        link.say(&ToAgent::Welcome(said)).await;
+        // The agent may have been connected before it had the mapping; either way it tells the set that it has.
+        let told = link.control("mappings").await;
+        assert_eq!(told["mappings"], serde_json::json!([]));
+        link
+    };
+    let (outcome, _link) = tokio::join!(home.run(&args), old);
+    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("“rate_limit”") && outcome.stderr.contains("update the gateway"),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_rate_limit_that_cannot_be_read_is_refused_with_2() {
+    let outcome = Home::new().run(&["http", "3000", "--rate-limit", "10"]).await;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(outcome.stderr.contains("“10”") && outcome.stderr.contains("10/s"), "{outcome:?}");
 }

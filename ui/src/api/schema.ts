@@ -1032,6 +1032,8 @@ export interface components {
                     user: string;
                 }[];
                 deny_ip?: string[];
+                rate_limit?: string | null;
+                visitor_rate_limit?: string | null;
             };
             protocol?: components["schemas"]["Protocol"] | null;
             /** Format: int64 */
@@ -1112,6 +1114,8 @@ export interface components {
                     user: string;
                 }[];
                 deny_ip?: string[];
+                rate_limit?: string | null;
+                visitor_rate_limit?: string | null;
             };
             protocol?: components["schemas"]["Protocol"] | null;
             /** Format: int64 */
@@ -1241,12 +1245,20 @@ export interface components {
             allow_ip: string[];
             basic_auth: components["schemas"]["User"][];
             deny_ip: string[];
+            /** @description Requests within a time, like `10/s` or `5/10s`: for all visitors together. */
+            rate_limit?: string | null;
+            /** @description The same for each visitor's address. */
+            visitor_rate_limit?: string | null;
         };
         /** @description Who may come in. */
         PolicyInput: {
             allow_ip?: string[];
             basic_auth?: components["schemas"]["UserInput"][];
             deny_ip?: string[];
+            /** @description Requests within a time, like `10/s` or `5/10s`: for all visitors together. */
+            rate_limit?: string | null;
+            /** @description The same for each visitor's address. */
+            visitor_rate_limit?: string | null;
         };
         /** @description One port with a listener. */
         Port: {

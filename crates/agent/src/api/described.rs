@@ -206,9 +206,15 @@ fn policy(of_each_user: &[&str]) -> Object {
     let four = format!(r"{byte}(?:\.{byte}){{3}}(?:/(?:\d|[12]\d|3[0-2]))?");
     let six = r"(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?:/(?:\d|[1-9]\d|1[01]\d|12[0-8]))?";
     let networks = || ArrayBuilder::new().items(text(format!("^(?:{four}|{six})?$")));
+    let rate = || {
+        let within = r"(?:(?:[1-9]\d{0,3})?s|(?:[1-9]\d{0,2})?m|[1-9]?h|d)";
+        let types = [Type::String, Type::Null].into_iter().collect::<SchemaType>();
+        text(format!(r"^(?:[1-9]\d{{0,5}}/{within})?$")).schema_type(types)
+    };
     let users = ArrayBuilder::new().items(closed(user)).max_items(Some(MAX_USERS)).unique_items(true);
     let policy = ObjectBuilder::new().property("basic_auth", users);
-    closed(policy.property("allow_ip", networks()).property("deny_ip", networks())).build()
+    let policy = policy.property("allow_ip", networks()).property("deny_ip", networks());
+    closed(policy.property("rate_limit", rate()).property("visitor_rate_limit", rate())).build()
 }
 
 /// Which members of a mapping go together: a name or a host, and nothing for HTTP where it is raw TCP.

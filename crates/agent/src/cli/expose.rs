@@ -52,6 +52,12 @@ pub(super) struct TcpArgs {
     /// No visitors from this address or network (repeatable, or with commas)
     #[arg(long, value_name = "CIDR", env = "PORTHOLE_DENY_IP", value_delimiter = ',')]
     deny_ip: Vec<String>,
+    /// At most so many connections in so much time, of all visitors together: 10/s, 100/h
+    #[arg(long, value_name = "N/TIME", env = "PORTHOLE_RATE_LIMIT")]
+    rate_limit: Option<String>,
+    /// The same for each visitor's address
+    #[arg(long, value_name = "N/TIME", env = "PORTHOLE_VISITOR_RATE_LIMIT")]
+    visitor_rate_limit: Option<String>,
     /// Keep the mapping, so that `porthole up` serves it too
     #[arg(long, env = "PORTHOLE_SAVE", value_parser = clap::builder::FalseyValueParser::new())]
     save: bool,
@@ -100,6 +106,8 @@ pub(super) async fn tcp(context: &Context, args: TcpArgs) -> Result<(), Failure>
         name: args.name,
         allow_ip: args.allow_ip,
         deny_ip: args.deny_ip,
+        rate_limit: args.rate_limit,
+        visitor_rate_limit: args.visitor_rate_limit,
         ..MappingFields::default()
     };
     let fields = context.fields(fields, true);

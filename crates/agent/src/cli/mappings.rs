@@ -13,7 +13,7 @@ use super::{ConnectionArgs, Context, Failure};
 use crate::door::{FromEngine, Hello, PROTOCOL, ToEngine};
 use crate::fields::MappingFields;
 use crate::lock::EngineLock;
-use crate::mapping::{MappingError, MappingSpec, random_id};
+use crate::mapping::{MappingError, MappingSpec, random_id, rate_text};
 use crate::names::random_name;
 use crate::store::{Mend, Store, StoreError, StoredMapping};
 use crate::target::{Scheme, Target};
@@ -299,6 +299,8 @@ fn spec_json(spec: &MappingSpec, enabled: bool, stored: Option<&StoredMapping>, 
         "basic_auth": spec.policy.basic_auth.iter().map(|auth| &auth.user).collect::<Vec<_>>(),
         "allow_ip": spec.policy.allow_ip,
         "deny_ip": spec.policy.deny_ip,
+        "rate_limit": spec.policy.rate_limit.map(rate_text),
+        "visitor_rate_limit": spec.policy.visitor_rate_limit.map(rate_text),
         "inspect": spec.inspect,
         "enabled": enabled,
         "gateway": stored.and_then(|stored| stored.gateway.as_deref()),

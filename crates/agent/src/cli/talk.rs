@@ -98,7 +98,7 @@ async fn talk<F: Future<Output = Option<(&'static str, String)>>>(
     remark: &mut Once<F>,
 ) -> End {
     let begin = match want {
-        Want::Mapping(wanted) => ToEngine::Serve((**wanted).clone()),
+        Want::Mapping(wanted) => ToEngine::Serve(wanted.clone()),
         Want::Stored => ToEngine::ServeStored,
     };
     for message in [ToEngine::Hello(asked.hello()), begin] {

@@ -34,7 +34,7 @@ pub const MAX_CLIENTS: usize = 100;
 pub enum ToEngine {
     Hello(Hello),
     /// Serve this mapping as long as the command stays.
-    Serve(Wanted),
+    Serve(Box<Wanted>),
     /// Serve every enabled mapping that is stored or in the file, as long as the command stays.
     ServeStored,
     Status,

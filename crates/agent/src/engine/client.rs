@@ -211,7 +211,7 @@ impl Client {
             ToEngine::Replay(ask) => self.replay(&ask).await,
             ToEngine::Import(part) => self.import(part).await,
             ToEngine::ServeStored => self.serve_stored().await,
-            ToEngine::Serve(wanted) => self.serve(wanted).await,
+            ToEngine::Serve(wanted) => self.serve(*wanted).await,
         }
     }
 

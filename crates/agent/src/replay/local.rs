@@ -131,6 +131,7 @@ impl Ends {
                 session_id: String::new(),
                 revision: 0,
                 results: Vec::new(),
+                policies: Vec::new(),
             };
             let (link, _control) = pending.start();
             link.send_control(&ToAgent::Welcome(welcome));

@@ -4,10 +4,10 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use porthole_link::control::{Refused, ToGateway, Welcome, codes};
+use porthole_link::control::{Hello, Refused, ToGateway, Welcome, codes};
 use porthole_link::driver::LinkError;
 use porthole_link::mux::Role;
-use porthole_link::{agent_handshake, gateway_handshake, socket};
+use porthole_link::{PROTOCOL, agent_handshake, gateway_handshake, socket};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -96,6 +96,7 @@ impl Dial for Gateway {
                         session_id: "s".into(),
                         revision: 1,
                         results: Vec::new(),
+                        policies: Vec::new(),
                     };
                     link.send_control(&ToAgent::Welcome(welcome));
                     Ok::<_, LinkError>((link, messages))

@@ -3,6 +3,7 @@
 //! In reading order: [`connect`] (one try, with [`proxy`]) → [`session`] (one link) → the loop here →
 //! [`failure`] (every way to have no link, in words).
 
+mod announce;
 #[cfg(test)]
 mod clock_tests;
 mod connect;
@@ -14,9 +15,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use porthole_link::Link;
 use porthole_link::backoff::Backoff;
-use porthole_link::control::{Hello, ToAgent};
-use porthole_link::{Link, PROTOCOL, PROTOCOL_OLDEST};
+use porthole_link::control::ToAgent;
 use rand::RngExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -199,7 +200,7 @@ impl Keeper {
             tries += 1;
             self.tell(Event::Connecting { r#try: tries });
             let set = self.mappings.borrow_and_update().clone();
-            let hello = self.hello(&set);
+            let hello = announce::hello(&self.config, &set);
             let began = Instant::now();
             let established = tokio::select! {
                 biased;
@@ -279,18 +280,6 @@ impl Keeper {
             let asked = asked.mul_f64(1.0 + ASKED_SPREAD * random).min(failure::LONGEST_ASKED);
             wait = backoff.next(away_since.elapsed(), random).saturating_sub(waited).max(asked);
             self.disconnected(&failure, wait);
-        }
-    }
-
-    fn hello(&self, set: &MappingSet) -> Hello {
-        Hello {
-            protocol: PROTOCOL,
-            protocol_oldest: PROTOCOL_OLDEST,
-            agent_version: env!("CARGO_PKG_VERSION").into(),
-            agent_id: self.config.agent_id.clone(),
-            epoch: self.config.epoch,
-            revision: set.revision,
-            mappings: set.mappings.iter().map(|served| served.wire.clone()).collect(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use porthole_link::Link;
-use porthole_link::control::{MappingResult, ToAgent, ToGateway};
+use porthole_link::control::{MappingResult, ToAgent};
 use porthole_link::driver::LinkError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Established;
 use super::failure::{Failure, link_lost};
-use super::{Order, Retired};
+use super::{Order, Retired, announce};
 use crate::events::{Event, Events, LinkState, MappingSet};
 use crate::forward::{Forwarder, Routes};
 use crate::wake::{self, Change, Watcher};
@@ -64,6 +64,16 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
     let (routes, current) = watch::channel(Arc::new(forwarder.routes(&set)));
     let accepting = AbortOnDropHandle::new(tokio::spawn(accept(link.clone(), current, forwarder.clone())));
     tell(events, welcome.results);
+    let announce = |set: &MappingSet| {
+        let (announcement, refused) = announce::announcement(set, &welcome.policies);
+        tell(events, refused);
+        if !link.send_control(&announcement) {
+            link.close();
+        }
+    };
+    if announce::owes(&set) {
+        announce(&set);
+    }
     let mut revision = set.revision;
     let mut newest = routes.borrow().clone();
     // What the gateway has by all that it said.
@@ -124,9 +134,7 @@ pub async fn hold(established: Established, set: Arc<MappingSet>, shared: Shared
                 let mut both = Routes::clone(&routes.borrow());
                 both.add(&newest);
                 routes.send_replace(Arc::new(both));
-                if !link.send_control(&announcement(&set)) {
-                    link.close();
-                }
+                announce(&set);
             }
             () = tokio::time::sleep_until(forget_at.unwrap_or_else(Instant::now)), if forget_at.is_some() => {
                 forget_at = None;
@@ -201,11 +209,6 @@ fn reason(error: LinkError, control: &mut mpsc::Receiver<ToAgent>) -> Failure {
         }
     }
     link_lost(&error)
-}
-
-fn announcement(set: &MappingSet) -> ToGateway {
-    let mappings = set.mappings.iter().map(|served| served.wire.clone()).collect();
-    ToGateway::Mappings { revision: set.revision, mappings }
 }
 
 /// Takes streams off the link and hands each on with the mappings of that moment.

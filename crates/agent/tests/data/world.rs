@@ -12,7 +12,9 @@ use porthole_agent::events::{Event, MappingSet, Served, events};
 use porthole_agent::secrets::Secret;
 use porthole_agent::uplink::{self, Uplink, UplinkConfig};
 use porthole_http1::{Fields, RequestHead, ResponseHead, Version};
-use porthole_link::control::{Mapping, MappingProtocol, MappingResult, ToAgent, ToGateway, Welcome};
+use porthole_link::control::{
+    Mapping, MappingProtocol, MappingResult, POLICIES, ToAgent, ToGateway, Welcome,
+};
 use porthole_link::driver::websocket_config;
 use porthole_link::{
     Counted, Item, Link, LinkStream, Open, RecvHalf, ResetCode, SUBPROTOCOL, SendHalf, StreamKind,
@@ -90,6 +92,7 @@ where
         session_id: "session".into(),
         revision: hello.revision,
         results: hello.mappings.iter().map(live).collect(),
+        policies: POLICIES.iter().map(|&name| name.into()).collect(),
     }));
     GatewayLink { link, control, hello, authorization }
 }

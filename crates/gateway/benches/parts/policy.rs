@@ -1,10 +1,11 @@
 //! Whether a visitor is let in, short of the password's own check, which costs 20 ms by design.
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use porthole_gateway::policy::{Compiled, Decision, PolicyRequest, decide};
-use porthole_link::control::{BasicAuth, Policy};
+use porthole_link::control::{BasicAuth, Policy, RateLimit};
 
 /// A hash of agents' own cost; nothing here checks a password against it.
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
@@ -13,8 +14,9 @@ const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
 pub fn all(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("policy");
     let visitor = "192.0.2.77".parse().expect("an address");
-    let stranger = PolicyRequest { visitor, authorization: None };
-    let known = PolicyRequest { visitor, authorization: Some(b"Basic YWRhOmxvdmVsYWNl") };
+    let now = Instant::now();
+    let stranger = PolicyRequest { visitor, authorization: None, now };
+    let known = PolicyRequest { visitor, authorization: Some(b"Basic YWRhOmxvdmVsYWNl"), now };
     let networks = |count: u32| (0..count).map(|n| format!("10.{}.{}.0/24", n / 256, n % 256)).collect();
     let password = vec![BasicAuth { user: "ada".into(), hash: HASH.into() }];
     let cases: [(&str, Policy, PolicyRequest<'_>); 4] = [
@@ -29,5 +31,17 @@ pub fn all(criterion: &mut Criterion) {
             bencher.iter(|| matches!(decide(black_box(&compiled), black_box(&request)), Decision::Allow));
         });
     }
+    let limit = Some(RateLimit { requests: 1_000_000, seconds: 1 });
+    let limits = Policy { rate_limit: limit, visitor_rate_limit: limit, ..Policy::default() };
+    let compiled = Compiled::new(&limits, "shop").expect("the policy is valid");
+    group.bench_function("two rate limits", |bencher| {
+        let mut now = now;
+        bencher.iter(|| {
+            // As fast as the limits let it.
+            now += Duration::from_micros(1);
+            let request = PolicyRequest { now, ..stranger };
+            matches!(decide(black_box(&compiled), black_box(&request)), Decision::Allow)
+        });
+    });
     group.finish();
 }

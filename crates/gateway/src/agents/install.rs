@@ -84,17 +84,19 @@ pub(super) fn install(
     pulses: &Pulses,
 ) -> Installed {
     let now = Timestamp::now();
-    let old: Vec<Slot> = match state.links.get_mut(&id) {
-        Some(held) => held.serving.drain(..).flat_map(|serving| serving.slots).collect(),
-        None => Vec::new(),
-    };
+    let before = state.links.get_mut(&id).map(|held| std::mem::take(&mut held.serving)).unwrap_or_default();
+    let same: HashMap<&str, &Endpoint> =
+        before.iter().map(|serving| (serving.endpoint.mapping.id.as_str(), &*serving.endpoint)).collect();
     // The agent's own older slots must not stand in the way of its new ones: they are its own, so the
     // rules let it take them over, and what it does not take is released at the end.
     let mut results = Vec::with_capacity(request.mappings.len());
     let mut serving: Vec<Serving> = Vec::new();
     let mut taken = HashSet::new();
     for mapping in request.mappings {
-        let served = plan(mapping, request.identity, request.site(gateway)).and_then(|plan| {
+        let served = plan(mapping, request.identity, request.site(gateway)).and_then(|mut plan| {
+            if let Some(same) = same.get(mapping.id.as_str()) {
+                plan.policy_mut().go_on_from(&same.policy);
+            }
             let mut place = Placing { gateway, state, id, link, request, pulses, taken: &mut taken, now };
             match plan {
                 Plan::Http { slot, place: at, extra, public_url, policy } => {
@@ -125,7 +127,7 @@ pub(super) fn install(
             },
         });
     }
-    for slot in old.iter().filter(|slot| !taken.contains(*slot)) {
+    for slot in before.iter().flat_map(|serving| &serving.slots).filter(|slot| !taken.contains(*slot)) {
         state.board.release(slot, id, now);
     }
     state.drop_lost(id, &taken);

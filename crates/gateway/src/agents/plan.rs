@@ -63,6 +63,14 @@ pub enum Plan {
     },
 }
 
+impl Plan {
+    pub(super) fn policy_mut(&mut self) -> &mut Compiled {
+        match self {
+            Self::Http { policy, .. } | Self::Tcp { policy, .. } => policy,
+        }
+    }
+}
+
 /// What people call a mapping in sentences and logs.
 pub fn label(mapping: &Mapping) -> &str {
     mapping.name.as_deref().or(mapping.host.as_deref()).unwrap_or(&mapping.id)

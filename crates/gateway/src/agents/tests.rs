@@ -1,5 +1,7 @@
 //! What agents are given, and when it is taken away.
 
+mod policies;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
 
 use argon2::password_hash::phc::PasswordHash;
 use ipnet::{IpNet, Ipv4Net};
-use porthole_link::control::{BasicAuth, Policy};
+use porthole_link::control::{BasicAuth, Policy, RateLimit};
 
-use super::PolicyRefusal;
+use super::{Exceeded, PolicyRefusal, Rates};
 
 /// Networks in one list, and users of one mapping: looked through for each request.
 const MAX_NETWORKS: usize = 1000;
@@ -25,6 +27,7 @@ pub struct Compiled {
     deny: Vec<IpNet>,
     pub(super) users: Vec<BasicAuth>,
     realm: String,
+    rates: Option<Arc<Rates>>,
 }
 
 impl Compiled {
@@ -33,6 +36,12 @@ impl Compiled {
     /// # Errors
     /// One sentence that names the entry which is wrong.
     pub fn new(policy: &Policy, label: &str) -> Result<Self, String> {
+        if let Some(name) = policy.unknown.names().next() {
+            return Err(format!(
+                "This gateway does not know the rule \"{}\" and would let in whom it keeps out; update the gateway.",
+                shown(name)
+            ));
+        }
         for user in &policy.basic_auth {
             check_user(user)?;
         }
@@ -44,11 +53,21 @@ impl Compiled {
             deny: networks(&policy.deny_ip)?,
             users: policy.basic_auth.clone(),
             realm: realm(label),
+            rates: Rates::new(rate(policy.rate_limit)?, rate(policy.visitor_rate_limit)?).map(Arc::new),
         })
     }
 
+    /// Takes over what was counted for the mapping under the policy that it had before, where that counts alike.
+    pub fn go_on_from(&mut self, before: &Self) {
+        if let (Some(rates), Some(counted)) = (&self.rates, &before.rates)
+            && rates.is_like(counted)
+        {
+            self.rates = Some(Arc::clone(counted));
+        }
+    }
+
     pub fn is_open(&self) -> bool {
-        self.allow.is_empty() && self.deny.is_empty() && self.users.is_empty()
+        self.allow.is_empty() && self.deny.is_empty() && self.users.is_empty() && self.rates.is_none()
     }
 
     pub fn asks_password(&self) -> bool {
@@ -62,6 +81,14 @@ impl Compiled {
         !on(&self.deny) && (self.allow.is_empty() || on(&self.allow))
     }
 
+    /// Counts one request, or one TCP connection.
+    ///
+    /// # Errors
+    /// [`Exceeded`] where that is one too many.
+    pub fn count(&self, visitor: IpAddr, now: Instant) -> Result<(), Exceeded> {
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.take(visitor, now))
+    }
+
     /// The 401 that asks for a password.
     pub fn challenge(&self) -> PolicyRefusal {
         PolicyRefusal {
@@ -70,8 +97,25 @@ impl Compiled {
             message: Cow::Borrowed("This address asks for a user name and a password."),
             www_authenticate: Some(format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm)),
             retry_after: None,
+            rate: None,
         }
     }
+}
+
+fn rate(limit: Option<RateLimit>) -> Result<Option<RateLimit>, String> {
+    if limit.is_none_or(RateLimit::is_usable) {
+        return Ok(limit);
+    }
+    Err(format!(
+        "A rate limit is 1 to {} requests within 1 to {} seconds.",
+        RateLimit::MAX_REQUESTS,
+        RateLimit::MAX_SECONDS
+    ))
+}
+
+/// A word of an agent's, safe and short enough for a sentence.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 
 fn networks(list: &[String]) -> Result<Vec<IpNet>, String> {
@@ -80,8 +124,7 @@ fn networks(list: &[String]) -> Result<Vec<IpNet>, String> {
     }
     let parse = |text: &String| {
         parse_network(text).ok_or_else(|| {
-            let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
-            format!("\"{shown}\" is no network; give a CIDR like 203.0.113.0/24 or one address.")
+            format!("\"{}\" is no network; give a CIDR like 203.0.113.0/24 or one address.", shown(text))
         })
     };
     list.iter().map(parse).collect()
@@ -104,7 +147,7 @@ pub fn parse_network(text: &str) -> Option<IpNet> {
 }
 
 fn check_user(user: &BasicAuth) -> Result<(), String> {
-    let shown: String = user.user.chars().filter(|c| !c.is_control()).take(60).collect();
+    let shown = shown(&user.user);
     let wrong = |what: &str| Err(format!("The password of user \"{shown}\" is not usable: {what}."));
     if user.user.contains(':') || user.user.chars().any(char::is_control) {
         return wrong("a user name holds no colon and no control characters");

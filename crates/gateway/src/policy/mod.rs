@@ -3,16 +3,19 @@
 
 mod compile;
 mod passwords;
+mod rates;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::time::Instant;
 
 use base64::Engine;
 
 pub use compile::{Compiled, parse_network};
 pub use passwords::Passwords;
+pub use rates::{Exceeded, Rates};
 
 /// Bytes of an `Authorization` value that is looked at; longer ones are no credentials.
 const MAX_AUTHORIZATION_BYTES: usize = 4096;
@@ -24,6 +27,7 @@ pub struct PolicyRequest<'a> {
     pub visitor: IpAddr,
     /// The raw `Authorization` field: `fields.get("authorization")`.
     pub authorization: Option<&'a [u8]>,
+    pub now: Instant,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +43,7 @@ pub enum Decision {
 pub struct PolicyRefusal {
     /// 401, 403 or 429.
     pub status: u16,
-    /// `auth-required`, `ip-denied` or `too-many-attempts`.
+    /// `auth-required`, `ip-denied`, `rate-limited` or `too-many-attempts`.
     pub code: &'static str,
     /// One sentence for the visitor.
     pub message: Cow<'static, str>,
@@ -47,6 +51,8 @@ pub struct PolicyRefusal {
     pub www_authenticate: Option<String>,
     /// Seconds for `Retry-After` on a 429.
     pub retry_after: Option<u64>,
+    /// The limit behind a `rate-limited`.
+    pub rate: Option<Exceeded>,
 }
 
 /// User and password as a visitor sent them.
@@ -62,7 +68,8 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Decides on one request: addresses first (deny before allow), then credentials.
+/// Decides on one request: addresses first (deny before allow), then rate limits
+/// (so that guesses at passwords count), then credentials.
 pub fn decide(policy: &Compiled, request: &PolicyRequest<'_>) -> Decision {
     if policy.is_open() {
         return Decision::Allow;
@@ -74,7 +81,11 @@ pub fn decide(policy: &Compiled, request: &PolicyRequest<'_>) -> Decision {
             message: Cow::Borrowed("Visitors from this address are not admitted here."),
             www_authenticate: None,
             retry_after: None,
+            rate: None,
         });
+    }
+    if let Err(exceeded) = policy.count(request.visitor, request.now) {
+        return Decision::Refuse(exceeded.into());
     }
     if !policy.asks_password() {
         return Decision::Allow;

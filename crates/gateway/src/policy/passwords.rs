@@ -139,5 +139,6 @@ fn too_many(seconds: u64, message: &'static str) -> PolicyRefusal {
         message: Cow::Borrowed(message),
         www_authenticate: None,
         retry_after: Some(seconds),
+        rate: None,
     }
 }

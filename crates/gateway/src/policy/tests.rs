@@ -34,7 +34,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn status(policy: &Compiled, visitor: &str) -> Option<u16> {
-    match decide(policy, &PolicyRequest { visitor: ip(visitor), authorization: None }) {
+    match decide(policy, &PolicyRequest { visitor: ip(visitor), authorization: None, now: Instant::now() }) {
         Decision::Allow => None,
         Decision::Refuse(refusal) => Some(refusal.status),
         Decision::NeedsPassword(_) => Some(0),
@@ -87,7 +87,11 @@ async fn the_right_password_enters_and_the_wrong_one_is_asked_again() {
     let passwords = Passwords::default();
     let ask = async |text: &str| {
         let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text));
-        let request = PolicyRequest { visitor: ip("203.0.113.1"), authorization: Some(value.as_bytes()) };
+        let request = PolicyRequest {
+            visitor: ip("203.0.113.1"),
+            authorization: Some(value.as_bytes()),
+            now: Instant::now(),
+        };
         match decide(&policy, &request) {
             Decision::NeedsPassword(credentials) => {
                 passwords.check(&policy, credentials, request.visitor).await
@@ -133,11 +137,13 @@ fn what_is_no_basic_authorization_is_asked_for_one() {
     let policy = with_user("ann", "x");
     let long = format!("Basic {}", "A".repeat(5000));
     for value in ["", "Basic", "Basic !!!", "Bearer abc", "Basic YWJj", long.as_str()] {
-        let request = PolicyRequest { visitor: ip("::1"), authorization: Some(value.as_bytes()) };
+        let request =
+            PolicyRequest { visitor: ip("::1"), authorization: Some(value.as_bytes()), now: Instant::now() };
         let Decision::Refuse(refusal) = decide(&policy, &request) else { panic!("{value}") };
         assert_eq!(refusal.status, 401, "{value}");
     }
-    let request = PolicyRequest { visitor: ip("::1"), authorization: Some(b"bAsIc YW5uOng=") };
+    let request =
+        PolicyRequest { visitor: ip("::1"), authorization: Some(b"bAsIc YW5uOng="), now: Instant::now() };
     assert!(matches!(decide(&policy, &request), Decision::NeedsPassword(_)));
 }
 
@@ -157,6 +163,6 @@ proptest! {
     #[test]
     fn any_authorization_is_read_without_panic(value in proptest::collection::vec(any::<u8>(), 0..200)) {
         let policy = with_user("ann", "x");
-        let _ = decide(&policy, &PolicyRequest { visitor: ip("::1"), authorization: Some(&value) });
+        let _ = decide(&policy, &PolicyRequest { visitor: ip("::1"), authorization: Some(&value), now: Instant::now() });
     }
 }

@@ -82,5 +82,6 @@ pub fn welcome() -> ToAgent {
         session_id: "s".into(),
         revision: 1,
         results: Vec::new(),
+        policies: Vec::new(),
     })
 }

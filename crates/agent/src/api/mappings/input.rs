@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use porthole_link::control::{self, BasicAuth, Match};
+use porthole_link::control::{self, BasicAuth, Match, RateLimit};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -66,6 +66,12 @@ struct PolicyInput {
     allow_ip: Vec<String>,
     #[serde(default)]
     deny_ip: Vec<String>,
+    /// Requests within a time, like `10/s` or `5/10s`: for all visitors together.
+    #[serde(default)]
+    rate_limit: Option<String>,
+    /// The same for each visitor's address.
+    #[serde(default)]
+    visitor_rate_limit: Option<String>,
 }
 
 /// Somebody with a password.
@@ -134,6 +140,14 @@ impl MappingInput {
             basic_auth: take(&mut wrong, "policy.basic_auth", users(self.policy.basic_auth, kept, passwords)),
             allow_ip: take(&mut wrong, "policy.allow_ip", each_cidr(&self.policy.allow_ip)),
             deny_ip: take(&mut wrong, "policy.deny_ip", each_cidr(&self.policy.deny_ip)),
+            rate_limit: take(&mut wrong, "policy.rate_limit", rate(self.policy.rate_limit.as_ref())),
+            visitor_rate_limit: take(
+                &mut wrong,
+                "policy.visitor_rate_limit",
+                rate(self.policy.visitor_rate_limit.as_ref()),
+            ),
+            // Nobody can have meant to take off what is not known here.
+            unknown: before.map(|before| before.policy.unknown.clone()).unwrap_or_default(),
         };
         if !wrong.contains_key("target") {
             for (field, error) in spec.problems() {
@@ -183,6 +197,10 @@ fn take<T: Default, E: ToString>(wrong: &mut Wrong, field: &'static str, result:
 fn port(number: i64) -> Result<u16, String> {
     let port = u16::try_from(number).ok().filter(|port| *port != 0);
     port.ok_or_else(|| format!("{number} is not a port: give a number from 1 to 65535"))
+}
+
+fn rate(limit: Option<&String>) -> Result<Option<RateLimit>, MappingError> {
+    text(limit).map(mapping::parse_rate).transpose()
 }
 
 fn each_cidr(texts: &[String]) -> Result<Vec<String>, MappingError> {
@@ -250,7 +268,8 @@ mod tests {
         let wrong = read(json!({
             "target": "localhost:70000", "name": "-a", "host": "no host", "path": "a", "remote_port": 70000,
             "host_header": "a b", "timeout_ms": 0, "matches": [{"on": "header", "name": "a b"}],
-            "policy": {"basic_auth": [{"user": "me"}], "allow_ip": ["x"], "deny_ip": ["1.2.3.4/33"]},
+            "policy": {"basic_auth": [{"user": "me"}], "allow_ip": ["x"], "deny_ip": ["1.2.3.4/33"],
+                "rate_limit": "10", "visitor_rate_limit": "0/s"},
         }))
         .unwrap_err();
         let fields: Vec<&str> = wrong.keys().copied().collect();
@@ -265,6 +284,8 @@ mod tests {
                 "policy.allow_ip",
                 "policy.basic_auth",
                 "policy.deny_ip",
+                "policy.rate_limit",
+                "policy.visitor_rate_limit",
                 "remote_port",
                 "target",
                 "timeout_ms",

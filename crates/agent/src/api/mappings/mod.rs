@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::extract::At;
 use super::{Api, Problem};
 use crate::engine::{Shown, Source, Standing};
+use crate::mapping;
 use crate::store::StoreError;
 use crate::target::Scheme;
 
@@ -101,6 +102,10 @@ struct Policy {
     basic_auth: Vec<User>,
     allow_ip: Vec<String>,
     deny_ip: Vec<String>,
+    /// Requests within a time, like `10/s` or `5/10s`: for all visitors together.
+    rate_limit: Option<String>,
+    /// The same for each visitor's address.
+    visitor_rate_limit: Option<String>,
 }
 
 /// Somebody with a password, which stays where it is.
@@ -152,6 +157,8 @@ impl From<Shown> for Mapping {
                 basic_auth: spec.policy.basic_auth.into_iter().map(|auth| User { user: auth.user }).collect(),
                 allow_ip: spec.policy.allow_ip,
                 deny_ip: spec.policy.deny_ip,
+                rate_limit: spec.policy.rate_limit.map(mapping::rate_text),
+                visitor_rate_limit: spec.policy.visitor_rate_limit.map(mapping::rate_text),
             },
             source: match source {
                 Source::Stored => Kept::Stored,

@@ -1,0 +1,88 @@
+//! What a mapping's policy becomes at the gateway.
+
+use porthole_link::control::{POLICIES, RateLimit};
+
+use super::*;
+
+const ONCE_AN_HOUR: RateLimit = RateLimit { requests: 1, seconds: 3600 };
+
+fn limited(mapping: Mapping) -> Mapping {
+    Mapping { policy: Policy { rate_limit: Some(ONCE_AN_HOUR), ..Policy::default() }, ..mapping }
+}
+
+impl World {
+    /// Whether the policy at `host` lets one more request in.
+    fn counts(&self, host: &str) -> bool {
+        let fields = Fields::new();
+        let request = RouteRequest { host, path: "/", query: None, fields: &fields };
+        let routes = self.gateway.registry.routes();
+        let Route::Endpoint { endpoint, .. } = routes.route(&request) else { panic!("nothing at {host}") };
+        endpoint.policy.count([192, 0, 2, 1].into(), Instant::now()).is_ok()
+    }
+}
+
+#[tokio::test]
+async fn a_mapping_with_a_rule_that_the_gateway_does_not_know_is_refused_and_others_are_served() {
+    let world = World::new();
+    let newer = r#"{"id":"m1","number":1,"name":"shop","policy":{"only\non":["moon"]}}"#;
+    let newer: Mapping = serde_json::from_str(newer).expect("a mapping of a newer agent");
+    let (_link, welcome, _messages) =
+        world.joined("alice", "a", 1, vec![newer, named("m2", 2, "cart")]).await;
+    assert_eq!(code(&welcome.results[0]), codes::MAPPING_INVALID);
+    let sentence = welcome.results[0].message.as_deref().expect("a sentence");
+    assert!(sentence.contains("\"onlyon\"") && sentence.contains("update the gateway"), "{sentence}");
+    assert_eq!(code(&welcome.results[1]), "ok");
+    assert_eq!(world.at("shop.t.example", "/"), "unknown");
+    assert_eq!(welcome.policies, POLICIES);
+}
+
+#[tokio::test]
+async fn a_limit_that_counts_nothing_or_forever_is_refused() {
+    let world = World::new();
+    for (requests, seconds) in [(0, 1), (1, 0), (u32::MAX, 1), (1, u32::MAX)] {
+        let mut mapping = limited(named("m1", 1, "shop"));
+        mapping.policy.visitor_rate_limit = Some(RateLimit { requests, seconds });
+        let (_link, welcome, _messages) = world.joined("alice", "a", 1, vec![mapping]).await;
+        assert_eq!(code(&welcome.results[0]), codes::MAPPING_INVALID, "{requests}/{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_counted_goes_on_when_the_agents_mappings_change_and_not_when_the_limit_does() {
+    let world = World::new();
+    let shop = limited(named("m1", 1, "shop"));
+    let (link, _, mut messages) = world.joined("alice", "a", 1, vec![shop.clone()]).await;
+    assert!(world.counts("shop.t.example"));
+    let mut replace = async |revision, mappings| {
+        link.send_control(&ToGateway::Mappings { revision, mappings });
+        loop {
+            match messages.recv().await.expect("the link holds") {
+                ToAgent::Mapped { revision: answered, .. } if answered == revision => break,
+                _ => {}
+            }
+        }
+    };
+    let moved = Mapping { number: 3, name: Some("store".into()), ..shop };
+    replace(2, vec![moved.clone(), limited(named("m2", 2, "cart"))]).await;
+    assert!(!world.counts("store.t.example"), "the same mapping under another name");
+    assert!(world.counts("cart.t.example"), "another mapping");
+    let mut other = moved;
+    other.policy.rate_limit = Some(RateLimit { requests: 2, seconds: 3600 });
+    replace(3, vec![other]).await;
+    assert!(world.counts("store.t.example"), "another limit");
+}
+
+#[tokio::test]
+async fn tcp_connections_are_counted_and_one_too_many_is_reset() {
+    let world = World::new();
+    let (link, welcome, _messages) = world.joined("tcp", "a", 1, vec![limited(tcp("m1", None))]).await;
+    let port = port_of(&welcome);
+    let mut first = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
+    first.write_all(b"ping").await.expect("written");
+    let incoming = link.accept().await.expect("a stream");
+    assert_eq!(incoming.open.kind, StreamKind::Tcp);
+    let mut second = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
+    let mut nothing = Vec::new();
+    let read = second.read_to_end(&mut nothing).await;
+    assert_eq!(read.map_err(|error| error.kind()), Err(io::ErrorKind::ConnectionReset));
+}

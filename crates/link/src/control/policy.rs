@@ -1,0 +1,123 @@
+//! What a mapping asks of its visitors.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The fields of a policy that came after its first three. A gateway says in its welcome which of them it
+/// enforces; one from before skips them all, so an agent keeps mappings from it that need one.
+pub const POLICIES: &[&str] = &["rate_limit", "visitor_rate_limit"];
+
+/// What is decided before a request crosses the link.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// Any of these may enter; empty: no password asked.
+    pub basic_auth: Vec<BasicAuth>,
+    /// CIDRs; when not empty, only these visitors.
+    pub allow_ip: Vec<String>,
+    /// CIDRs; never these visitors.
+    pub deny_ip: Vec<String>,
+    /// For all visitors together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+    /// For each visitor's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visitor_rate_limit: Option<RateLimit>,
+    /// What a newer agent asks for beside. Skipping it would open what it is meant to close: a gateway
+    /// refuses the mapping.
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+impl Policy {
+    /// The fields that not every gateway enforces.
+    pub fn needs(&self) -> impl Iterator<Item = &str> {
+        let asked = [self.rate_limit.is_some(), self.visitor_rate_limit.is_some()];
+        let known = POLICIES.iter().copied().zip(asked).filter_map(|(name, asked)| asked.then_some(name));
+        known.chain(self.unknown.names())
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BasicAuth {
+    pub user: String,
+    /// An argon2id PHC string; the password itself never leaves the agent.
+    pub hash: String,
+}
+
+impl fmt::Debug for BasicAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BasicAuth").field("user", &self.user).field("hash", &"***").finish()
+    }
+}
+
+/// So many requests within so many seconds: a bucket that holds `requests` tokens and is filled evenly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateLimit {
+    pub requests: u32,
+    pub seconds: u32,
+}
+
+impl RateLimit {
+    /// Requests in one limit.
+    pub const MAX_REQUESTS: u32 = 1_000_000;
+    /// Seconds in one limit: a day. What is counted is forgotten when the gateway or the agent starts anew.
+    pub const MAX_SECONDS: u32 = 24 * 60 * 60;
+
+    /// Whether both numbers are within their bounds.
+    pub fn is_usable(self) -> bool {
+        (1..=Self::MAX_REQUESTS).contains(&self.requests) && (1..=Self::MAX_SECONDS).contains(&self.seconds)
+    }
+}
+
+/// Fields by name, kept as they came and not shown: there may be a secret in them.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Unknown(BTreeMap<String, serde_json::Value>);
+
+impl Unknown {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_of_a_policy_stays_in_it_and_is_not_shown() {
+        let text = r#"{"basic_auth":[],"allow_ip":[],"deny_ip":[],"tomorrow":{"key":"s3cret"}}"#;
+        let policy: Policy = serde_json::from_str(text).expect("a policy");
+        assert_eq!(policy.needs().collect::<Vec<_>>(), ["tomorrow"]);
+        assert_eq!(serde_json::to_string(&policy).expect("JSON"), text);
+        assert!(!format!("{policy:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_policy_needs_what_came_later_and_is_set() {
+        let limit = RateLimit { requests: 1, seconds: 1 };
+        let needs = |policy: &Policy| policy.needs().map(str::to_owned).collect::<Vec<_>>();
+        assert!(needs(&Policy { allow_ip: vec!["::/0".into()], ..Policy::default() }).is_empty());
+        let all = Policy { rate_limit: Some(limit), visitor_rate_limit: Some(limit), ..Policy::default() };
+        assert_eq!(needs(&all), POLICIES);
+        let one = Policy { visitor_rate_limit: Some(limit), ..Policy::default() };
+        assert_eq!(needs(&one), ["visitor_rate_limit"]);
+    }
+
+    #[test]
+    fn a_limit_has_bounds_on_both_sides() {
+        let usable = |requests, seconds| RateLimit { requests, seconds }.is_usable();
+        assert!(usable(1, 1) && usable(RateLimit::MAX_REQUESTS, RateLimit::MAX_SECONDS));
+        assert!(!usable(0, 1) && !usable(1, 0));
+        assert!(!usable(RateLimit::MAX_REQUESTS + 1, 1) && !usable(1, RateLimit::MAX_SECONDS + 1));
+    }
+}
