@@ -15,7 +15,13 @@ const mapping = {
   timeout_ms: 1500,
   inspect: false,
   matches: [{ on: "header", name: "x-test", value: null }],
-  policy: { basic_auth: [{ user: "ada" }], allow_ip: ["10.0.0.0/8"], deny_ip: [] },
+  policy: {
+    basic_auth: [{ user: "ada" }],
+    allow_ip: ["10.0.0.0/8"],
+    deny_ip: [],
+    rate_limit: null,
+    visitor_rate_limit: "5/10s",
+  },
 } as unknown as Mapping;
 
 describe("a mapping in the dialog", () => {
@@ -32,19 +38,26 @@ describe("a mapping in the dialog", () => {
       timeout_ms: 1500,
       inspect: false,
       matches: [{ on: "header", name: "x-test", value: null }],
-      policy: { basic_auth: [{ user: "ada" }], allow_ip: ["10.0.0.0/8"], deny_ip: [] },
+      policy: {
+        basic_auth: [{ user: "ada" }],
+        allow_ip: ["10.0.0.0/8"],
+        deny_ip: [],
+        rate_limit: null,
+        visitor_rate_limit: "5/10s",
+      },
     });
   });
 
   it("leaves out of TCP what is for HTTP only", () => {
-    const input = inputOf({ ...BLANK, protocol: "tcp", target: "5432", name: "db", remotePort: "20001" });
+    const form = { ...BLANK, target: "5432", name: "db", remotePort: "20001", rate: " 10/s " };
+    const input = inputOf({ ...form, protocol: "tcp" });
     expect(input).toEqual({
       protocol: "tcp",
       target: "5432",
       inspect: true,
       remote_port: 20_001,
       matches: [],
-      policy: { basic_auth: [], allow_ip: [], deny_ip: [] },
+      policy: { basic_auth: [], allow_ip: [], deny_ip: [], rate_limit: "10/s", visitor_rate_limit: null },
     });
   });
 

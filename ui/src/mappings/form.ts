@@ -21,6 +21,8 @@ export interface MappingForm {
   users: { user: string; password: string; known: boolean }[];
   allow: string;
   deny: string;
+  rate: string;
+  visitorRate: string;
 }
 
 export const BLANK: MappingForm = {
@@ -41,6 +43,8 @@ export const BLANK: MappingForm = {
   users: [],
   allow: "",
   deny: "",
+  rate: "",
+  visitorRate: "",
 };
 
 export function formOf(mapping: Mapping): MappingForm {
@@ -64,6 +68,8 @@ export function formOf(mapping: Mapping): MappingForm {
     users: mapping.policy.basic_auth.map(({ user }) => ({ user, password: "", known: true })),
     allow: mapping.policy.allow_ip.join(" "),
     deny: mapping.policy.deny_ip.join(" "),
+    rate: mapping.policy.rate_limit ?? "",
+    visitorRate: mapping.policy.visitor_rate_limit ?? "",
   };
 }
 
@@ -73,7 +79,12 @@ const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);
 export function inputOf(form: MappingForm): MappingInput {
   const text = (value: string) => value.trim() || null;
   const common = { protocol: form.protocol, target: form.target.trim(), inspect: form.inspect };
-  const policy = { allow_ip: words(form.allow), deny_ip: words(form.deny) };
+  const policy = {
+    allow_ip: words(form.allow),
+    deny_ip: words(form.deny),
+    rate_limit: text(form.rate),
+    visitor_rate_limit: text(form.visitorRate),
+  };
   if (form.protocol === "tcp") {
     return {
       ...common,

@@ -6,7 +6,7 @@ import type { FieldsProps } from "./edit-dialog";
 /** Users of one mapping; the gateway takes no more. */
 const MAX_USERS = 100;
 
-/** Who may come in: passwords and addresses, decided at the gateway. */
+/** Who may come in, and how often: passwords, addresses and rate limits, decided at the gateway. */
 export function PolicyFields({ form, set, error }: FieldsProps) {
   const users = form.users;
   const change = (index: number, part: Partial<(typeof users)[number]>) =>
@@ -76,6 +76,28 @@ export function PolicyFields({ form, set, error }: FieldsProps) {
         value={form.deny}
         error={error("policy.deny_ip")}
         onChange={set("deny", "policy.deny_ip")}
+      />
+      <TextField
+        mono
+        label="Rate limit"
+        placeholder="100/s"
+        help={
+          form.protocol === "tcp"
+            ? "Connections of all visitors together."
+            : "Requests of all visitors together."
+        }
+        value={form.rate}
+        error={error("policy.rate_limit")}
+        onChange={set("rate", "policy.rate_limit")}
+      />
+      <TextField
+        mono
+        label="Rate limit for each visitor"
+        placeholder="600/m"
+        help="Counted by address."
+        value={form.visitorRate}
+        error={error("policy.visitor_rate_limit")}
+        onChange={set("visitorRate", "policy.visitor_rate_limit")}
       />
     </>
   );

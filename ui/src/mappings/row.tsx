@@ -5,6 +5,7 @@ import {
   CirclePause,
   Ellipsis,
   ExternalLink,
+  Gauge,
   KeyRound,
   ListFilter,
   Pencil,
@@ -79,6 +80,11 @@ export function MappingRow({ mapping, actions }: { mapping: Mapping; actions: Ma
           {mapping.policy.allow_ip.length + mapping.policy.deny_ip.length > 0 && (
             <span className="flex items-center gap-1">
               <ShieldCheck size={12} /> addresses
+            </span>
+          )}
+          {(mapping.policy.rate_limit ?? mapping.policy.visitor_rate_limit) && (
+            <span className="flex items-center gap-1">
+              <Gauge size={12} /> rate limit
             </span>
           )}
           {mapping.matches.length > 0 && (
