@@ -1,10 +1,14 @@
 //! Exchanges as they are kept on the laptop, and shown by `porthole exchanges`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use http_body_util::{BodyExt, Empty};
 use porthole_testkit::exchanges::{ended, exchange, listed, shown};
 use porthole_testkit::service::body;
 use porthole_testkit::wait::{until, within};
-use porthole_testkit::{Agent, LocalService, World};
+use porthole_testkit::{Agent, LocalService, World, long};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -198,6 +202,37 @@ async fn what_was_captured_survives_kill_9_and_what_was_open_has_failed() {
     .await;
     let next = ended(&home, "/status/201").await;
     assert!(next["id"].as_i64() > open["id"].as_i64(), "{next}");
+}
+
+/// Of a flood much goes unseen, but what is stored is never far behind.
+#[tokio::test]
+async fn a_flood_that_kill_9_ends_is_kept_but_for_its_last_second() {
+    const VISITORS: usize = 32;
+    let (enough, lost) =
+        if long() { (60_000, Duration::from_secs(1)) } else { (2_000, Duration::from_secs(20)) };
+    let mut world = World::new().await;
+    let answered = Arc::new(AtomicU64::new(0));
+    let mut flood = tokio::task::JoinSet::new();
+    for _ in 0..VISITORS {
+        let (visitor, answered) = (world.visitor(), Arc::clone(&answered));
+        flood.spawn(async move {
+            loop {
+                let request = visitor.request("GET", "/hello").body(Empty::<bytes::Bytes>::new());
+                if visitor.try_fetch(request.expect("a request")).await.is_ok() {
+                    answered.fetch_add(1, Relaxed);
+                }
+            }
+        });
+    }
+    until("the flood", async || (answered.load(Relaxed) >= enough).then_some(())).await;
+    world.agent.process.kill9();
+    let killed = SystemTime::now();
+    flood.shutdown().await;
+    let newest = listed(world.agent.home()).await.remove(0);
+    let began = newest["started_us"].as_u64().map(Duration::from_micros).expect("a time");
+    let behind = killed.duration_since(UNIX_EPOCH + began).expect("it began before");
+    eprintln!("the newest that is kept began {behind:.2?} before the end");
+    assert!(behind < lost, "{behind:?}: {newest}");
 }
 
 #[tokio::test]

@@ -1,16 +1,18 @@
-//! Where crowds of exchanges are written: a second thread, which gets the processor when nobody else wants it.
-//!
-//! Not all are, since it may get nothing for seconds beside somebody's compiler: the few that a person makes
-//! are to be seen at once. And one thread cannot do both, since Linux does not let it come back.
+//! How far the writer stands back behind traffic where the processor is the bottleneck.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
-use super::writer::Desk;
-use crate::capture::Work;
-
-/// How far the writer stands back behind traffic where the processor is the bottleneck (`nice`).
+/// Its own `nice`.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 19;
+
+/// How long the rows of one crowd may wait until nobody else wants the processor: with a rest before and another
+/// crowd behind, what is stored is not a second old.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_millis(250);
+
+/// Crowds that do not wait after one that did for too long: where the processor is somebody else's for good, few
+/// have to find that out.
+const IMPATIENT: u32 = 16;
 
 /// Linux has this per thread; elsewhere it would slow the whole engine down.
 pub(super) fn stand_back() {
@@ -18,8 +20,28 @@ pub(super) fn stand_back() {
     let _ = rustix::process::setpriority_process(None, NICE);
 }
 
-/// Takes the processor only where it idles, and leaves it at once: a thread that is merely `nice` may keep what
-/// has just got work waiting for a millisecond or more.
+/// Does the work where the processor idles, and leaves that at once when somebody wants it: a thread that is merely
+/// `nice` may keep what has just got work waiting for a millisecond or more. On a thread of its own, since Linux lets
+/// none come back from there.
+pub(super) fn behind<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let mut done = None;
+    let mut work = Some(work);
+    std::thread::scope(|scope| {
+        let whole = || {
+            stand_back_altogether();
+            done = work.take().map(|work| work());
+        };
+        // Joined by the scope.
+        let _ = std::thread::Builder::new().name("exchanges-idle".into()).spawn_scoped(scope, whole);
+    });
+    match (done, work) {
+        (Some(done), _) => done,
+        // There could be no such thread.
+        (None, Some(work)) => work(),
+        (None, None) => unreachable!("the scope panics where the work did"),
+    }
+}
+
 fn stand_back_altogether() {
     #[cfg(target_os = "linux")]
     {
@@ -33,45 +55,61 @@ fn stand_back_altogether() {
     }
 }
 
-/// The thread, and the way there and back; one job at a time. Begins with the first crowd, ends when dropped.
+/// Whether crowds wait.
 #[derive(Debug, Default)]
-pub(super) struct Backstage(Option<Ways>);
-
-#[derive(Debug)]
-struct Ways {
-    there: Sender<(Desk, Work)>,
-    back: Receiver<(Desk, bool)>,
+pub(super) struct Patience {
+    /// Crowds still to come that do not.
+    out: u32,
 }
 
-impl Backstage {
-    /// As [`Desk::put_away`]; on this thread where there can be no other. None when what it had is lost.
-    pub(super) fn put_away(&mut self, desk: Desk, work: Work) -> Option<(Desk, bool)> {
-        if self.0.is_none() {
-            self.0 = begin().inspect_err(|error| tracing::debug!(%error, "no thread for crowds")).ok();
+impl Patience {
+    /// Whether this batch waits until nobody else wants the processor.
+    pub(super) fn waits(&mut self, crowd: bool) -> bool {
+        if crowd && self.out > 0 {
+            self.out -= 1;
+            return false;
         }
-        let (mut desk, work) = match &self.0 {
-            None => (desk, work),
-            Some(ways) => match ways.there.send((desk, work)) {
-                Ok(()) => return ways.back.recv().ok(),
-                Err(unsent) => unsent.0,
-            },
-        };
-        let goes_on = desk.put_away(work);
-        Some((desk, goes_on))
+        crowd
+    }
+
+    /// A crowd that waited was written after so long.
+    pub(super) fn waited(&mut self, time: Duration) {
+        if time >= LONGEST_WAIT {
+            self.out = IMPATIENT;
+        }
     }
 }
 
-fn begin() -> std::io::Result<Ways> {
-    let (there, jobs) = channel::<(Desk, Work)>();
-    let (done, back) = channel();
-    std::thread::Builder::new().name("exchanges-idle".into()).spawn(move || {
-        stand_back_altogether();
-        for (mut desk, work) in jobs {
-            let goes_on = desk.put_away(work);
-            if done.send((desk, goes_on)).is_err() {
-                return;
-            }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_done_behind_takes_only_what_nobody_wants() {
+        const SCHED_IDLE: u32 = 5;
+        /// As Linux numbers it: the 41st word of a thread's `stat`, of which the state is the 3rd.
+        fn policy() -> u32 {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            stat.rsplit_once(") ").unwrap().1.split(' ').nth(41 - 3).unwrap().parse().unwrap()
         }
-    })?;
-    Ok(Ways { there, back })
+        let before = policy();
+        assert_eq!(behind(policy), SCHED_IDLE);
+        assert_eq!(policy(), before);
+    }
+
+    #[test]
+    fn after_a_crowd_that_waited_for_too_long_some_do_not_wait() {
+        let mut patience = Patience::default();
+        assert!(!patience.waits(false), "no crowd");
+        assert!(patience.waits(true));
+        patience.waited(LONGEST_WAIT / 2);
+        assert!(patience.waits(true));
+        patience.waited(LONGEST_WAIT);
+        for _ in 0..IMPATIENT {
+            assert!(!patience.waits(false), "no crowd, and none of those to come");
+            assert!(!patience.waits(true));
+        }
+        assert!(patience.waits(true));
+    }
 }

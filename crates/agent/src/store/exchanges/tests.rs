@@ -8,7 +8,7 @@ use porthole_link::StreamKind;
 
 use super::super::{Mend, Store};
 use super::*;
-use crate::capture::{BODY_BYTES, CROWD, Capture, Recorder, Side, Start};
+use crate::capture::{BODY_BYTES, Capture, Recorder, Side, Start};
 use crate::events::Served;
 use crate::inspect::filter::Filter;
 use crate::mapping::MappingSpec;
@@ -359,41 +359,4 @@ async fn a_database_that_cannot_be_used_pauses_capture_and_says_why() {
     let paused = recorder.paused().borrow().clone().unwrap();
     assert!(paused.message.contains("not kept"), "{}", paused.message);
     writer.close().await;
-}
-
-/// Scheduling policies of this process' threads of that name, as Linux numbers them.
-#[cfg(target_os = "linux")]
-fn policies(name: &str) -> Vec<u32> {
-    let threads = std::fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap().path());
-    let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.join("stat")).ok());
-    stats
-        .filter_map(|stat| {
-            let (before, after) = stat.rsplit_once(") ")?;
-            // The 41st, of which the state is the 3rd.
-            let policy = after.split(' ').nth(41 - 3)?;
-            before.ends_with(&format!("({name}")).then(|| policy.parse().unwrap())
-        })
-        .collect()
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_crowd_is_stored_when_nobody_else_wants_the_processor() {
-    const SCHED_IDLE: u32 = 5;
-    let mut world = World::new().await;
-    let began = Instant::now();
-    // On a busy machine they may come too slowly to be a crowd.
-    while policies("exchanges-idle").is_empty() {
-        assert!(began.elapsed() < PATIENCE, "no crowd yet");
-        let mut last = 0;
-        for _ in 0..2 * CROWD {
-            let capture = world.begin("/");
-            capture.end(None);
-            last = capture.id();
-        }
-        world.rows(|rows| rows.first().is_some_and(|row| row.id == last)).await;
-    }
-    assert_eq!(policies("exchanges-idle"), [SCHED_IDLE]);
-    assert_ne!(policies("exchanges"), [SCHED_IDLE]);
-    world.settle().await;
 }

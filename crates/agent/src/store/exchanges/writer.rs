@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::super::StoreError;
-use super::backstage::{self, Backstage};
+use super::backstage::{self, LONGEST_WAIT, Patience};
 use super::keeper::{Keeper, Write};
 use super::pace::Pace;
 use super::retention::Limits;
-use crate::capture::{BATCH_ITEMS, Capture, Import, Item, Paused, Recorder, Source, Work};
+use crate::capture::{BATCH_ITEMS, CROWD, Capture, Import, Item, Paused, Recorder, Source, Work};
 
 /// Between two tries to write while the disk is full or the database cannot be used.
 const RETRY: Duration = Duration::from_secs(5);
@@ -129,48 +129,38 @@ fn run(
         }
     };
     let waits = recorder.clone();
-    let pace = Pace::new(Instant::now());
-    let mut desk = Desk { keeper, recorder, limits, stored, pace };
-    let mut backstage = Backstage::default();
-    loop {
-        let work = waits.next(IDLE);
-        let goes_on = if work.crowd {
-            let Some((back, goes_on)) = backstage.put_away(desk, work) else { return };
-            desk = back;
-            goes_on
-        } else {
-            desk.put_away(work)
-        };
-        if !goes_on {
-            return;
-        }
-    }
+    let (pace, patience) = (Pace::new(Instant::now()), Patience::default());
+    let mut desk = Desk { keeper, recorder, limits, stored, pace, patience };
+    while desk.put_away(waits.next(IDLE)) {}
 }
 
 /// All that writing takes.
 #[derive(Debug)]
-pub(super) struct Desk {
+struct Desk {
     keeper: Keeper,
     recorder: Recorder,
     limits: watch::Receiver<Limits>,
     stored: broadcast::Sender<Stored>,
     pace: Pace,
+    patience: Patience,
 }
 
 impl Desk {
     /// Writes a batch, and rests where it has to; false when nothing comes after it.
-    pub(super) fn put_away(&mut self, mut work: Work) -> bool {
+    fn put_away(&mut self, mut work: Work) -> bool {
         // Somebody waits for these, and the next come only then: they are no part of the pace.
         for import in std::mem::take(&mut work.imports) {
             take_in(&mut self.keeper, import, &self.stored);
         }
         let began = Instant::now();
         let closed = work.closed;
+        let waits = self.patience.waits(work.crowd && !closed);
         let mut writes = unpack(work);
         let items = writes.len();
         while !writes.is_empty() {
-            let rest = writes.split_off(writes.len().min(BATCH_ITEMS));
-            let Some(written) = self.write(&writes) else { return false };
+            let behind = waits && began.elapsed() < LONGEST_WAIT;
+            let rest = writes.split_off(writes.len().min(if behind { CROWD } else { BATCH_ITEMS }));
+            let Some(written) = self.write(&writes, behind) else { return false };
             if written {
                 tell(&self.stored, &writes);
             }
@@ -179,6 +169,9 @@ impl Desk {
         }
         if closed {
             return false;
+        }
+        if waits {
+            self.patience.waited(began.elapsed());
         }
         self.recorder.resume(None);
         self.keeper.limits.clone_from(&self.limits.borrow_and_update());
@@ -194,9 +187,12 @@ impl Desk {
 
     /// Tries until it is written, or turns out not to be the disk's fault; None when the engine leaves
     /// meanwhile.
-    fn write(&mut self, writes: &[Write]) -> Option<bool> {
+    fn write(&mut self, writes: &[Write], behind: bool) -> Option<bool> {
+        let keeper = &mut self.keeper;
+        let mut result =
+            if behind { backstage::behind(|| keeper.write(writes)) } else { keeper.write(writes) };
         let mut tries = 0;
-        while let Err(error) = self.keeper.write(writes) {
+        while let Err(error) = result {
             pause(&self.recorder, &error);
             if self.recorder.rest(RETRY) {
                 return None;
@@ -207,6 +203,7 @@ impl Desk {
                 tracing::warn!(%error, lost = writes.len(), "exchanges could not be written");
                 return Some(false);
             }
+            result = self.keeper.write(writes);
         }
         Some(true)
     }
