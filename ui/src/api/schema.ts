@@ -65,7 +65,7 @@ export interface paths {
         };
         /**
          * What happens: `snapshot`, then `status`, `mapping`, `mapping-gone`, `connection`, `exchange`,
-         *     `exchanges-changed`, `settings` and `app` with what changed; after `lagged` or `exchanges-changed` fetch again.
+         *     `exchanges-changed`, `stand-ins-changed`, `settings` and `app` with what changed; after `lagged` or `exchanges-changed` fetch again.
          */
         get: operations["listenToEvents"];
         put?: never;
@@ -231,6 +231,27 @@ export interface paths {
         /** Sends one request again, straight to the local service, and waits for the answers. */
         post: operations["replayExchange"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exchanges/{id}/stand-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Answers with this exchange's answer from now on while its mapping's service cannot be reached: requests of the
+         *     same method and path, whatever their query. Takes the place of another one for the same requests.
+         */
+        put: operations["standIn"];
+        post?: never;
+        /** Ends that; also where the exchange itself is gone. */
+        delete: operations["standDown"];
         options?: never;
         head?: never;
         patch?: never;
@@ -439,6 +460,23 @@ export interface paths {
         get?: never;
         /** Asks visitors for a password, or no longer. */
         put: operations["switchPassword"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mappings/{id}/stand-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What answers for this mapping while its service cannot be reached. */
+        get: operations["listStandIns"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -730,6 +768,7 @@ export interface components {
             request: components["schemas"]["Half"];
             response?: components["schemas"]["Half"] | null;
             sent?: components["schemas"]["Sent"] | null;
+            stand_in?: components["schemas"]["StandIn"] | null;
         };
         /** @description How they differ. */
         Difference: {
@@ -1434,6 +1473,36 @@ export interface components {
             mappings: components["schemas"]["Mapping"][];
             status: components["schemas"]["Status"];
         };
+        /** @description One of them, as lists show it. */
+        StandIn: {
+            /** Format: int64 */
+            body_bytes: number;
+            /**
+             * Format: int64
+             * @description The exchange whose answer it is, which may be gone itself.
+             */
+            exchange_id: number;
+            /** @description RFC 3339, UTC. */
+            made: string;
+            /** @description The mapping's name or host when it was made. */
+            mapping?: string | null;
+            mapping_id: string;
+            /** @description Like `application/json`. */
+            media_type?: string | null;
+            method: string;
+            /** @description Requests for this path are answered, whatever their query. */
+            path: string;
+            /** Format: int32 */
+            status: number;
+        };
+        /** @description Those of one mapping, in the order of their paths. */
+        StandIns: {
+            stand_ins: components["schemas"]["StandIn"][];
+        };
+        /** @description What stands in for a mapping changed. */
+        StandInsEvent: {
+            mapping_id: string;
+        };
         /** @description Points in time order; the last one goes on. */
         Stats: {
             points: components["schemas"]["Point"][];
@@ -1508,7 +1577,10 @@ export interface components {
             /** @description A webhook's event type or a GraphQL operation, where it is one. */
             name?: string | null;
             note?: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Of a replay, what was sent again; of a stand-in, whose answer it is.
+             */
             original_id?: number | null;
             pinned: boolean;
             /**
@@ -1529,7 +1601,7 @@ export interface components {
             response_kept: number;
             response_type?: string | null;
             scheme: string;
-            /** @description `visitor`, `replay` or `import`. */
+            /** @description `visitor`, `replay`, `stand-in` or `import`. */
             source: string;
             /** Format: int64 */
             started_us: number;
@@ -2148,6 +2220,64 @@ export interface operations {
             };
         };
     };
+    standIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandIn"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    standDown: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getBody: {
         parameters: {
             query?: {
@@ -2683,6 +2813,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PasswordSwitched"];
+                };
+            };
+            /** @description A refusal, with its code and a sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listStandIns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandIns"];
                 };
             };
             /** @description A refusal, with its code and a sentence */

@@ -18,6 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use utoipa::ToSchema;
 
 use super::mappings::{self, Mapping};
+use super::stand_ins::StandInsEvent;
 use super::status::Status;
 use super::{Api, Problem};
 use crate::app_settings::AppSettings;
@@ -101,6 +102,11 @@ impl Hub {
     /// The desktop app is to behave differently.
     pub(super) fn app_changed(&self, settings: &AppSettings) {
         self.tell("app", settings);
+    }
+
+    /// Other answers stand in for a mapping.
+    pub(super) fn stand_ins_changed(&self, changed: &StandInsEvent<'_>) {
+        self.tell("stand-ins-changed", changed);
     }
 
     /// Exchanges changed in a way that is not told one by one.
@@ -224,7 +230,7 @@ impl Drop for Place {
 }
 
 /// What happens: `snapshot`, then `status`, `mapping`, `mapping-gone`, `connection`, `exchange`,
-/// `exchanges-changed`, `settings` and `app` with what changed; after `lagged` or `exchanges-changed` fetch again.
+/// `exchanges-changed`, `stand-ins-changed`, `settings` and `app` with what changed; after `lagged` or `exchanges-changed` fetch again.
 #[utoipa::path(get, path = "/events", operation_id = "listenToEvents", tag = "events",
     responses((status = OK, body = Snapshot, content_type = "text/event-stream")))]
 pub(super) async fn listen(

@@ -16,6 +16,7 @@ use crate::inspect::copy;
 use crate::inspect::decode::{self, Decoded, End};
 use crate::inspect::filter::Filter;
 use crate::inspect::recorded;
+use crate::stand_in::StandIn;
 use crate::store::exchanges::{Exchange, Listed};
 
 /// Rows of one page of a list, unless asked otherwise, and at most.
@@ -59,6 +60,8 @@ pub(super) struct Detail {
     sent: Option<Sent>,
     /// Ids of its replays.
     replays: Vec<i64>,
+    /// Requests that its answer is for while the service is down; null: it stands in for nothing.
+    stand_in: Option<StandIn>,
 }
 
 /// A request's head as the local service got it: with other hosts, or another framing.
@@ -169,7 +172,8 @@ pub(super) async fn one(State(api): State<Api>, At(id): At<i64>) -> Result<Json<
     let request = Half::new(&heads.request, summary.request_bytes, summary.request_kept);
     let response = heads.response.map(|head| Half::new(&head, summary.response_bytes, summary.response_kept));
     let sent = heads.sent.as_deref().map(Sent::new);
-    Ok(Json(Detail { row: heads.summary.into(), request, response, sent, replays: heads.replays }))
+    let stand_in = api.engine.reader().stand_in_of(id).await?;
+    Ok(Json(Detail { row: heads.summary.into(), request, response, sent, replays: heads.replays, stand_in }))
 }
 
 /// Which of an exchange's two bodies.

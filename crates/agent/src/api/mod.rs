@@ -35,6 +35,7 @@ mod problem;
 mod replay;
 pub mod serve;
 mod settings;
+mod stand_ins;
 mod stats;
 mod status;
 
@@ -80,7 +81,7 @@ pub(crate) struct Api {
         license(name = "MIT OR Apache-2.0")
     ),
     modifiers(&Schemes),
-    components(schemas(Problem, events::ConnectionEvent)),
+    components(schemas(Problem, events::ConnectionEvent, stand_ins::StandInsEvent)),
     security(("key" = []), ("session" = []))
 )]
 struct Document;
@@ -114,6 +115,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(import::archive).layer(DefaultBodyLimit::max(import::IMPORT_BYTES)))
         .routes(routes!(exchanges::one, kept::change, kept::delete))
         .routes(routes!(diff::responses))
+        .routes(routes!(stand_ins::put, stand_ins::remove))
+        .routes(routes!(stand_ins::list))
         .routes(routes!(stats::read))
         .routes(routes!(settings::read, settings::replace))
         .routes(routes!(app::read, app::replace))

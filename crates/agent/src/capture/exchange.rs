@@ -68,6 +68,8 @@ pub(super) struct Progress {
     /// Its fields as the service got them, where they are others.
     pub(super) sent: Option<Fields>,
     pub(super) response: Option<ResponseHead>,
+    /// The exchange whose answer this is, where the service was down.
+    pub(super) stand_in: Option<i64>,
     /// By [`Side`].
     pub(super) trailers: [Option<Fields>; 2],
     /// By [`Side`].
@@ -141,6 +143,7 @@ impl Capture {
                 request: start.head.clone(),
                 sent: None,
                 response: None,
+                stand_in: None,
                 trailers: [None, None],
                 bodies: <[Body; 2]>::default(),
                 rows: None,
@@ -199,6 +202,11 @@ impl Capture {
         progress.response = Some(head.clone());
         progress.first_byte = Some(first_byte);
         progress.changed = true;
+    }
+
+    /// The service is down: what follows is the answer of that exchange.
+    pub fn stood_in(&self, original_id: i64) {
+        self.progress().stand_in = Some(original_id);
     }
 
     /// Body bytes that pass.

@@ -60,6 +60,8 @@ pub enum Source {
     Visitor,
     /// It is sent again.
     Replay(Arc<Replaying>),
+    /// The service was down, and the answer is that of this exchange.
+    StandIn(i64),
     /// It was kept elsewhere.
     Import,
 }
@@ -113,7 +115,9 @@ impl Capture {
         let first = progress.told.is_none();
         progress.told = Some((now, progress.response.is_some()));
         progress.changed = false;
-        let Progress { request, sent, response, trailers, bodies, rows, name, reserved, end, .. } = progress;
+        let Progress {
+            request, sent, response, stand_in, trailers, bodies, rows, name, reserved, end, ..
+        } = progress;
         let end = end.as_ref().filter(|_| whole);
         let sides = [Side::Request, Side::Response];
         let pieces: Vec<Piece> =
@@ -163,7 +167,11 @@ impl Capture {
             request_id: self.request_id.clone(),
             mapping_id: wire.id.clone(),
             mapping: wire.name.clone().or_else(|| wire.host.clone()),
-            source: self.sent_again().map_or(Source::Visitor, |replaying| Source::Replay(replaying.clone())),
+            source: match (self.sent_again(), *stand_in) {
+                (Some(replaying), _) => Source::Replay(replaying.clone()),
+                (None, Some(original_id)) => Source::StandIn(original_id),
+                (None, None) => Source::Visitor,
+            },
             kind: kind(self.stream, &request.fields, response.as_ref(), response_half.media_type.as_deref()),
             started_us: self.started_us,
             method: request.method.clone(),

@@ -213,6 +213,7 @@ impl Engine {
                     agent_id,
                     epoch,
                     recorder: Some(recorder.clone()),
+                    stand_ins: Some(reader.clone()),
                 },
                 watching,
                 events.clone(),

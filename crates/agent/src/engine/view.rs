@@ -14,9 +14,11 @@ use crate::import::{ImportError, Report};
 use crate::mapping::MappingSpec;
 use crate::replay::{Ask, ReplayError};
 use crate::settings::Settings;
+use crate::stand_in::{self, StandIn, StandInError};
 use crate::store::connections::{self, CONNECTION_ENTRIES, ConnectionEntry, ConnectionSummary};
 use crate::store::exchanges::Stored;
 use crate::store::{Store, StoreError};
+use crate::target::Target;
 
 /// Warnings remembered for whoever looks later; the oldest goes first. More is no list that anybody reads.
 const WARNINGS: usize = 50;
@@ -131,6 +133,16 @@ impl View {
     /// Sends one exchange again; the number of the new one, once it has ended and is stored.
     pub async fn replay(&self, id: i64, ask: &Ask) -> Result<i64, ReplayError> {
         self.0.replay(id, ask).await
+    }
+
+    /// Has the answer of this exchange stand in while its mapping's service is down.
+    pub async fn stand_in(&self, id: i64) -> Result<StandIn, StandInError> {
+        stand_in::stand_in(&self.0.store, id, &self.0.known()).await
+    }
+
+    /// Where the mapping with this id leads, or led when a command last asked for it.
+    pub async fn target_of(&self, mapping_id: &str) -> Result<Option<Target>, StoreError> {
+        self.reader().target_of(mapping_id, &self.0.known()).await
     }
 
     /// Takes in an archive.

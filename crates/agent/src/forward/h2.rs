@@ -112,7 +112,7 @@ pub async fn exchange(record: &mut Record, visitor: Visitor<'_>) -> Result<(), F
         let response = respond(&pool, request, traffic, timeout, send).await?;
         *status = Some(response.status().as_u16());
         pass_on(response, send, traffic, |head| {
-            if let Some(public) = &public {
+            if let Some(public) = public {
                 route.rule.turn_back(head, public);
             }
         })

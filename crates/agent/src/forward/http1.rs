@@ -35,7 +35,7 @@ pub struct Visitor<'a> {
     /// Asks to become another protocol.
     pub upgrade: bool,
     /// Where a response's Location is turned back to, if it is.
-    pub public: Option<PublicOrigin>,
+    pub public: Option<&'a PublicOrigin>,
 }
 
 /// What became of one connection's part in an exchange.
@@ -140,7 +140,7 @@ async fn attempt(
         record.traffic.request_ended();
     }
     reader.expect(&record.head.method);
-    let public = visitor.public.as_ref();
+    let public = visitor.public;
     let recv = if whole { None } else { Some(&mut *visitor.recv) };
     let listener = Listener { reader, input, timer: timer.as_mut(), send: visitor.send, public, upgrade };
     match wire {

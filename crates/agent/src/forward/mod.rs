@@ -1,8 +1,8 @@
 //! Carries each stream of the link to the local service that its mapping names.
 //!
 //! In reading order: [`workers`] (tasks) → [`route`] (a mapping, ready) → [`rewrite`] (host fields) → [`pool`]
-//! (connections) → [`http1`] with [`upload`] and [`answer`] → [`relay`] and [`tcp`] → [`h2`] →
-//! [`record`] (what is told) → [`outcome`] (what can go wrong).
+//! (connections) → [`http1`] with [`upload`] and [`answer`] → [`relay`] and [`tcp`] → [`h2`] → [`stand_in`]
+//! (what answers for a service that is down) → [`record`] (what is told) → [`outcome`] (what can go wrong).
 
 mod answer;
 pub mod devserver;
@@ -15,6 +15,7 @@ mod relay;
 pub mod rewrite;
 mod route;
 mod service_tls;
+mod stand_in;
 mod tcp;
 mod upload;
 mod workers;
@@ -30,6 +31,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::capture::Recorder;
 use crate::events::{Events, MappingSet};
+use crate::store::Store;
 use crate::target::{Scheme, Target};
 use outcome::ForwardError;
 use pool::Pool;
@@ -55,6 +57,7 @@ pub struct Forwarder {
     tls: Arc<service_tls::ServiceTls>,
     events: Events,
     recorder: Option<Recorder>,
+    stand_ins: Option<Store>,
     workers: Workers,
     _sweeper: AbortOnDropHandle<()>,
 }
@@ -80,8 +83,9 @@ impl Routes {
 }
 
 impl Forwarder {
-    /// Must be called on a runtime. Exchanges of mappings that are inspected go to `recorder`.
-    pub fn new(events: Events, recorder: Option<Recorder>) -> Self {
+    /// Must be called on a runtime. Exchanges of mappings that are inspected go to `recorder`; what answers for
+    /// services that are down is in `stand_ins`.
+    pub fn new(events: Events, recorder: Option<Recorder>, stand_ins: Option<Store>) -> Self {
         let pools = Arc::new(Pools::default());
         let swept = pools.clone();
         let sweeper = tokio::spawn(async move {
@@ -100,6 +104,7 @@ impl Forwarder {
             tls: Arc::default(),
             events,
             recorder,
+            stand_ins,
             workers: Workers::default(),
             _sweeper: AbortOnDropHandle::new(sweeper),
         }
@@ -133,7 +138,13 @@ impl Forwarder {
                         Arc::new(Pool::new(target.clone(), *allow, self.tls.clone(), beside))
                     })
                     .clone();
-                let route = Route::new(served.clone(), pool, self.events.clone(), self.recorder.clone());
+                let route = Route::new(
+                    served.clone(),
+                    pool,
+                    self.events.clone(),
+                    self.recorder.clone(),
+                    self.stand_ins.clone(),
+                );
                 (served.wire.number, Arc::new(route))
             })
             .collect();
@@ -185,11 +196,19 @@ async fn run(route: Arc<Route>, incoming: Incoming) {
                 // At once: also where no service takes it, it is there to be looked at.
                 record.traffic.request_data(&data);
             }
+            let public = public.as_ref();
             let visitor = http1::Visitor { send: &mut send, recv: &mut recv, data, ended, upgrade, public };
-            if scheme == Scheme::H2c {
+            let result = if scheme == Scheme::H2c {
                 Box::pin(h2::exchange(&mut record, visitor)).await
             } else {
                 http1::exchange(&mut record, visitor).await
+            };
+            match result {
+                Err(error) if error.is_unreachable() && !upgrade => {
+                    let visitor = stand_in::Visitor { send: &mut send, recv: &mut recv, ended, public };
+                    Box::pin(stand_in::answer(&mut record, visitor, error)).await
+                }
+                result => result,
             }
         }
         _ => Err(ForwardError::BadRequest),

@@ -34,6 +34,11 @@ pub enum ForwardError {
 }
 
 impl ForwardError {
+    /// No service took the request: it was not reached at all.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Refused | Self::Unresolved | Self::ConnectTimeout)
+    }
+
     /// What the gateway is told.
     pub fn reset_code(&self) -> ResetCode {
         match self {

@@ -89,6 +89,13 @@ impl Traffic {
         }
     }
 
+    /// The service is down: what follows is the answer of that exchange.
+    pub fn stood_in(&self, original_id: i64) {
+        if let Some(capture) = &self.capture {
+            capture.stood_in(original_id);
+        }
+    }
+
     /// The request's head as it goes to the service.
     pub fn sent(&self, head: &RequestHead) {
         if let Some(capture) = &self.capture {

@@ -9,6 +9,7 @@ use super::rewrite::HostRule;
 use crate::capture::Recorder;
 use crate::dial::is_loopback;
 use crate::events::{Event, Events, Served};
+use crate::store::Store;
 
 /// A mapping with what its exchanges share: connections, the host rule, where to tell.
 #[derive(Debug)]
@@ -19,12 +20,20 @@ pub struct Route {
     pub events: Events,
     /// None: its exchanges are not captured.
     pub recorder: Option<Recorder>,
+    /// Where answers are that stand in while the service is down. None: nobody stands in.
+    pub stand_ins: Option<Store>,
     told_dev_server: AtomicBool,
     told_certificate: AtomicBool,
 }
 
 impl Route {
-    pub fn new(served: Arc<Served>, pool: Arc<Pool>, events: Events, recorder: Option<Recorder>) -> Self {
+    pub fn new(
+        served: Arc<Served>,
+        pool: Arc<Pool>,
+        events: Events,
+        recorder: Option<Recorder>,
+        stand_ins: Option<Store>,
+    ) -> Self {
         let recorder = recorder.filter(|_| served.inspect);
         let rule = HostRule::new(&served.host_header, &served.target);
         Self {
@@ -33,6 +42,7 @@ impl Route {
             rule,
             events,
             recorder,
+            stand_ins,
             told_dev_server: AtomicBool::new(false),
             told_certificate: AtomicBool::new(false),
         }

@@ -53,6 +53,7 @@ pub async fn probe(connection: &Connection) -> Result<Welcomed, Failure> {
             agent_id: uuid::Uuid::new_v4().to_string(),
             epoch: 1,
             recorder: None,
+            stand_ins: None,
         },
         watching,
         events,

@@ -48,7 +48,8 @@ pub(super) async fn send(
     }
     let Prepared { original_id, head, body, chunked, spec, edited } = prepared;
     let (recorder, replaying) = recorder.replaying(original_id, edited);
-    let forwarder = Forwarder::new(events.clone(), Some(recorder));
+    // Whoever sends a request again wants to see what the service says to it: nobody stands in.
+    let forwarder = Forwarder::new(events.clone(), Some(recorder), None);
     let set = MappingSet { revision: 1, mappings: vec![Arc::new(spec.serve(NUMBER))] };
     let routes = forwarder.routes(&set);
     let ends = Ends::new().await.map_err(|_| ReplayError::Busy)?;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, stand_ins};
 use crate::mapping::MappingSpec;
 use crate::target::Target;
 
@@ -96,6 +96,7 @@ impl Store {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mapping = find(&transaction, &key)?;
             transaction.execute("DELETE FROM mappings WHERE id = ?1", [&mapping.spec.id])?;
+            stand_ins::forget_mapping(&transaction, &mapping.spec.id)?;
             transaction.commit()?;
             Ok(mapping)
         })

@@ -10,6 +10,7 @@ mod mappings;
 mod names;
 mod open;
 mod settings;
+pub mod stand_ins;
 
 use std::path::{Path, PathBuf};
 

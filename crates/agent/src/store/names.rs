@@ -3,6 +3,8 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::{Store, StoreError};
+use crate::mapping::MappingSpec;
+use crate::target::Target;
 
 /// Targets remembered; the one used longest ago makes room.
 const REMEMBERED: u32 = 500;
@@ -52,6 +54,20 @@ impl Store {
                 .optional()?)
         })
         .await
+    }
+
+    /// Where the mapping with this id leads, going by the mappings there are; of a command's own mapping, which ended
+    /// with it, where it led is known still.
+    pub async fn target_of(
+        &self,
+        mapping_id: &str,
+        known: &[MappingSpec],
+    ) -> Result<Option<Target>, StoreError> {
+        if let Some(spec) = known.iter().find(|spec| spec.id == mapping_id) {
+            return Ok(Some(spec.target.clone()));
+        }
+        let remembered = self.remembered_target(mapping_id.to_owned()).await?;
+        Ok(remembered.and_then(|target| target.parse().ok()))
     }
 
     /// Remembers it for the next time.

@@ -145,6 +145,29 @@ const MIGRATIONS: &[&str] = &[
     DROP TABLE bodies;
     ALTER TABLE bodies_by_key RENAME TO bodies;
 ",
+    "
+    -- Answers that stand in while a service is down: copies, since exchanges are forgotten.
+    CREATE TABLE stand_ins (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        exchange_id INTEGER NOT NULL,   -- whose answer it is
+        mapping_id TEXT NOT NULL,
+        mapping TEXT,                   -- its name or host then
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,             -- as it came, without the query
+        status INTEGER NOT NULL,
+        media_type TEXT,
+        body_bytes INTEGER NOT NULL,
+        made TEXT NOT NULL,
+        head BLOB NOT NULL,             -- raw, as it is sent
+        trailers BLOB NOT NULL,         -- raw lines
+        UNIQUE (mapping_id, method, path)
+    );
+    CREATE INDEX stand_ins_exchange ON stand_ins (exchange_id);
+    CREATE TABLE stand_in_bodies (
+        stand_in_id INTEGER NOT NULL, seq INTEGER NOT NULL, data BLOB NOT NULL,
+        PRIMARY KEY (stand_in_id, seq)
+    ) WITHOUT ROWID;
+",
 ];
 
 /// The connection, where a damaged database went, and whether this one lives in memory only.

@@ -135,6 +135,7 @@ fn world(mode: Mode) -> (Gateway, Uplink, watch::Sender<Arc<MappingSet>>) {
         agent_id: "a".into(),
         epoch: 1,
         recorder: None,
+        stand_ins: None,
     };
     let uplink = start_with(config, seen, events(), gateway.clone(), watcher());
     (gateway, uplink, mappings)

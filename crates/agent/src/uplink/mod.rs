@@ -30,6 +30,7 @@ use crate::events::{Event, Events, LinkState, MappingSet};
 use crate::forward::Forwarder;
 use crate::gateway_url::GatewayUrl;
 use crate::secrets::Secret;
+use crate::store::Store;
 use crate::wake::Watcher;
 use connect::{Dial, Trust};
 use failure::Failure;
@@ -61,6 +62,8 @@ pub struct UplinkConfig {
     pub epoch: u64,
     /// Where exchanges are captured to, if at all.
     pub recorder: Option<Recorder>,
+    /// Where answers are that stand in for services that are down, if anywhere.
+    pub stand_ins: Option<Store>,
 }
 
 /// A running uplink. Dropping it cuts everything off; [`Uplink::drain`] is the polite way.
@@ -125,7 +128,8 @@ fn start_with(
 ) -> Uplink {
     let (state, seen) = watch::channel(LinkState::default());
     let (orders, taken) = mpsc::channel(ORDERS);
-    let forwarder = Arc::new(Forwarder::new(events.clone(), config.recorder.clone()));
+    let forwarder =
+        Arc::new(Forwarder::new(events.clone(), config.recorder.clone(), config.stand_ins.clone()));
     let keeper = Keeper {
         config,
         mappings,

@@ -147,6 +147,7 @@ pub fn config(gateway: SocketAddr) -> UplinkConfig {
         agent_id: "agent".into(),
         epoch: 7,
         recorder: None,
+        stand_ins: None,
     }
 }
 

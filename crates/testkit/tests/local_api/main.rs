@@ -11,6 +11,7 @@ mod ports;
 mod reading;
 mod replay;
 mod settings;
+mod stand_ins;
 
 use porthole_testkit::LocalPage;
 use porthole_testkit::wait::until;

@@ -206,7 +206,7 @@ pub(super) async fn one(State(api): State<Api>, At(id): At<String>) -> Result<Js
     find(&api, &id).map(|shown| Json(shown.into()))
 }
 
-fn find(api: &Api, id: &str) -> Result<Shown, Problem> {
+pub(super) fn find(api: &Api, id: &str) -> Result<Shown, Problem> {
     let found = api.engine.mappings().into_iter().find(|shown| shown.mapping.spec.id == id);
     found.ok_or_else(|| StoreError::NoMapping(crate::mapping::shown(id)).into())
 }

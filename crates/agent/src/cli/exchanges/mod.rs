@@ -9,6 +9,7 @@ mod list;
 mod replay;
 mod show;
 mod solo;
+mod stand_in;
 
 use clap::{Subcommand, ValueEnum};
 use jiff::Zoned;
@@ -20,6 +21,7 @@ use super::{Context, Failure};
 use crate::capture::frames::FRAME_ROWS;
 use crate::inspect::filter::Filter;
 use crate::logging::escape;
+use crate::mapping::MappingSpec;
 use crate::store::Store;
 use crate::store::exchanges::{Change, Listed, Summary};
 
@@ -77,6 +79,20 @@ pub(super) enum ExchangesCommand {
         #[arg(value_name = "TEXT")]
         text: Option<String>,
     },
+    /// Answer with an exchange's answer from now on while its service is down: requests of its method and path
+    StandIn {
+        #[arg(value_name = "ID")]
+        id: i64,
+        /// No longer
+        #[arg(long)]
+        off: bool,
+    },
+    /// List what is answered while services are down
+    StandIns {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Delete exchanges
     Rm {
         #[arg(value_name = "ID", required = true)]
@@ -117,7 +133,7 @@ pub(super) enum Part {
 impl ExchangesCommand {
     pub(super) fn json(&self) -> bool {
         match self {
-            Self::List { json, .. } => *json,
+            Self::List { json, .. } | Self::StandIns { json } => *json,
             Self::Show { format, .. } => *format == Some(Format::Json),
             Self::Replay(args) => args.json,
             Self::Import(args) => args.json,
@@ -125,6 +141,7 @@ impl ExchangesCommand {
             | Self::Pin { .. }
             | Self::Unpin { .. }
             | Self::Note { .. }
+            | Self::StandIn { .. }
             | Self::Rm { .. }
             | Self::Clear { .. } => false,
         }
@@ -180,6 +197,8 @@ pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<
         ExchangesCommand::Note { id, text } => {
             return change::each(context, vec![id], Change { pinned: None, note: Some(text) }).await;
         }
+        ExchangesCommand::StandIn { id, off } => return stand_in::change(context, id, off).await,
+        ExchangesCommand::StandIns { json } => return stand_in::list(context, json).await,
         ExchangesCommand::Rm { ids } => return change::remove(context, ids).await,
         ExchangesCommand::Clear { filter, all, pinned } => {
             return change::clear(context, &filter, all, pinned).await;
@@ -209,6 +228,13 @@ async fn store(context: &Context) -> Result<Store, Failure> {
     }
 }
 
+/// The mappings there are, stored and in the file.
+async fn known(context: &Context, store: &Store) -> Result<Vec<MappingSpec>, Failure> {
+    let stored = store.mappings().await.map_err(failed)?;
+    let stored = stored.into_iter().map(|mapping| mapping.spec);
+    Ok(stored.chain(context.config.mappings.iter().cloned()).collect())
+}
+
 fn summary_json(summary: &Summary) -> Value {
     // Text and numbers only: nothing in it can fail to be written.
     serde_json::to_value(Listed::from(summary.clone())).unwrap_or_default()
@@ -220,6 +246,7 @@ fn outcome(row: &Summary) -> String {
         _ if row.state == "open" => row.status.map_or("open".into(), |status| format!("{status} open")),
         (Some(error), Some(status)) => format!("{status} {}", escape(error)),
         (Some(error), None) => escape(error).into_owned(),
+        (None, Some(status)) if row.source == "stand-in" => format!("{status} stand-in"),
         (None, Some(status)) => status.to_string(),
         (None, None) => row.state.clone(),
     }

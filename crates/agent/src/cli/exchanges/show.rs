@@ -91,6 +91,9 @@ fn for_people(exchange: &Exchange, frames: &[FrameView], part: Option<Part>) -> 
         (None, state) => state.to_owned(),
     };
     let _ = write!(out, "\n{outcome}");
+    if let ("stand-in", Some(id)) = (summary.source.as_str(), summary.original_id) {
+        let _ = write!(out, ", the service was down: answered with what exchange {id} kept");
+    }
     let times = [
         ("gateway", summary.gateway_us),
         ("link", summary.link_us),

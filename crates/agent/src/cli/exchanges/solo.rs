@@ -2,6 +2,7 @@
 
 use super::super::mappings::failed;
 use super::super::{Context, Failure};
+use super::known;
 use crate::capture::Recorder;
 use crate::lock::EngineLock;
 use crate::mapping::MappingSpec;
@@ -20,9 +21,7 @@ pub(super) struct Solo {
 
 impl Solo {
     pub(super) async fn start(context: &Context, store: &Store, lock: EngineLock) -> Result<Self, Failure> {
-        let stored = store.mappings().await.map_err(failed)?;
-        let mut known: Vec<_> = stored.into_iter().map(|mapping| mapping.spec).collect();
-        known.extend(context.config.mappings.iter().cloned());
+        let known = known(context, store).await?;
         let settings = Settings::load(store).await.map_err(failed)?;
         let recorder = Recorder::default();
         recorder.keep(settings.capture, settings.body_bytes as usize);

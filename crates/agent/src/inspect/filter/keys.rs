@@ -50,6 +50,7 @@ pub enum Flag {
     Tcp,
     Visitor,
     Replay,
+    StandIn,
     Import,
     Open,
     Done,
@@ -62,7 +63,7 @@ pub enum Flag {
 }
 
 impl Flag {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Http,
         Self::Websocket,
         Self::Sse,
@@ -70,6 +71,7 @@ impl Flag {
         Self::Tcp,
         Self::Visitor,
         Self::Replay,
+        Self::StandIn,
         Self::Import,
         Self::Open,
         Self::Done,
@@ -91,6 +93,7 @@ impl Flag {
             Self::Tcp => "tcp",
             Self::Visitor => "visitor",
             Self::Replay => "replay",
+            Self::StandIn => "stand-in",
             Self::Import => "import",
             Self::Open => "open",
             Self::Done => "done",
@@ -113,6 +116,7 @@ pub(super) const FLAGS: &[&str] = &[
     "tcp",
     "visitor",
     "replay",
+    "stand-in",
     "import",
     "open",
     "done",

@@ -118,7 +118,7 @@ impl Subject<'_> {
     fn is(&self, flag: Flag) -> bool {
         match flag {
             Flag::Http | Flag::Websocket | Flag::Sse | Flag::Upgrade | Flag::Tcp => self.kind == flag.name(),
-            Flag::Visitor | Flag::Replay | Flag::Import => self.source == flag.name(),
+            Flag::Visitor | Flag::Replay | Flag::StandIn | Flag::Import => self.source == flag.name(),
             Flag::Open | Flag::Done | Flag::Failed | Flag::Cancelled => self.state == flag.name(),
             Flag::Pinned => self.pinned,
             Flag::Edited => self.edited,

@@ -209,7 +209,7 @@ impl Sql {
     fn flag(&mut self, flag: Flag) -> String {
         let column = match flag {
             Flag::Http | Flag::Websocket | Flag::Sse | Flag::Upgrade | Flag::Tcp => "kind",
-            Flag::Visitor | Flag::Replay | Flag::Import => "source",
+            Flag::Visitor | Flag::Replay | Flag::StandIn | Flag::Import => "source",
             Flag::Open | Flag::Done | Flag::Failed | Flag::Cancelled => "state",
             Flag::Pinned => return "pinned".to_owned(),
             Flag::Edited => return "edited".to_owned(),

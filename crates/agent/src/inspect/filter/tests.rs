@@ -378,7 +378,7 @@ fn row() -> impl Strategy<Value = Row> {
     let who = (
         prop::sample::select(vec!["m-1", "m-2", "order"]),
         optional(vec!["shop", "api"]),
-        prop::sample::select(vec!["visitor", "replay", "import"]),
+        prop::sample::select(vec!["visitor", "replay", "stand-in", "import"]),
         prop::sample::select(vec!["http", "websocket", "sse", "upgrade", "tcp"]),
         prop::sample::select(vec!["open", "done", "failed", "cancelled"]),
         -200_000_000_000_i64..100_000_000,

@@ -17,13 +17,11 @@ use crate::capture::{Piece, Source, Told};
 const STATEMENTS: usize = 32;
 
 /// What is known when an exchange begins, with [`fixed`].
-const FIXED: [&str; 14] = [
+const FIXED: [&str; 12] = [
     "id",
     "request_id",
     "mapping_id",
     "mapping",
-    "source",
-    "original_id",
     "edited",
     "started_us",
     "method",
@@ -35,7 +33,7 @@ const FIXED: [&str; 14] = [
 ];
 
 /// What changes while it runs, with [`changing`].
-const CHANGING: [&str; 22] = [
+const CHANGING: [&str; 24] = [
     "kind",
     "status",
     "error",
@@ -58,6 +56,8 @@ const CHANGING: [&str; 22] = [
     "response_trailers",
     "sent_head",
     "name",
+    "source",
+    "original_id",
 ];
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
@@ -184,19 +184,12 @@ fn update_row(update: &mut Statement<'_>, told: &Told) -> rusqlite::Result<usize
 }
 
 fn fixed(told: &Told) -> rusqlite::Result<[ToSqlOutput<'_>; FIXED.len()]> {
-    let (source, replaying) = match &told.source {
-        Source::Visitor => ("visitor", None),
-        Source::Replay(replaying) => ("replay", Some(replaying.as_ref())),
-        Source::Import => ("import", None),
-    };
     Ok([
         told.id.into(),
         told.request_id.to_sql()?,
         told.mapping_id.to_sql()?,
         told.mapping.to_sql()?,
-        source.to_sql()?,
-        replaying.map_or(Null.into(), |replaying| replaying.original_id.into()),
-        replaying.is_some_and(|replaying| replaying.edited).into(),
+        matches!(&told.source, Source::Replay(replaying) if replaying.edited).into(),
         told.started_us.into(),
         told.method.to_sql()?,
         told.scheme.to_sql()?,
@@ -208,6 +201,13 @@ fn fixed(told: &Told) -> rusqlite::Result<[ToSqlOutput<'_>; FIXED.len()]> {
 }
 
 fn changing(told: &Told) -> rusqlite::Result<[ToSqlOutput<'_>; CHANGING.len()]> {
+    // That another answer stood in is known once nothing took a connection.
+    let (source, original_id) = match &told.source {
+        Source::Visitor => ("visitor", None),
+        Source::Replay(replaying) => ("replay", Some(replaying.original_id)),
+        Source::StandIn(original_id) => ("stand-in", Some(*original_id)),
+        Source::Import => ("import", None),
+    };
     Ok([
         told.kind.to_sql()?,
         told.status.to_sql()?,
@@ -231,6 +231,8 @@ fn changing(told: &Told) -> rusqlite::Result<[ToSqlOutput<'_>; CHANGING.len()]> 
         told.response.trailers.to_sql()?,
         told.sent_head.to_sql()?,
         told.name.to_sql()?,
+        source.to_sql()?,
+        original_id.map_or(Null.into(), Into::into),
     ])
 }
 

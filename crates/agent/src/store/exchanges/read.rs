@@ -27,8 +27,9 @@ pub struct Summary {
     pub mapping_id: String,
     /// Its name or host then.
     pub mapping: Option<String>,
-    /// `visitor`, `replay` or `import`.
+    /// `visitor`, `replay`, `stand-in` or `import`.
     pub source: String,
+    /// Of a replay, what was sent again; of a stand-in, whose answer it is.
     pub original_id: Option<i64>,
     /// `http`, `websocket`, `sse`, `upgrade` or `tcp`.
     pub kind: String,
@@ -283,8 +284,9 @@ impl Store {
             let [of_request, of_response] = trailers;
             let response = response.map(|head| (head, of_response));
             let request = (request, of_request);
-            let mut query = transaction
-                .prepare_cached("SELECT id FROM exchanges WHERE original_id = ?1 ORDER BY id LIMIT ?2")?;
+            let mut query = transaction.prepare_cached(
+                "SELECT id FROM exchanges WHERE original_id = ?1 AND source = 'replay' ORDER BY id LIMIT ?2",
+            )?;
             let replays = query.query_map(params![id, REPLAYS], |row| row.get(0))?;
             Ok(Heads { summary, request, response, sent, replays: replays.collect::<Result<_, _>>()? })
         })
