@@ -175,7 +175,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The request as a command, as JavaScript, or as it came. */
+        /** The request as a command, as JavaScript, or as it came; or the whole exchange as a test that is ready to run. */
         get: operations["copyRequest"];
         put?: never;
         post?: never;
@@ -2089,11 +2089,13 @@ export interface operations {
     };
     copyRequest: {
         parameters: {
-            query?: never;
+            query?: {
+                ignore?: string;
+            };
             header?: never;
             path: {
                 id: number;
-                format: "curl" | "fetch" | "httpie" | "raw";
+                format: "curl" | "fetch" | "httpie" | "raw" | "test-sh" | "test-node";
             };
             cookie?: never;
         };

@@ -30,11 +30,15 @@ pub(super) async fn responses(
     At((id, other)): At<(i64, i64)>,
     Asked(DiffQuery { ignore }): Asked<DiffQuery>,
 ) -> Result<Json<ResponseDiff>, Problem> {
-    let rules = ignore.split(',').map(str::trim).filter(|rule| !rule.is_empty());
-    let ignore = Ignore::parse(rules)
-        .map_err(|error| Problem::field("invalid-ignore", "ignore", error.to_string()))?;
+    let ignore = parse_ignore(&ignore)?;
     let (before, after) = (response(&api, id).await?, response(&api, other).await?);
     in_background(move || Json(diff::responses(&before, &after, &ignore))).await
+}
+
+/// Rules with commas between them.
+pub(super) fn parse_ignore(rules: &str) -> Result<Ignore, Problem> {
+    let rules = rules.split(',').map(str::trim).filter(|rule| !rule.is_empty());
+    Ignore::parse(rules).map_err(|error| Problem::field("invalid-ignore", "ignore", error.to_string()))
 }
 
 async fn response(api: &Api, id: i64) -> Result<RecordedResponse, Problem> {

@@ -9,15 +9,18 @@ use jiff::Zoned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::described::filter;
+use super::described::{filter, ignored};
+use super::diff::parse_ignore;
 use super::extract::{Asked, At};
 use super::{Api, Problem, in_background};
-use crate::inspect::copy;
 use crate::inspect::decode::{self, Decoded, End};
+use crate::inspect::diff::Ignore;
 use crate::inspect::filter::Filter;
 use crate::inspect::recorded;
+use crate::inspect::{as_test, copy};
 use crate::stand_in::StandIn;
 use crate::store::exchanges::{Exchange, Listed};
+use crate::target::Target;
 
 /// Rows of one page of a list, unless asked otherwise, and at most.
 const PAGE: u32 = 100;
@@ -268,7 +271,7 @@ fn decoded(encoding: &str, data: Vec<u8>) -> (Vec<u8>, Option<&'static str>) {
     }
 }
 
-/// How a request is written to be pasted elsewhere.
+/// How a request is written to be pasted elsewhere, or with its answer as a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum CopyFormat {
@@ -276,6 +279,21 @@ pub(super) enum CopyFormat {
     Fetch,
     Httpie,
     Raw,
+    /// A test of the answer: a shell script.
+    #[serde(rename = "test-sh")]
+    TestSh,
+    /// The same for Node's runner.
+    #[serde(rename = "test-node")]
+    TestNode,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CopyQuery {
+    /// Of tests: what is not compared, with commas: `$.timestamp,$..id,header:content-type`.
+    #[serde(default)]
+    #[param(schema_with = ignored)]
+    ignore: String,
 }
 
 /// A text to paste.
@@ -284,33 +302,54 @@ pub(super) struct Copied {
     text: String,
 }
 
-/// The request as a command, as JavaScript, or as it came.
+/// The request as a command, as JavaScript, or as it came; or the whole exchange as a test that is ready to run.
 #[utoipa::path(get, path = "/exchanges/{id}/copy/{format}", operation_id = "copyRequest", tag = "exchanges",
-    params(("id" = i64, Path), ("format" = inline(CopyFormat), Path)),
+    params(("id" = i64, Path), ("format" = inline(CopyFormat), Path), CopyQuery),
     responses((status = OK, body = Copied)))]
 pub(super) async fn copy(
     State(api): State<Api>,
     At((id, format)): At<(i64, CopyFormat)>,
+    Asked(CopyQuery { ignore }): Asked<CopyQuery>,
 ) -> Result<Json<Copied>, Problem> {
+    let ignore = parse_ignore(&ignore)?;
     let exchange = api.engine.reader().exchange(id).await?;
     if exchange.summary.kind == "tcp" {
         let detail = format!("exchange {id} is a raw TCP connection: there is no request to copy");
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no-request", detail));
     }
-    in_background(move || Json(Copied { text: copied(&exchange, format) })).await
+    let target = api.engine.target_of(&exchange.summary.mapping_id).await?;
+    in_background(move || match copied(&exchange, format, target, &ignore) {
+        Some(text) => Ok(Json(Copied { text })),
+        None => Err(no_test(id)),
+    })
+    .await?
 }
 
-fn copied(exchange: &Exchange, format: CopyFormat) -> String {
+/// None where a test is asked for and there is no answer to expect.
+fn copied(
+    exchange: &Exchange,
+    format: CopyFormat,
+    target: Option<Target>,
+    ignore: &Ignore,
+) -> Option<String> {
     let request = exchange.recorded_request();
-    match format {
-        CopyFormat::Curl => copy::curl(&request),
-        CopyFormat::Fetch => copy::fetch(&request),
-        CopyFormat::Httpie => copy::httpie(&request),
+    let kind = match format {
+        CopyFormat::Curl => return Some(copy::curl(&request)),
+        CopyFormat::Fetch => return Some(copy::fetch(&request)),
+        CopyFormat::Httpie => return Some(copy::httpie(&request)),
         CopyFormat::Raw => {
-            String::from_utf8_lossy(&[exchange.request.head.as_slice(), &exchange.request.body.data].concat())
-                .into_owned()
+            let bytes = [exchange.request.head.as_slice(), &exchange.request.body.data].concat();
+            return Some(String::from_utf8_lossy(&bytes).into_owned());
         }
-    }
+        CopyFormat::TestSh => as_test::script,
+        CopyFormat::TestNode => as_test::node,
+    };
+    exchange.as_test(target, ignore, kind)
+}
+
+fn no_test(id: i64) -> Problem {
+    let detail = format!("exchange {id} is no request with an answer: there is nothing to test");
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no-response", detail)
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@
 //! knowledge of where exchanges are kept beyond the names of columns in [`filter`].
 //!
 //! In reading order: what the other parts work on ([`recorded`]); finding ([`filter`]); copying out
-//! as a command ([`copy`]); looking into coded bodies ([`decode`], [`inflate`]); what
+//! as a command ([`copy`]) or a test ([`as_test`]); looking into coded bodies ([`decode`], [`inflate`]); what
 //! requests call themselves ([`name`]); comparing two ([`diff`]); archives
 //! that browsers read ([`har`]); secrets taken out ([`redact`]).
 
+pub mod as_test;
 pub mod copy;
 pub mod decode;
 pub mod diff;

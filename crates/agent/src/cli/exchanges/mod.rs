@@ -19,6 +19,8 @@ use super::mappings::{failed, open};
 use super::output::print;
 use super::{Context, Failure};
 use crate::capture::frames::FRAME_ROWS;
+use crate::inspect::as_test;
+use crate::inspect::diff::Ignore;
 use crate::inspect::filter::Filter;
 use crate::logging::escape;
 use crate::mapping::MappingSpec;
@@ -122,12 +124,27 @@ pub(super) enum Format {
     Curl,
     /// An HTTP archive (HAR 1.2) with this exchange, nothing masked
     Har,
+    /// A test that is ready to run, for a shell: it sends the request once more and holds the answer to this one
+    TestSh,
+    /// The same for Node: `node --test`
+    TestNode,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Part {
     Request,
     Response,
+}
+
+impl Format {
+    /// How it is written, where it is a test.
+    fn test(self) -> Option<fn(&as_test::Subject<'_>) -> String> {
+        match self {
+            Self::TestSh => Some(as_test::script),
+            Self::TestNode => Some(as_test::node),
+            Self::Raw | Self::Json | Self::Curl | Self::Har => None,
+        }
+    }
 }
 
 impl ExchangesCommand {
@@ -177,6 +194,17 @@ pub(super) async fn run(context: &Context, command: ExchangesCommand) -> Result<
             if matches!(format, Some(Format::Curl | Format::Har)) && exchange.summary.kind == "tcp" {
                 let message = format!("exchange {id} is a raw TCP connection: there is no request in it");
                 return Err(Failure::usage("exchange", message));
+            }
+            if let Some(kind) = format.and_then(Format::test) {
+                let known = known(context, &store).await?;
+                let target = store.target_of(&exchange.summary.mapping_id, &known).await.map_err(failed)?;
+                let Some(test) = exchange.as_test(target, &Ignore::default(), kind) else {
+                    let message =
+                        format!("exchange {id} is no request with an answer: there is nothing to test");
+                    return Err(Failure::usage("exchange", message));
+                };
+                print(test.as_bytes());
+                return Ok(());
             }
             let frames = if show::is_conversation(&exchange) {
                 store.frames(id, None, FRAME_ROWS as u32).await.map_err(failed)?.frames

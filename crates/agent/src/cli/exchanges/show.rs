@@ -26,7 +26,10 @@ pub(super) fn tell(exchange: &Exchange, frames: Vec<FrameView>, format: Option<F
             print_line(&har::export([&exchange.recorded()]).unwrap_or_default());
         }
         Some(Format::Json) => print_line(&as_json(exchange, frames, part).to_string()),
-        None => print(for_people(exchange, &frames, part).as_bytes()),
+        // A test needs more than the exchange, and is printed elsewhere.
+        Some(Format::TestSh | Format::TestNode) | None => {
+            print(for_people(exchange, &frames, part).as_bytes());
+        }
     }
 }
 

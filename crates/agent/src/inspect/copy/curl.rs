@@ -11,6 +11,14 @@ use super::{has, is_framing, truncation};
 /// comes first, and `Expect` is never sent. Over TLS it asks for HTTP/1.1, since HTTP/2 would make
 /// every name lower case. Where the request said what it accepts encoded, curl decodes it.
 pub fn curl(request: &RecordedRequest) -> String {
+    let note = truncation(request).map(|note| format!("# {note}\n")).unwrap_or_default();
+    let origin = argument(format!("{}://{}", request.scheme, request.host).as_bytes());
+    note + &curl_from(request, &origin)
+}
+
+/// The same with another origin, as the shell is to read it: quoted, or `"$BASE"`. Without a word on what is missing
+/// of the body.
+pub fn curl_from(request: &RecordedRequest, origin: &str) -> String {
     let mut parts = Vec::new();
     let with_body = !request.body.is_empty() || has(request, "content-length");
 
@@ -24,7 +32,7 @@ pub fn curl(request: &RecordedRequest) -> String {
         "HEAD" if !with_body => parts.push("--head".to_owned()),
         method => parts.push(format!("--request {}", argument(method.as_bytes()))),
     }
-    let (url, target) = url(request);
+    let (url, target) = url(request, origin);
     if let Some(target) = target {
         parts.push(format!("--request-target {target}"));
     }
@@ -57,8 +65,7 @@ pub fn curl(request: &RecordedRequest) -> String {
             }
         }
     }
-    let note = truncation(request).map(|note| format!("# {note}\n")).unwrap_or_default();
-    format!("{note}{before}curl {}", parts.join(" \\\n  "))
+    format!("{before}curl {}", parts.join(" \\\n  "))
 }
 
 /// A character that a terminal swallows or acts upon when it is pasted; line ends and tabs are not.
@@ -83,13 +90,21 @@ fn field(name: &str, value: &[u8]) -> String {
 
 /// The URL, and the target apart where curl would read something into it: dots, brackets, braces,
 /// fragments, or what is no path at all.
-fn url(request: &RecordedRequest) -> (String, Option<String>) {
+fn url(request: &RecordedRequest, origin: &str) -> (String, Option<String>) {
     let target = request.target.as_str();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_~/?=&%+,:@!$*;.()".contains(&b);
     let dots = target.contains("/.") || target.to_ascii_lowercase().contains("%2e");
-    let base = format!("{}://{}", request.scheme, request.host);
     if target.starts_with('/') && target.bytes().all(plain) && !dots {
-        return (argument(format!("{base}{target}").as_bytes()), None);
+        return (join(origin, target), None);
     }
-    (argument(format!("{base}/").as_bytes()), Some(argument(target.as_bytes())))
+    (join(origin, "/"), Some(argument(target.as_bytes())))
+}
+
+/// Both as one word: inside one pair of quotes where the origin needs none or single ones.
+fn join(origin: &str, target: &str) -> String {
+    let target = argument(target.as_bytes());
+    match target.strip_prefix('\'') {
+        Some(quoted) if !origin.contains(['\'', '"', '\\', '$']) => format!("'{origin}{quoted}"),
+        _ => format!("{origin}{target}"),
+    }
 }

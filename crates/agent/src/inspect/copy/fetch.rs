@@ -12,6 +12,15 @@ const FORBIDDEN: [&str; 8] =
 
 /// An `await fetch(…)` for a browser's console or Node.
 pub fn fetch(request: &RecordedRequest) -> String {
+    let (notes, call) = fetch_from(request, &string(&request.url()));
+    let notes: String = notes.iter().flat_map(|note| ["// ", note, "\n"]).collect();
+    let missing = truncation(request).map(|note| format!("// {note}\n")).unwrap_or_default();
+    format!("{missing}{notes}{call};")
+}
+
+/// The same for another URL, which is an expression of JavaScript; and what is to be said of it. Without a word on
+/// what is missing of the body.
+pub fn fetch_from(request: &RecordedRequest, url: &str) -> (Vec<String>, String) {
     let mut options = format!("  method: {},\n  headers: [\n", string(&request.method));
     for (name, value) in &request.fields {
         if is_framing(name) || FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden)) {
@@ -22,7 +31,7 @@ pub fn fetch(request: &RecordedRequest) -> String {
         options += &["    [", &string(name), ", ", &string(&value), "],\n"].concat();
     }
     options.push_str("  ],\n  redirect: \"manual\",\n");
-    let mut notes: Vec<String> = truncation(request).into_iter().collect();
+    let mut notes = Vec::new();
     if !request.body.is_empty() {
         if matches!(request.method.as_str(), "GET" | "HEAD") {
             notes.push(format!("fetch sends no body with {}: it is left out", request.method));
@@ -30,8 +39,7 @@ pub fn fetch(request: &RecordedRequest) -> String {
             options += &["  body: ", &body(&request.body), ",\n"].concat();
         }
     }
-    let notes: String = notes.iter().flat_map(|note| ["// ", note, "\n"]).collect();
-    format!("{notes}await fetch({}, {{\n{options}}});", string(&request.url()))
+    (notes, format!("await fetch({url}, {{\n{options}}})"))
 }
 
 /// As bytes in either case: for a string, fetch would add a `Content-Type` of its own.
@@ -45,6 +53,6 @@ fn body(bytes: &[u8]) -> String {
 }
 
 /// JSON's strings are JavaScript's. `<` is escaped too, so that it may be pasted into a page.
-fn string(text: &str) -> String {
+pub fn string(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('<', "\\u003c")
 }

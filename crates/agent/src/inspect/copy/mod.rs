@@ -12,7 +12,9 @@ pub mod shell;
 mod tests;
 
 pub use curl::curl;
+pub(super) use curl::curl_from;
 pub use fetch::fetch;
+pub(super) use fetch::{fetch_from, string};
 pub use httpie::httpie;
 pub use raw::{raw_request, raw_response};
 
@@ -31,7 +33,7 @@ fn has(request: &RecordedRequest, name: &str) -> bool {
 }
 
 /// What to say of a body that was not kept whole.
-fn truncation(request: &RecordedRequest) -> Option<String> {
+pub(super) fn truncation(request: &RecordedRequest) -> Option<String> {
     request.is_truncated().then(|| {
         format!("only the first {} of {} bytes of the body were kept", request.body.len(), request.body_bytes)
     })

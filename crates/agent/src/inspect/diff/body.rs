@@ -46,7 +46,7 @@ impl BodyDiff {
 }
 
 /// One body with what tells how to read it.
-pub(super) struct Side<'a> {
+pub(in super::super) struct Side<'a> {
     bytes: Cow<'a, [u8]>,
     media: Option<String>,
     partial: bool,
@@ -54,7 +54,7 @@ pub(super) struct Side<'a> {
 
 impl<'a> Side<'a> {
     /// A coding that is not known leaves the bytes as they are.
-    pub(super) fn of(message: &'a impl Message) -> Self {
+    pub(in super::super) fn of(message: &'a impl Message) -> Self {
         let (body, media, truncated) = (message.body(), message.media_type(), message.is_truncated());
         let codings: Vec<_> = message
             .fields()
@@ -79,13 +79,18 @@ impl<'a> Side<'a> {
         }
     }
 
+    /// Cut at a bound, or broken off.
+    pub(in super::super) fn is_partial(&self) -> bool {
+        self.partial
+    }
+
     /// The value, where the media type says JSON or nothing at all and the bytes agree.
-    fn json(&self) -> Option<Value> {
+    pub(in super::super) fn json(&self) -> Option<Value> {
         let said = self.media.as_deref().is_none_or(|media| media.contains("json"));
         if said { serde_json::from_slice(&self.bytes).ok() } else { None }
     }
 
-    fn text(&self) -> Option<&str> {
+    pub(in super::super) fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.bytes).ok().filter(|text| !text.contains('\0'))
     }
 }

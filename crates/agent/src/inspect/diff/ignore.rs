@@ -29,7 +29,7 @@ pub enum IgnoreError {
 
 /// One step on the way to a JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(in super::super) enum Step {
     Key(String),
     Index(usize),
 }
@@ -67,11 +67,11 @@ impl Ignore {
         Ok(ignore)
     }
 
-    pub(super) fn field(&self, lower: &str) -> bool {
+    pub(in super::super) fn field(&self, lower: &str) -> bool {
         self.fields.iter().any(|name| name == lower)
     }
 
-    pub(super) fn path(&self, path: &[Step]) -> bool {
+    pub(in super::super) fn path(&self, path: &[Step]) -> bool {
         self.paths.iter().any(|pattern| pattern.matches(path))
     }
 

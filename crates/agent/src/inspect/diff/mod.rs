@@ -14,8 +14,10 @@ mod tests;
 
 use serde::Serialize;
 
+pub(super) use body::Side;
 pub use body::{BodyDiff, Difference};
 pub use fields::FieldDiff;
+pub(super) use ignore::Step;
 pub use ignore::{Ignore, IgnoreError, MAX_RULE_BYTES, MAX_RULES};
 pub use json::JsonChange;
 pub use lines::{Hunk, Line, Mark};
@@ -57,7 +59,7 @@ pub fn responses(before: &RecordedResponse, after: &RecordedResponse, ignore: &I
     ResponseDiff {
         status: changed(&before.status, &after.status),
         fields: fields::compare(&before.fields, &after.fields, ignore),
-        body: body::compare(&body::Side::of(before), &body::Side::of(after), ignore),
+        body: body::compare(&Side::of(before), &Side::of(after), ignore),
     }
 }
 
@@ -67,7 +69,7 @@ pub fn requests(before: &RecordedRequest, after: &RecordedRequest, ignore: &Igno
         method: changed(&before.method, &after.method),
         url: changed(&before.url(), &after.url()),
         fields: fields::compare(&before.fields, &after.fields, ignore),
-        body: body::compare(&body::Side::of(before), &body::Side::of(after), ignore),
+        body: body::compare(&Side::of(before), &Side::of(after), ignore),
     }
 }
 

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use super::{Exchange, Half};
+use crate::inspect::as_test;
+use crate::inspect::diff::Ignore;
 use crate::inspect::recorded::{
     Fields, Recorded, RecordedRequest, RecordedResponse, Timings, parse_fields, parse_head,
 };
 use crate::inspect::redact::{redact_head, redact_trailers};
 use crate::logging::mask_target;
+use crate::target::{Scheme, Target};
 
 impl Exchange {
     /// The whole exchange, its heads taken apart. Of raw TCP only the bytes.
@@ -39,6 +42,24 @@ impl Exchange {
         }
         self.sent = self.sent.map(|head| redact_head(&head));
         self
+    }
+
+    /// As a test of the kind that `write` makes; None where it is no request with an answer. Sent to `target` unless
+    /// the test is told otherwise, or where the visitor sent it when that speaks no HTTP that every client does.
+    pub fn as_test(
+        &self,
+        target: Option<Target>,
+        ignore: &Ignore,
+        write: fn(&as_test::Subject<'_>) -> String,
+    ) -> Option<String> {
+        let recorded = self.recorded();
+        let target = target.filter(|target| matches!(target.scheme, Scheme::Http | Scheme::Https));
+        let base = match target {
+            Some(target) => target.to_string(),
+            None => format!("{}://{}", recorded.request.scheme, recorded.request.host),
+        };
+        let whole = self.summary.kind == "http" && self.summary.state == "done";
+        as_test::Subject::new(&recorded, &base, ignore).filter(|_| whole).map(|subject| write(&subject))
     }
 
     /// The request alone.
