@@ -20,6 +20,7 @@ import type {
   ResponseDiff,
   Session,
   Settings,
+  StandIn,
   Stats,
   Status,
 } from "./types";
@@ -100,8 +101,13 @@ export const api = {
     const answer = await send(`/exchanges/${id}/${side}/body${query({ view })}`);
     return { bytes: await answer.bytes(), decodeError: answer.header("porthole-decode-error") };
   },
-  copy: async (id: number, format: CopyFormat) =>
-    (await get<{ text: string }>(`/exchanges/${id}/copy/${format}`)).text,
+  /** `ignore`: what a test leaves out, with commas between. */
+  copy: async (id: number, format: CopyFormat, ignore?: string) =>
+    (await get<{ text: string }>(`/exchanges/${id}/copy/${format}${query({ ignore })}`)).text,
+  standIn: (id: number) => change<StandIn>("PUT", `/exchanges/${id}/stand-in`),
+  standDown: (id: number) => remove(`/exchanges/${id}/stand-in`),
+  standIns: async (mappingId: string) =>
+    (await get<{ stand_ins: StandIn[] }>(`/mappings/${mappingId}/stand-ins`)).stand_ins,
   frames: (id: number, after: number | undefined, limit: number) =>
     get<FramePage>(`/exchanges/${id}/frames${query({ after, limit })}`),
   replay: async (id: number, input: ReplayInput) =>

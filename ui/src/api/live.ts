@@ -87,6 +87,10 @@ export function listen(client: QueryClient): () => void {
         client.invalidateQueries({ queryKey: ["exchange"] });
         again();
         break;
+      case "stand-ins-changed":
+        client.invalidateQueries({ queryKey: ["exchange"] });
+        client.invalidateQueries({ queryKey: ["stand-ins", data.mapping_id] });
+        break;
       case "connection":
         put<Connections>(["connections"], (known) => known && withEntry(known, data));
         break;
@@ -123,5 +127,9 @@ export const queries = {
   settings: { queryKey: ["settings"], queryFn: api.settings },
   app: { queryKey: ["app"], queryFn: api.app },
   gateway: { queryKey: ["gateway"], queryFn: api.gateway },
+  standIns: (mappingId: string) => ({
+    queryKey: ["stand-ins", mappingId],
+    queryFn: () => api.standIns(mappingId),
+  }),
   exchange: (id: number) => ({ queryKey: ["exchange", id], queryFn: () => api.exchange(id) }),
 };

@@ -15,7 +15,7 @@ export type ExchangeState = "open" | "done" | "failed" | "cancelled";
 /** A row of the list. */
 export interface Summary extends Omit<Whole<Described["Listed"]>, "kind" | "source" | "state" | "started"> {
   kind: ExchangeKind;
-  source: "visitor" | "replay" | "import";
+  source: "visitor" | "replay" | "stand-in" | "import";
   state: ExchangeState;
 }
 
@@ -32,7 +32,10 @@ export interface SentHead extends Omit<Described["Sent"], "fields"> {
   fields: Field[];
 }
 
-export type CopyFormat = "curl" | "fetch" | "httpie" | "raw";
+export type CopyFormat = "curl" | "fetch" | "httpie" | "raw" | "test-sh" | "test-node";
+
+/** An answer for a service that is down. */
+export type StandIn = Whole<Described["StandIn"]>;
 
 export interface Exchange extends Summary {
   request: Half;
@@ -40,6 +43,8 @@ export interface Exchange extends Summary {
   /** Where the request was rewritten on its way to the service. */
   sent: SentHead | null;
   replays: number[];
+  /** What its answer is for while the service is down. */
+  stand_in: StandIn | null;
 }
 
 export interface ExchangePage {
@@ -120,6 +125,7 @@ export type LiveEvent =
   | { event: "mapping-gone"; data: { id: string } }
   | { event: "exchange"; data: Summary }
   | { event: "exchanges-changed"; data: unknown }
+  | { event: "stand-ins-changed"; data: Described["StandInsEvent"] }
   | { event: "connection"; data: Described["ConnectionEvent"] }
   | { event: "settings"; data: Settings }
   | { event: "app"; data: AppSettings }

@@ -2,7 +2,9 @@ import {
   Copy,
   Download,
   Ellipsis,
+  FlaskConical,
   GitCompare,
+  LifeBuoy,
   Pencil,
   Pin,
   PinOff,
@@ -17,6 +19,7 @@ import type { Exchange } from "@/api/types";
 import { Button, IconButton } from "@/parts/button";
 import { Menu } from "@/parts/menu";
 import { Tip } from "@/parts/tip";
+import { canTest } from "./commands";
 import type { Actions } from "./use-actions";
 
 /** What can be done with the open exchange, the usual things first. */
@@ -30,6 +33,7 @@ export function ActionBar({
   onCompare: () => void;
 }) {
   const canReplay = exchange.kind !== "tcp";
+  const answered = canTest(exchange);
   return (
     <div className="flex flex-wrap items-center gap-1">
       <Tip text="Send it again, as it was" keys="r">
@@ -83,6 +87,19 @@ export function ActionBar({
           { label: "Copy as fetch", icon: <Copy size={14} />, act: () => actions.copy(exchange, "fetch") },
           { label: "Copy as HTTPie", icon: <Copy size={14} />, act: () => actions.copy(exchange, "httpie") },
           { label: "Copy raw request", icon: <Copy size={14} />, act: () => actions.copy(exchange, "raw") },
+          "line",
+          {
+            label: "Make a test: shell",
+            icon: <FlaskConical size={14} />,
+            disabled: !answered,
+            act: () => actions.copy(exchange, "test-sh"),
+          },
+          {
+            label: "Make a test: Node",
+            icon: <FlaskConical size={14} />,
+            disabled: !answered,
+            act: () => actions.copy(exchange, "test-node"),
+          },
         ]}
       />
       <Menu
@@ -94,6 +111,18 @@ export function ActionBar({
             disabled: !canReplay,
             act: () => actions.replayWith(exchange),
           },
+          exchange.stand_in
+            ? {
+                label: "No longer answer with this when down",
+                icon: <LifeBuoy size={14} />,
+                act: () => actions.standIn(exchange, false),
+              }
+            : {
+                label: "Answer with this when down",
+                icon: <LifeBuoy size={14} />,
+                disabled: !answered,
+                act: () => actions.standIn(exchange, true),
+              },
           {
             label: "Save request body",
             icon: <Download size={14} />,

@@ -18,3 +18,22 @@ it("offers no replay of raw TCP", () => {
   const labels = exchangeCommands({ ...row, kind: "tcp" }, {} as Actions, () => {}).map(({ label }) => label);
   expect(labels.filter((label) => /replay|resend/i.test(label))).toEqual([]);
 });
+
+it("makes tests of answers, and has them stand in", () => {
+  const [copy, standIn] = [vi.fn(), vi.fn()];
+  const answered = { ...row, state: "done", status: 200 } as Summary;
+  const commands = exchangeCommands(answered, { copy, standIn } as unknown as Actions, () => {});
+  commands.find(({ label }) => label === "Make a test: Node")?.act();
+  expect(copy).toHaveBeenCalledWith(answered, "test-node");
+  commands.find(({ label }) => label === "Answer with this when down")?.act();
+  expect(standIn).toHaveBeenCalledWith(answered, true);
+});
+
+it("offers neither where no whole answer came", () => {
+  const without = (change: Partial<Summary>) =>
+    exchangeCommands({ ...row, state: "done", status: 200, ...change }, {} as Actions, () => {});
+  for (const change of [{ kind: "websocket" }, { state: "failed" }, { state: "open" }, { status: null }]) {
+    const labels = without(change as Partial<Summary>).map(({ label }) => label);
+    expect(labels.filter((label) => /test|down/i.test(label))).toEqual([]);
+  }
+});

@@ -9,6 +9,17 @@ const COPIES: [format: CopyFormat, label: string, keys?: string][] = [
   ["raw", "Copy raw request"],
 ];
 
+/** Where there is an answer to a request. */
+const TESTS: [format: CopyFormat, label: string][] = [
+  ["test-sh", "Make a test: shell"],
+  ["test-node", "Make a test: Node"],
+];
+
+/** Whether it is a request with a whole answer: that can be expected again, or stand in. */
+export function canTest(row: Pick<Summary, "kind" | "state" | "status">): boolean {
+  return row.kind === "http" && row.state === "done" && row.status !== null;
+}
+
 /** What the palette offers for the open exchange. */
 export function exchangeCommands(row: Summary, actions: Actions, compare: () => void): Command[] {
   const about = `#${row.id} ${row.method} ${row.target}`;
@@ -27,6 +38,12 @@ export function exchangeCommands(row: Summary, actions: Actions, compare: () => 
     ...(row.kind === "tcp" ? [] : again),
     offer("Compare", compare, "d"),
     ...COPIES.map(([format, label, keys]) => offer(label, () => actions.copy(row, format), keys)),
+    ...(canTest(row)
+      ? [
+          ...TESTS.map(([format, label]) => offer(label, () => actions.copy(row, format))),
+          offer("Answer with this when down", () => actions.standIn(row, true)),
+        ]
+      : []),
     offer(row.pinned ? "Unpin" : "Pin", () => actions.pin(row), "p"),
     offer(row.note ? "Edit note" : "Add a note", () => actions.note(row)),
     offer("Delete", () => actions.remove(row)),

@@ -1,9 +1,12 @@
+import { LifeBuoy } from "lucide-react";
 import type { Exchange, Summary } from "@/api/types";
 import { timeline } from "@/exchanges/words";
 import { bytes, duration, moment } from "@/lib/format";
+import { Button } from "@/parts/button";
 import { CopyButton } from "@/parts/copy-button";
 import { Notice } from "@/parts/states";
 import { Rows, Section } from "./rows";
+import type { Actions } from "./use-actions";
 
 const KINDS: Record<Summary["kind"], string> = {
   http: "HTTP",
@@ -13,7 +16,7 @@ const KINDS: Record<Summary["kind"], string> = {
   tcp: "TCP",
 };
 
-export function Overview({ exchange }: { exchange: Exchange }) {
+export function Overview({ exchange, actions }: { exchange: Exchange; actions: Actions }) {
   const link = (id: number) => (
     <a key={id} className="mr-2 text-accent hover:underline" href={`#/exchanges/${id}`}>
       #{id}
@@ -21,11 +24,26 @@ export function Overview({ exchange }: { exchange: Exchange }) {
   );
   return (
     <div>
-      {(exchange.error || exchange.incomplete || exchange.note) && (
+      {(exchange.error || exchange.incomplete || exchange.note || exchange.stand_in) && (
         <div className="flex flex-col gap-2 px-3 pt-3">
           {exchange.error && <Notice bad>{errorSentence(exchange)}</Notice>}
           {exchange.incomplete && (
             <Notice>Something is missing here: the disk could not keep up while this was captured.</Notice>
+          )}
+          {exchange.stand_in && (
+            <div className="flex items-center gap-2 rounded-md bg-info-soft px-2.5 py-1 text-xs text-info">
+              <LifeBuoy size={14} className="shrink-0" aria-hidden="true" />
+              <p className="min-w-0 flex-1 break-words">
+                Answers{" "}
+                <span className="code">
+                  {exchange.stand_in.method} {exchange.stand_in.path}
+                </span>{" "}
+                while the service is down.
+              </p>
+              <Button className="h-6" onClick={() => actions.standIn(exchange, false)}>
+                Stop
+              </Button>
+            </div>
           )}
           {exchange.note && (
             <p className="rounded-md bg-info-soft px-2.5 py-1.5 break-words whitespace-pre-wrap">
@@ -53,10 +71,7 @@ export function Overview({ exchange }: { exchange: Exchange }) {
             ["Response body", size(exchange.response_bytes, exchange.response_kept)],
             ...(exchange.original_id === null
               ? []
-              : ([[exchange.edited ? "Edited replay of" : "Replay of", link(exchange.original_id)]] as [
-                  string,
-                  React.ReactNode,
-                ][])),
+              : ([[originOf(exchange), link(exchange.original_id)]] as [string, React.ReactNode][])),
             ...(exchange.replays.length === 0
               ? []
               : ([["Replays", exchange.replays.map(link)]] as [string, React.ReactNode][])),
@@ -66,6 +81,12 @@ export function Overview({ exchange }: { exchange: Exchange }) {
       </Section>
     </div>
   );
+}
+
+/** What it has to do with the exchange that it is from. */
+function originOf({ source, edited }: Pick<Exchange, "source" | "edited">): string {
+  if (source === "stand-in") return "Answered with that of";
+  return edited ? "Edited replay of" : "Replay of";
 }
 
 function Copied({ text, label }: { text: string; label: string }) {

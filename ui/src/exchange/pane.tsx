@@ -63,7 +63,7 @@ function Content({
 }: PaneProps & { exchange: Exchange }) {
   const framed = exchange.kind === "websocket" || exchange.kind === "sse";
   const tabs: Tab[] = [
-    { id: "overview", label: "Overview", content: <Overview exchange={exchange} /> },
+    { id: "overview", label: "Overview", content: <Overview exchange={exchange} actions={actions} /> },
     { id: "request", label: "Request", content: <HalfTab exchange={exchange} side="request" /> },
     { id: "response", label: "Response", content: <HalfTab exchange={exchange} side="response" /> },
     ...(framed

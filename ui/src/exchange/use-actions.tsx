@@ -3,10 +3,12 @@ import { type ReactNode, useState } from "react";
 import { api } from "@/api/client";
 import type { CopyFormat, ReplayInput, Summary } from "@/api/types";
 import type { ListStore } from "@/exchanges/list-store";
+import { path } from "@/exchanges/words";
 import { copyText } from "@/lib/copy";
 import { count } from "@/lib/format";
 import { go } from "@/lib/route";
 import { complain, say } from "@/parts/toasts";
+import { ignored } from "./diff/ignored";
 import { EditDialog } from "./edit-dialog";
 import { NoteDialog } from "./note-dialog";
 import { ReplayDialog } from "./replay-dialog";
@@ -20,6 +22,8 @@ export interface Actions {
   copy: (row: Summary, format: CopyFormat) => void;
   pin: (row: Summary) => void;
   note: (row: Summary) => void;
+  /** Has its answer stand in while the service is down, or ends that. */
+  standIn: (row: Summary, on: boolean) => void;
   remove: (row: Summary) => void;
   /** The dialog that one of them has opened. */
   dialog: ReactNode;
@@ -30,6 +34,8 @@ const FORMATS: Record<CopyFormat, string> = {
   fetch: "fetch",
   httpie: "HTTPie",
   raw: "raw request",
+  "test-sh": "a test for a shell",
+  "test-node": "a test for Node",
 };
 
 type Open = { kind: "edit" | "replay" | "note"; row: Summary };
@@ -70,10 +76,22 @@ export function useActions(store: ListStore, onTab: (tab: string) => void): Acti
   };
   const copy = async (row: Summary, format: CopyFormat) => {
     try {
-      if (await copyText(await api.copy(row.id, format))) say(`Copied as ${FORMATS[format]}`);
+      if (await copyText(await api.copy(row.id, format, ignored()))) say(`Copied as ${FORMATS[format]}`);
       else complain("Not copied", "the browser does not allow it here");
     } catch (error) {
       complain("Not copied", error);
+    }
+  };
+  const standIn = async (row: Summary, on: boolean) => {
+    try {
+      if (on) await api.standIn(row.id);
+      else await api.standDown(row.id);
+      await client.invalidateQueries({ queryKey: ["exchange", row.id] });
+      const undo = { label: "Undo", act: () => standIn(row, !on) };
+      const asked = `${row.method} ${path(row.target)}`;
+      say(on ? `Answers ${asked} when down` : `No longer answers ${asked} when down`, undo);
+    } catch (error) {
+      complain("Not changed", error);
     }
   };
   const remove = async (row: Summary) => {
@@ -92,6 +110,7 @@ export function useActions(store: ListStore, onTab: (tab: string) => void): Acti
     edit: (row) => setOpen({ kind: "edit", row }),
     note: (row) => setOpen({ kind: "note", row }),
     pin: (row) => mark(row, { pinned: !row.pinned }),
+    standIn,
     copy,
     remove,
     dialog: open && (

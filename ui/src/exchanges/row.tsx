@@ -1,6 +1,7 @@
 import {
   CircleAlert,
   FileInput,
+  LifeBuoy,
   Pencil,
   Pin,
   Plug,
@@ -164,6 +165,9 @@ function Marks({ row }: { row: Summary }) {
       {row.note && <StickyNote size={12} aria-label="has a note" />}
       {row.edited && <Pencil size={12} aria-label="edited" />}
       {row.source === "replay" && <Repeat2 size={12} aria-label="replay" />}
+      {row.source === "stand-in" && (
+        <LifeBuoy size={12} className="text-info" aria-label="answered by a stand-in" />
+      )}
       {row.source === "import" && <FileInput size={12} aria-label="imported" />}
       {row.kind === "websocket" && <Waves size={12} aria-label="WebSocket" />}
       {row.kind === "sse" && <Radio size={12} aria-label="server-sent events" />}

@@ -7,6 +7,7 @@ import {
   ExternalLink,
   Gauge,
   KeyRound,
+  LifeBuoy,
   ListFilter,
   Pencil,
   QrCode,
@@ -38,6 +39,8 @@ const SOURCES: Record<Mapping["source"], string | null> = {
 export interface MappingActions {
   onEnable: (mapping: Mapping, enabled: boolean) => void;
   onEdit: (mapping: Mapping) => void;
+  /** Shows what is answered while its service is down. */
+  onStandIns: (mapping: Mapping) => void;
   onQr: (url: string) => void;
   onRemove: (mapping: Mapping) => void;
 }
@@ -138,6 +141,15 @@ export function MappingRow({ mapping, actions }: { mapping: Mapping; actions: Ma
                   filter: `mapping:${quoted(mapping.name ?? mapping.id)}`,
                 }),
             },
+            ...(mapping.protocol === "http"
+              ? [
+                  {
+                    label: "Answers when down…",
+                    icon: <LifeBuoy size={14} />,
+                    act: () => actions.onStandIns(mapping),
+                  },
+                ]
+              : []),
             ...(stored
               ? ([
                   "line",

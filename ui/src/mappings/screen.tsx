@@ -14,10 +14,11 @@ import { MappingDialog } from "./edit-dialog";
 import { Ports } from "./ports";
 import { QrDialog } from "./qr-dialog";
 import { type MappingActions, MappingRow } from "./row";
+import { StandInsDialog } from "./stand-ins-dialog";
 
 type Open =
   | { kind: "add"; target?: string }
-  | { kind: "edit" | "remove"; mapping: Mapping }
+  | { kind: "edit" | "remove" | "stand-ins"; mapping: Mapping }
   | { kind: "qr"; url: string };
 
 /** What the route wants opened. */
@@ -50,6 +51,7 @@ export default function MappingsScreen() {
     onEnable: (mapping, on) => attempt(on ? "Not resumed" : "Not paused", api.enableMapping(mapping.id, on)),
     onEdit: (mapping) => setOpen({ kind: "edit", mapping }),
     onRemove: (mapping) => setOpen({ kind: "remove", mapping }),
+    onStandIns: (mapping) => setOpen({ kind: "stand-ins", mapping }),
     onQr: (url) => setOpen({ kind: "qr", url }),
   };
   const remove = (mapping: Mapping) => {
@@ -91,6 +93,7 @@ export default function MappingsScreen() {
       {open?.kind === "add" && <MappingDialog start={{ target: open.target ?? "" }} onClose={close} />}
       {open?.kind === "edit" && <MappingDialog mapping={open.mapping} onClose={close} />}
       {open?.kind === "qr" && <QrDialog url={open.url} onClose={close} />}
+      {open?.kind === "stand-ins" && <StandInsDialog mapping={open.mapping} onClose={close} />}
       {open?.kind === "remove" && (
         <Dialog title="Delete this mapping?" onClose={close}>
           <DialogBody>

@@ -7,6 +7,7 @@ import { Field, TextField } from "@/parts/field";
 import { Empty, Failed, Loading, Notice } from "@/parts/states";
 import { Section } from "../rows";
 import { BodyDifference } from "./body";
+import { IGNORED, rules } from "./ignored";
 import { After, Before } from "./marks";
 import { related } from "./related";
 
@@ -22,18 +23,15 @@ export function DiffTab({
 }) {
   const options = related(exchange);
   const [typed, setTyped] = useState("");
-  const [ignore, setIgnore] = useStored("diff-ignore");
+  const [ignore, setIgnore] = useStored(IGNORED);
   const number = /^#?\d{1,15}$/.test(typed.trim()) ? Number(typed.trim().replace("#", "")) : null;
   const chosen = number ?? (compareWith === exchange.id ? null : compareWith) ?? options[0]?.id ?? null;
   const [before, after] =
     chosen === null ? [0, 0] : [Math.min(chosen, exchange.id), Math.max(chosen, exchange.id)];
-  const rules = (ignore ?? "")
-    .split(/[\s,]+/)
-    .filter(Boolean)
-    .join(",");
+  const without = rules(ignore);
   const diff = useQuery({
-    queryKey: ["diff", before, after, rules],
-    queryFn: () => api.diff(before, after, rules),
+    queryKey: ["diff", before, after, without],
+    queryFn: () => api.diff(before, after, without),
     enabled: chosen !== null && chosen !== exchange.id,
   });
   return (
