@@ -4,8 +4,8 @@ use porthole_link::control::Match;
 use serde::Deserialize;
 
 use crate::mapping::{
-    MappingError, MappingSpec, parse_basic_auth, parse_cidr, parse_condition, parse_host, parse_name,
-    parse_path, parse_rate, parse_timeout,
+    MappingError, MappingSpec, parse_basic_auth, parse_cidr, parse_concurrent, parse_condition, parse_host,
+    parse_name, parse_path, parse_rate, parse_timeout,
 };
 use crate::secrets::SecretError;
 
@@ -52,6 +52,10 @@ pub struct MappingFields {
     /// The same for each visitor's address
     #[arg(long, value_name = "N/TIME", env = "PORTHOLE_VISITOR_RATE_LIMIT")]
     pub visitor_rate_limit: Option<String>,
+    /// At most so many requests at once
+    #[arg(long, value_name = "N", env = "PORTHOLE_MAX_CONCURRENT")]
+    #[serde(deserialize_with = "number_or_text")]
+    pub max_concurrent: Option<String>,
     /// Only requests with this header (repeatable)
     #[arg(long, value_name = "NAME[=VALUE]", env = "PORTHOLE_MATCH_HEADER")]
     pub match_header: Vec<String>,
@@ -89,6 +93,7 @@ pub const FILE_KEYS: &[&str] = &[
     "deny_ip",
     "rate_limit",
     "visitor_rate_limit",
+    "max_concurrent",
     "match_header",
     "match_query",
     "match_cookie",
@@ -148,6 +153,9 @@ impl MappingFields {
         if let Some(limit) = &self.visitor_rate_limit {
             spec.policy.visitor_rate_limit = unless_empty(limit, parse_rate)?;
         }
+        if let Some(most) = &self.max_concurrent {
+            spec.policy.max_concurrent = unless_empty(most, parse_concurrent)?;
+        }
         self.apply_matches(spec)?;
         if let Some(insecure) = self.insecure {
             spec.allow_invalid_certs = insecure;
@@ -179,6 +187,20 @@ impl MappingFields {
         }
         Ok(())
     }
+}
+
+/// In the file a number is written as one.
+fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(i64),
+        Text(String),
+    }
+    Ok(Some(match Either::deserialize(deserializer)? {
+        Either::Number(number) => number.to_string(),
+        Either::Text(text) => text,
+    }))
 }
 
 fn unless_empty<T, E>(text: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<Option<T>, E> {

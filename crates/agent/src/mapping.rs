@@ -13,6 +13,9 @@ use crate::target::{Scheme, Target};
 
 pub use rate::{parse_rate, rate_text};
 
+/// Requests at once that a mapping may bound itself to.
+pub const MAX_CONCURRENT: u32 = 1_000_000;
+
 /// One mapping, complete and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingSpec {
@@ -61,6 +64,8 @@ pub enum MappingError {
     Timeout(String),
     #[error("“{0}” is no rate limit: write requests within a time, like 10/s, 600/m or 5/10s, at most 24h")]
     Rate(String),
+    #[error("“{0}” is no number of requests at once: write one from 1 to 1000000")]
+    Concurrent(String),
     #[error("“{0}” is no condition: write it as NAME or NAME=VALUE")]
     Match(String),
     #[error("the password could not be hashed: {0}")]
@@ -256,6 +261,12 @@ pub fn parse_cidr(text: &str) -> Result<String, MappingError> {
     }
 }
 
+/// Requests at once: 1 to 1,000,000, far more than a gateway has at all.
+pub fn parse_concurrent(text: &str) -> Result<u32, MappingError> {
+    let number = text.trim().parse::<u32>().ok().filter(|number| (1..=MAX_CONCURRENT).contains(number));
+    number.ok_or_else(|| MappingError::Concurrent(shown(text)))
+}
+
 /// `120s`, `2m`, or a bare number of seconds; 1 ms to 24 h. Returned in milliseconds.
 pub fn parse_timeout(text: &str) -> Result<u64, MappingError> {
     let text = text.trim();
@@ -371,6 +382,14 @@ mod tests {
         assert_eq!(parse_timeout("120"), Ok(120_000));
         assert_eq!(parse_timeout("24h"), Ok(86_400_000));
         assert!(parse_timeout("0").is_err() && parse_timeout("86401s").is_err());
+    }
+
+    #[test]
+    fn as_many_at_once_as_one_and_a_million() {
+        assert_eq!((parse_concurrent(" 1 "), parse_concurrent("1000000")), (Ok(1), Ok(1_000_000)));
+        for bad in ["0", "1000001", "-1", "1.5", "many", ""] {
+            assert!(parse_concurrent(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use porthole_http1::{Framing, RequestHead, ResponseHead, Version, announced_leng
 use porthole_link::{Open, StreamKind};
 
 use crate::forwarded::{self, Visitor};
-use crate::policy::{self, Credentials, Decision, PolicyRequest};
+use crate::policy::{self, Credentials, Decision, Place, PolicyRefusal, PolicyRequest};
 use crate::prefix::Prefix;
 use crate::rescue::Problem;
 use crate::router::{Endpoint, Route, RouteRequest, normalise_host};
@@ -68,6 +68,8 @@ pub struct Forward {
     pub request_id: String,
     pub visitor: SocketAddr,
     pub prefix: Option<Prefix>,
+    /// Of the mapping's places, where they are bounded: to be held until the answer is over.
+    pub place: Option<Place>,
 }
 
 impl Forward {
@@ -87,24 +89,37 @@ impl Forward {
 /// Decides on a request and rewrites `head` for the service: hop-by-hop fields gone, one Host,
 /// forwarded fields set, prefix stripped.
 pub async fn plan(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Plan {
-    let forward = match decide(gateway, head, arrival) {
-        Step::Plan(plan) => return plan,
+    match decide(gateway, head, arrival) {
+        Step::Plan(plan) => plan,
         Step::Password { forward, credentials } => {
             // Boxed, because it is rare and every connection's task would be as large.
             let check = gateway.passwords.check(&forward.endpoint.policy, credentials, forward.visitor.ip());
-            let checked = Box::pin(check).await;
-            if let Err(refusal) = checked {
-                return Plan::Refuse {
-                    problem: Problem::Policy(refusal),
-                    request_id: forward.request_id,
-                    visitor: forward.visitor.ip(),
-                    transition: forward.kind == StreamKind::Upgrade,
-                };
+            match Box::pin(check).await {
+                Ok(()) => admit(forward),
+                Err(refusal) => refused(forward, refusal),
             }
-            forward
         }
-    };
-    Plan::Forward(forward)
+    }
+}
+
+/// Who may enter, if there is a place.
+fn admit(mut forward: Forward) -> Plan {
+    match forward.endpoint.policy.enter() {
+        Ok(place) => {
+            forward.place = place;
+            Plan::Forward(forward)
+        }
+        Err(refusal) => refused(forward, refusal),
+    }
+}
+
+fn refused(forward: Forward, refusal: PolicyRefusal) -> Plan {
+    Plan::Refuse {
+        problem: Problem::Policy(refusal),
+        request_id: forward.request_id,
+        visitor: forward.visitor.ip(),
+        transition: forward.kind == StreamKind::Upgrade,
+    }
 }
 
 enum Step {
@@ -184,10 +199,18 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
         }
         None => StreamKind::Http,
     };
-    let forward = Forward { endpoint, arrived: arrival.at, kind, request_id, visitor: visitor.addr, prefix };
+    let forward = Forward {
+        endpoint,
+        arrived: arrival.at,
+        kind,
+        request_id,
+        visitor: visitor.addr,
+        prefix,
+        place: None,
+    };
     match decision {
-        Decision::Allow => Step::Plan(Plan::Forward(forward)),
-        Decision::Refuse(refusal) => refuse(Problem::Policy(refusal), forward.request_id),
+        Decision::Allow => Step::Plan(admit(forward)),
+        Decision::Refuse(refusal) => Step::Plan(refused(forward, refusal)),
         Decision::NeedsPassword(credentials) => Step::Password { forward, credentials },
     }
 }

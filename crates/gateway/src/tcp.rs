@@ -137,6 +137,11 @@ async fn carry(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint) {
         abort(&stream);
         return;
     }
+    let Ok(_place) = endpoint.policy.enter() else {
+        tracing::info!(mapping = endpoint.label(), %visitor, "refused a TCP connection: as many as may be are open");
+        abort(&stream);
+        return;
+    };
     let _ = stream.set_nodelay(true);
     let request_id = uuid::Uuid::new_v4().simple().to_string();
     let open = Open {

@@ -5,6 +5,7 @@ use http_body_util::Empty;
 use porthole_link::control::ToAgent;
 use porthole_testkit::agent::Home;
 use porthole_testkit::false_gateway::{FalseGateway, welcome};
+use porthole_testkit::wait::until;
 use porthole_testkit::{Reply, World};
 
 async fn ask(world: &World, path: &str, fields: &[(&str, &str)]) -> Reply {
@@ -136,9 +137,10 @@ async fn a_gateway_that_would_skip_a_rule_never_hears_of_the_mapping() {
         // The agent may have been connected before it had the mapping; either way it tells the set that it has.
         let told = link.control("mappings").await;
         assert_eq!(told["mappings"], serde_json::json!([]));
-        link
+        // Gone at once: the command has nothing to wait for.
+        drop(link);
     };
-    let (outcome, _link) = tokio::join!(home.run(&args), old);
+    let (outcome, ()) = tokio::join!(home.run(&args), old);
     assert_eq!(outcome.code, Some(3), "{outcome:?}");
     assert!(
         outcome.stderr.contains("“rate_limit”") && outcome.stderr.contains("update the gateway"),
@@ -151,4 +153,29 @@ async fn a_rate_limit_that_cannot_be_read_is_refused_with_2() {
     let outcome = Home::new().run(&["http", "3000", "--rate-limit", "10"]).await;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(outcome.stderr.contains("“10”") && outcome.stderr.contains("10/s"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_request_too_many_at_once_gets_503_until_another_is_over() {
+    let world = World::builder().agent_args(["--max-concurrent", "2"]).start().await;
+    let visitor = world.visitor();
+    let request = |path: &str| visitor.request("GET", path).body(Empty::<Bytes>::new()).expect("a request");
+    let first = visitor.send(request("/drip")).await.expect("an answer begins");
+    let mut http2 = visitor.http2().await.expect("a connection");
+    let mut over_http2 = visitor.request("GET", "/drip");
+    over_http2 = over_http2.uri(visitor.uri("/drip"));
+    let over_http2 = over_http2.body(Empty::<Bytes>::new()).expect("a request");
+    let second = http2.send_request(over_http2).await.expect("an answer begins");
+    assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 200));
+    let reply = ask(&world, "/hello", &[]).await;
+    assert_eq!((reply.status, reply.error_code()), (503, Some("too-many-at-once")));
+    assert!(reply.field("retry-after").is_some(), "{reply:?}");
+    let free = async || (ask(&world, "/hello", &[]).await.status == 200).then_some(());
+    drop(second);
+    until("the place of a stream", free).await;
+    let third = visitor.send(request("/drip")).await.expect("an answer begins");
+    assert_eq!(ask(&world, "/hello", &[]).await.status, 503);
+    drop(first);
+    until("the place of a connection", free).await;
+    drop(third);
 }

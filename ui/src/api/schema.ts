@@ -1071,6 +1071,7 @@ export interface components {
                     user: string;
                 }[];
                 deny_ip?: string[];
+                max_concurrent?: number | null;
                 rate_limit?: string | null;
                 visitor_rate_limit?: string | null;
             };
@@ -1153,6 +1154,7 @@ export interface components {
                     user: string;
                 }[];
                 deny_ip?: string[];
+                max_concurrent?: number | null;
                 rate_limit?: string | null;
                 visitor_rate_limit?: string | null;
             };
@@ -1284,6 +1286,11 @@ export interface components {
             allow_ip: string[];
             basic_auth: components["schemas"]["User"][];
             deny_ip: string[];
+            /**
+             * Format: int32
+             * @description Requests (TCP: connections) at once.
+             */
+            max_concurrent?: number | null;
             /** @description Requests within a time, like `10/s` or `5/10s`: for all visitors together. */
             rate_limit?: string | null;
             /** @description The same for each visitor's address. */
@@ -1294,6 +1301,11 @@ export interface components {
             allow_ip?: string[];
             basic_auth?: components["schemas"]["UserInput"][];
             deny_ip?: string[];
+            /**
+             * Format: int64
+             * @description Requests (TCP: connections) at once.
+             */
+            max_concurrent?: number | null;
             /** @description Requests within a time, like `10/s` or `5/10s`: for all visitors together. */
             rate_limit?: string | null;
             /** @description The same for each visitor's address. */

@@ -14,6 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::gateway::GatewayInput;
 use super::mappings::{MAX_USERS, MappingInput};
 use crate::inspect::har::MAX_ENTRIES;
+use crate::mapping::MAX_CONCURRENT;
 
 /// What Rust and Unicode take for a space.
 const SPACES: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
@@ -214,7 +215,11 @@ fn policy(of_each_user: &[&str]) -> Object {
     let users = ArrayBuilder::new().items(closed(user)).max_items(Some(MAX_USERS)).unique_items(true);
     let policy = ObjectBuilder::new().property("basic_auth", users);
     let policy = policy.property("allow_ip", networks()).property("deny_ip", networks());
-    closed(policy.property("rate_limit", rate()).property("visitor_rate_limit", rate())).build()
+    let policy = policy.property("rate_limit", rate()).property("visitor_rate_limit", rate());
+    let at_once =
+        ObjectBuilder::new().schema_type([Type::Integer, Type::Null].into_iter().collect::<SchemaType>());
+    let at_once = at_once.minimum(Some(1)).maximum(Some(MAX_CONCURRENT));
+    closed(policy.property("max_concurrent", at_once)).build()
 }
 
 /// Which members of a mapping go together: a name or a host, and nothing for HTTP where it is raw TCP.

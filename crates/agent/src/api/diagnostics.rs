@@ -86,6 +86,7 @@ fn mapping(shown: &Shown) -> String {
         (!spec.policy.basic_auth.is_empty(), ", password"),
         (!spec.policy.allow_ip.is_empty() || !spec.policy.deny_ip.is_empty(), ", addresses"),
         (spec.policy.rate_limit.is_some() || spec.policy.visitor_rate_limit.is_some(), ", rate limits"),
+        (spec.policy.max_concurrent.is_some(), ", requests at once"),
         (spec.host.is_some(), ", own host"),
         (spec.path.is_some(), ", path"),
     ];

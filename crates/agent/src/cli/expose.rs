@@ -58,6 +58,9 @@ pub(super) struct TcpArgs {
     /// The same for each visitor's address
     #[arg(long, value_name = "N/TIME", env = "PORTHOLE_VISITOR_RATE_LIMIT")]
     visitor_rate_limit: Option<String>,
+    /// At most so many connections at once
+    #[arg(long, value_name = "N", env = "PORTHOLE_MAX_CONCURRENT")]
+    max_concurrent: Option<String>,
     /// Keep the mapping, so that `porthole up` serves it too
     #[arg(long, env = "PORTHOLE_SAVE", value_parser = clap::builder::FalseyValueParser::new())]
     save: bool,
@@ -108,6 +111,7 @@ pub(super) async fn tcp(context: &Context, args: TcpArgs) -> Result<(), Failure>
         deny_ip: args.deny_ip,
         rate_limit: args.rate_limit,
         visitor_rate_limit: args.visitor_rate_limit,
+        max_concurrent: args.max_concurrent,
         ..MappingFields::default()
     };
     let fields = context.fields(fields, true);

@@ -9,7 +9,8 @@ use argon2::password_hash::phc::PasswordHash;
 use ipnet::{IpNet, Ipv4Net};
 use porthole_link::control::{BasicAuth, Policy, RateLimit};
 
-use super::{Exceeded, PolicyRefusal, Rates};
+use super::places::none_left;
+use super::{Exceeded, Place, Places, PolicyRefusal, Rates};
 
 /// Networks in one list, and users of one mapping: looked through for each request.
 const MAX_NETWORKS: usize = 1000;
@@ -28,6 +29,8 @@ pub struct Compiled {
     pub(super) users: Vec<BasicAuth>,
     realm: String,
     rates: Option<Arc<Rates>>,
+    most_at_once: Option<u32>,
+    places: Places,
 }
 
 impl Compiled {
@@ -45,6 +48,9 @@ impl Compiled {
         for user in &policy.basic_auth {
             check_user(user)?;
         }
+        if policy.max_concurrent == Some(0) {
+            return Err("A mapping that takes no request at once takes none at all; disable it.".to_owned());
+        }
         if policy.basic_auth.len() > MAX_USERS {
             return Err(format!("A mapping may have at most {MAX_USERS} users."));
         }
@@ -53,12 +59,16 @@ impl Compiled {
             deny: networks(&policy.deny_ip)?,
             users: policy.basic_auth.clone(),
             realm: realm(label),
+            most_at_once: policy.max_concurrent,
+            places: Places::default(),
             rates: Rates::new(rate(policy.rate_limit)?, rate(policy.visitor_rate_limit)?).map(Arc::new),
         })
     }
 
-    /// Takes over what was counted for the mapping under the policy that it had before, where that counts alike.
+    /// Takes over what was counted for the mapping under the policy that it had before: who is inside, and rates
+    /// where they count alike.
     pub fn go_on_from(&mut self, before: &Self) {
+        self.places = before.places.clone();
         if let (Some(rates), Some(counted)) = (&self.rates, &before.rates)
             && rates.is_like(counted)
         {
@@ -87,6 +97,15 @@ impl Compiled {
     /// [`Exceeded`] where that is one too many.
     pub fn count(&self, visitor: IpAddr, now: Instant) -> Result<(), Exceeded> {
         self.rates.as_ref().map_or(Ok(()), |rates| rates.take(visitor, now))
+    }
+
+    /// A place for one who was let in, where their number is bounded; held until the exchange is over.
+    ///
+    /// # Errors
+    /// A 503 when all are taken.
+    pub fn enter(&self) -> Result<Option<Place>, PolicyRefusal> {
+        let Some(most) = self.most_at_once else { return Ok(None) };
+        self.places.take(most).map(Some).ok_or_else(none_left)
     }
 
     /// The 401 that asks for a password.

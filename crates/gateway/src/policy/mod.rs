@@ -3,6 +3,7 @@
 
 mod compile;
 mod passwords;
+mod places;
 mod rates;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use base64::Engine;
 
 pub use compile::{Compiled, parse_network};
 pub use passwords::Passwords;
+pub use places::{Place, Places};
 pub use rates::{Exceeded, Rates};
 
 /// Bytes of an `Authorization` value that is looked at; longer ones are no credentials.
@@ -41,9 +43,9 @@ pub enum Decision {
 /// How a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyRefusal {
-    /// 401, 403 or 429.
+    /// 401, 403, 429 or 503.
     pub status: u16,
-    /// `auth-required`, `ip-denied`, `rate-limited` or `too-many-attempts`.
+    /// `auth-required`, `ip-denied`, `rate-limited`, `too-many-at-once` or `too-many-attempts`.
     pub code: &'static str,
     /// One sentence for the visitor.
     pub message: Cow<'static, str>,

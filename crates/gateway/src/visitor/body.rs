@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::h2::OpenStream;
 use crate::access::Record;
+use crate::policy::Place;
 use crate::server::Gateway;
 
 /// The answer broke off; the stream is reset and so cannot look whole.
@@ -27,6 +28,8 @@ pub(super) struct AnswerBody {
     source: Source,
     /// Dropped with this body: the connection is busy until then.
     _open: Option<OpenStream>,
+    /// The same for the mapping's places.
+    _place: Option<Place>,
 }
 
 #[derive(Debug, Default)]
@@ -60,12 +63,17 @@ impl AnswerBody {
     }
 
     fn of(source: Source) -> Self {
-        Self { source, _open: None }
+        Self { source, _open: None, _place: None }
     }
 
     /// The same, as what keeps a connection busy.
     pub(super) fn during(self, open: OpenStream) -> Self {
         Self { _open: Some(open), ..self }
+    }
+
+    /// The same, in one of its mapping's places.
+    pub(super) fn in_place(self, place: Option<Place>) -> Self {
+        Self { _place: place, ..self }
     }
 
     pub(super) fn link(

@@ -185,10 +185,12 @@ async fn handle(
     let arrival = Arrival { peer, at: Instant::now().into_std(), scheme, bodyless: body.is_end_stream() };
     let original = if access::is_on() { head.target.clone() } else { String::new() };
     match exchange::plan(&service.gateway, &mut head, &arrival).await {
-        Plan::Forward(planned) => {
+        Plan::Forward(mut planned) => {
+            let place = planned.place.take();
             let host = head.fields.get_str("host").unwrap_or_default();
             let record = Record::forward(&planned, &head.method, host, &original);
-            forward(service, head, body, asked, &planned, record).await
+            let answer = forward(service, head, body, asked, &planned, record).await;
+            answer.map(|body| body.in_place(place))
         }
         Plan::Refuse { problem, request_id, visitor, .. } => {
             let host = head.fields.get_str("host").unwrap_or_default();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The fields of a policy that came after its first three. A gateway says in its welcome which of them it
 /// enforces; one from before skips them all, so an agent keeps mappings from it that need one.
-pub const POLICIES: &[&str] = &["rate_limit", "visitor_rate_limit"];
+pub const POLICIES: &[&str] = &["rate_limit", "visitor_rate_limit", "max_concurrent"];
 
 /// What is decided before a request crosses the link.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Policy {
     /// For each visitor's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visitor_rate_limit: Option<RateLimit>,
+    /// Requests (of TCP mappings: connections) under way at once, at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_concurrent: Option<u32>,
     /// What a newer agent asks for beside. Skipping it would open what it is meant to close: a gateway
     /// refuses the mapping.
     #[serde(flatten)]
@@ -34,7 +37,8 @@ pub struct Policy {
 impl Policy {
     /// The fields that not every gateway enforces.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
-        let asked = [self.rate_limit.is_some(), self.visitor_rate_limit.is_some()];
+        let asked =
+            [self.rate_limit.is_some(), self.visitor_rate_limit.is_some(), self.max_concurrent.is_some()];
         let known = POLICIES.iter().copied().zip(asked).filter_map(|(name, asked)| asked.then_some(name));
         known.chain(self.unknown.names())
     }
@@ -107,7 +111,12 @@ mod tests {
         let limit = RateLimit { requests: 1, seconds: 1 };
         let needs = |policy: &Policy| policy.needs().map(str::to_owned).collect::<Vec<_>>();
         assert!(needs(&Policy { allow_ip: vec!["::/0".into()], ..Policy::default() }).is_empty());
-        let all = Policy { rate_limit: Some(limit), visitor_rate_limit: Some(limit), ..Policy::default() };
+        let all = Policy {
+            rate_limit: Some(limit),
+            visitor_rate_limit: Some(limit),
+            max_concurrent: Some(1),
+            ..Policy::default()
+        };
         assert_eq!(needs(&all), POLICIES);
         let one = Policy { visitor_rate_limit: Some(limit), ..Policy::default() };
         assert_eq!(needs(&one), ["visitor_rate_limit"]);

@@ -72,6 +72,9 @@ struct PolicyInput {
     /// The same for each visitor's address.
     #[serde(default)]
     visitor_rate_limit: Option<String>,
+    /// Requests (TCP: connections) at once.
+    #[serde(default)]
+    max_concurrent: Option<i64>,
 }
 
 /// Somebody with a password.
@@ -145,6 +148,14 @@ impl MappingInput {
                 &mut wrong,
                 "policy.visitor_rate_limit",
                 rate(self.policy.visitor_rate_limit.as_ref()),
+            ),
+            max_concurrent: take(
+                &mut wrong,
+                "policy.max_concurrent",
+                self.policy
+                    .max_concurrent
+                    .map(|most| mapping::parse_concurrent(&most.to_string()))
+                    .transpose(),
             ),
             // Nobody can have meant to take off what is not known here.
             unknown: before.map(|before| before.policy.unknown.clone()).unwrap_or_default(),
@@ -269,7 +280,7 @@ mod tests {
             "target": "localhost:70000", "name": "-a", "host": "no host", "path": "a", "remote_port": 70000,
             "host_header": "a b", "timeout_ms": 0, "matches": [{"on": "header", "name": "a b"}],
             "policy": {"basic_auth": [{"user": "me"}], "allow_ip": ["x"], "deny_ip": ["1.2.3.4/33"],
-                "rate_limit": "10", "visitor_rate_limit": "0/s"},
+                "rate_limit": "10", "visitor_rate_limit": "0/s", "max_concurrent": 0},
         }))
         .unwrap_err();
         let fields: Vec<&str> = wrong.keys().copied().collect();
@@ -284,6 +295,7 @@ mod tests {
                 "policy.allow_ip",
                 "policy.basic_auth",
                 "policy.deny_ip",
+                "policy.max_concurrent",
                 "policy.rate_limit",
                 "policy.visitor_rate_limit",
                 "remote_port",

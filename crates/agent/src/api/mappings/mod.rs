@@ -106,6 +106,8 @@ struct Policy {
     rate_limit: Option<String>,
     /// The same for each visitor's address.
     visitor_rate_limit: Option<String>,
+    /// Requests (TCP: connections) at once.
+    max_concurrent: Option<u32>,
 }
 
 /// Somebody with a password, which stays where it is.
@@ -159,6 +161,7 @@ impl From<Shown> for Mapping {
                 deny_ip: spec.policy.deny_ip,
                 rate_limit: spec.policy.rate_limit.map(mapping::rate_text),
                 visitor_rate_limit: spec.policy.visitor_rate_limit.map(mapping::rate_text),
+                max_concurrent: spec.policy.max_concurrent,
             },
             source: match source {
                 Source::Stored => Kept::Stored,

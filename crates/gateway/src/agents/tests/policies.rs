@@ -86,3 +86,58 @@ async fn tcp_connections_are_counted_and_one_too_many_is_reset() {
     let read = second.read_to_end(&mut nothing).await;
     assert_eq!(read.map_err(|error| error.kind()), Err(io::ErrorKind::ConnectionReset));
 }
+
+#[tokio::test]
+async fn who_is_inside_stays_counted_when_the_agents_mappings_change() {
+    let world = World::new();
+    let mut shop = named("m1", 1, "shop");
+    shop.policy.max_concurrent = Some(1);
+    let (link, _, mut messages) = world.joined("alice", "a", 1, vec![shop.clone()]).await;
+    let enter = || {
+        let fields = Fields::new();
+        let request = RouteRequest { host: "shop.t.example", path: "/", query: None, fields: &fields };
+        match world.gateway.registry.routes().route(&request) {
+            Route::Endpoint { endpoint, .. } => endpoint.policy.enter().map_err(|refusal| refusal.status),
+            _ => panic!("nothing there"),
+        }
+    };
+    let inside = enter().expect("a place");
+    shop.policy.max_concurrent = Some(2);
+    link.send_control(&ToGateway::Mappings { revision: 2, mappings: vec![shop] });
+    while !matches!(messages.recv().await, Some(ToAgent::Mapped { revision: 2, .. })) {}
+    let second = enter().expect("one more than before");
+    assert_eq!(enter().map(|_| ()), Err(503));
+    drop(inside);
+    assert!(enter().is_ok_and(|place| place.is_some()));
+    drop(second);
+}
+
+#[tokio::test]
+async fn a_tcp_connection_too_many_is_reset_until_another_is_over() {
+    let world = World::new();
+    let mut mapping = tcp("m1", None);
+    mapping.policy.max_concurrent = Some(1);
+    let (link, welcome, _messages) = world.joined("tcp", "a", 1, vec![mapping]).await;
+    let port = port_of(&welcome);
+    let connect = async || {
+        let mut visitor = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
+        visitor.write_all(b"ping").await.map(|()| visitor)
+    };
+    let first = connect().await.expect("written");
+    let carried = link.accept().await.expect("a stream");
+    let mut second = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
+    let read = second.read_to_end(&mut Vec::new()).await;
+    assert_eq!(read.map_err(|error| error.kind()), Err(io::ErrorKind::ConnectionReset));
+    drop((first, carried));
+    let again = async {
+        loop {
+            // Those that come too early are reset, at the latest when they are read.
+            let Ok(visitor) = connect().await else { continue };
+            tokio::select! {
+                incoming = link.accept() => break incoming.is_some(),
+                _ = visitor.readable() => {}
+            }
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), again).await.expect("a place in time"));
+}
