@@ -21,6 +21,7 @@ const mapping = {
     deny_ip: [],
     rate_limit: null,
     visitor_rate_limit: "5/10s",
+    max_concurrent: 5,
   },
 } as unknown as Mapping;
 
@@ -44,6 +45,7 @@ describe("a mapping in the dialog", () => {
         deny_ip: [],
         rate_limit: null,
         visitor_rate_limit: "5/10s",
+        max_concurrent: 5,
       },
     });
   });
@@ -57,7 +59,14 @@ describe("a mapping in the dialog", () => {
       inspect: true,
       remote_port: 20_001,
       matches: [],
-      policy: { basic_auth: [], allow_ip: [], deny_ip: [], rate_limit: "10/s", visitor_rate_limit: null },
+      policy: {
+        basic_auth: [],
+        allow_ip: [],
+        deny_ip: [],
+        rate_limit: "10/s",
+        visitor_rate_limit: null,
+        max_concurrent: null,
+      },
     });
   });
 
@@ -68,6 +77,9 @@ describe("a mapping in the dialog", () => {
   it("says what is wrong by itself", () => {
     expect(localErrors(BLANK)).toHaveProperty("target");
     expect(localErrors({ ...BLANK, target: "3000" })).toEqual({});
+    for (const atOnce of ["0", "1.5", "many", "1000001"]) {
+      expect(localErrors({ ...BLANK, target: "3000", atOnce })).toHaveProperty(["policy.max_concurrent"]);
+    }
     const wrong = {
       ...BLANK,
       target: "1",

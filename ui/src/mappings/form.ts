@@ -23,6 +23,7 @@ export interface MappingForm {
   deny: string;
   rate: string;
   visitorRate: string;
+  atOnce: string;
 }
 
 export const BLANK: MappingForm = {
@@ -45,6 +46,7 @@ export const BLANK: MappingForm = {
   deny: "",
   rate: "",
   visitorRate: "",
+  atOnce: "",
 };
 
 export function formOf(mapping: Mapping): MappingForm {
@@ -70,6 +72,7 @@ export function formOf(mapping: Mapping): MappingForm {
     deny: mapping.policy.deny_ip.join(" "),
     rate: mapping.policy.rate_limit ?? "",
     visitorRate: mapping.policy.visitor_rate_limit ?? "",
+    atOnce: mapping.policy.max_concurrent === null ? "" : String(mapping.policy.max_concurrent),
   };
 }
 
@@ -84,6 +87,7 @@ export function inputOf(form: MappingForm): MappingInput {
     deny_ip: words(form.deny),
     rate_limit: text(form.rate),
     visitor_rate_limit: text(form.visitorRate),
+    max_concurrent: number(form.atOnce),
   };
   if (form.protocol === "tcp") {
     return {
@@ -121,6 +125,10 @@ function number(text: string): number | null {
 export function localErrors(form: MappingForm): Record<string, string> {
   const errors: Record<string, string> = {};
   if (form.target.trim() === "") errors.target = "Write a port such as 3000, a host:port or a URL.";
+  const atOnce = number(form.atOnce);
+  if (atOnce !== null && !(Number.isInteger(atOnce) && atOnce >= 1 && atOnce <= 1_000_000)) {
+    errors["policy.max_concurrent"] = "Write a number from 1 to 1000000, or leave it empty.";
+  }
   if (form.protocol === "tcp") {
     const port = number(form.remotePort);
     if (port !== null && !(Number.isInteger(port) && port >= 1 && port <= 65535)) {

@@ -99,6 +99,16 @@ export function PolicyFields({ form, set, error }: FieldsProps) {
         error={error("policy.visitor_rate_limit")}
         onChange={set("visitorRate", "policy.visitor_rate_limit")}
       />
+      <TextField
+        mono
+        inputMode="numeric"
+        label={form.protocol === "tcp" ? "Connections at once" : "Requests at once"}
+        placeholder="50"
+        help="Empty: as many as come."
+        value={form.atOnce}
+        error={error("policy.max_concurrent")}
+        onChange={set("atOnce", "policy.max_concurrent")}
+      />
     </>
   );
 }

@@ -85,9 +85,11 @@ export function MappingRow({ mapping, actions }: { mapping: Mapping; actions: Ma
               <ShieldCheck size={12} /> addresses
             </span>
           )}
-          {(mapping.policy.rate_limit ?? mapping.policy.visitor_rate_limit) && (
+          {(mapping.policy.rate_limit ??
+            mapping.policy.visitor_rate_limit ??
+            mapping.policy.max_concurrent) && (
             <span className="flex items-center gap-1">
-              <Gauge size={12} /> rate limit
+              <Gauge size={12} /> limited
             </span>
           )}
           {mapping.matches.length > 0 && (
