@@ -1,5 +1,7 @@
 //! What a person may ask of the app, wherever they ask it: in the tray, by a notification, by a second start.
 
+use std::path::PathBuf;
+
 use porthole_agent::secrets::Secret;
 
 /// One wish.
@@ -23,6 +25,11 @@ pub enum Action {
     Follow(Secret),
     /// Open the window, there.
     Show(Place),
+    LookForUpdates,
+    InstallUpdate,
+    OpenUpdatePage,
+    /// End, and start this program, which is a newer version of this one.
+    Restart(PathBuf),
     Quit,
 }
 

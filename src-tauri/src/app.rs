@@ -1,9 +1,11 @@
 //! From start to quit: who runs beside whom, and in which order they leave.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -22,7 +24,8 @@ use crate::perform::{Hands, Undone};
 use crate::picture::Picture;
 use crate::single::{self, First, Start, Wish};
 use crate::tray::host::Tray;
-use crate::window::{Happened, Said, Window};
+use crate::update::{Update, Updater};
+use crate::window::{Ask, Happened, Said, Window};
 use crate::{engine, follow, settings};
 
 /// Where the window keeps its place, in the data folder.
@@ -50,7 +53,33 @@ pub fn main() -> ExitCode {
     let done = runtime.block_on(run(&args));
     // A keychain or a notification daemon that never answers must not keep the app from ending.
     runtime.shutdown_background();
-    done.map_or_else(|failure| report(&failure), |()| ExitCode::SUCCESS)
+    match done {
+        Ok(next) => next.map_or(ExitCode::SUCCESS, |next| next.start()),
+        Err(failure) => report(&failure),
+    }
+}
+
+/// What takes this program's place.
+#[derive(Debug)]
+struct Next {
+    program: PathBuf,
+    /// As this one was: without a window.
+    hidden: bool,
+}
+
+impl Next {
+    fn start(&self) -> ExitCode {
+        let mut command = Command::new(&self.program);
+        command.args(self.hidden.then_some("--hidden"));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        match command.spawn() {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => {
+                let what = format!("{} does not start: {error}", self.program.display());
+                report(&Failure::failed("restart", what))
+            }
+        }
+    }
 }
 
 fn report(failure: &Failure) -> ExitCode {
@@ -58,14 +87,14 @@ fn report(failure: &Failure) -> ExitCode {
     ExitCode::from(failure.exit)
 }
 
-async fn run(args: &AppArgs) -> Result<(), Failure> {
+async fn run(args: &AppArgs) -> Result<Option<Next>, Failure> {
     let home = Home::open(args)?;
     let link = args.link.as_ref().map(|link| link.expose().to_owned());
     let wish = Wish { show: !args.hidden, link };
     let failed = |error: std::io::Error| Failure::failed("app", error);
     let first = match single::claim(home.paths(), &wish).await.map_err(failed)? {
         Start::First(first) => first,
-        Start::Further => return Ok(()),
+        Start::Further => return Ok(None),
     };
     let signals = Signals::new().map_err(failed)?;
     let clipboard = Clipboard::start().map_err(failed)?;
@@ -78,6 +107,10 @@ async fn run(args: &AppArgs) -> Result<(), Failure> {
     if let Some(link) = &args.link {
         let _ = actions.try_send(Action::Follow(link.clone()));
     }
+    let updater = Updater::find().map(Arc::new);
+    if updater.is_some() {
+        picture.send_modify(|picture| picture.update = Update::Idle);
+    }
     let tray = Tray::start(&Picture::default(), actions.clone(), looks).await;
     let app = App {
         hands: Hands {
@@ -86,6 +119,7 @@ async fn run(args: &AppArgs) -> Result<(), Failure> {
             clipboard,
             notifier: notifier.clone(),
             actions: actions.clone(),
+            updater,
         },
         window: Window::new(api, home.paths().data.join(WINDOW_FILE)),
         told_of_tray: home.paths().data.join(TOLD_FILE),
@@ -93,8 +127,11 @@ async fn run(args: &AppArgs) -> Result<(), Failure> {
         signals,
     };
     let stop = CancellationToken::new();
+    let hands = app.hands.clone();
+    let next = RefCell::new(None);
     let until_quit = async {
-        let mut app = app.serve(&first, asked, args.hidden).await;
+        let (mut app, restart) = app.serve(&first, asked, args.hidden).await;
+        next.replace(restart);
         stop.cancel();
         // Requests in flight end first; whoever cannot wait asks again.
         app.signals.next().await;
@@ -107,8 +144,9 @@ async fn run(args: &AppArgs) -> Result<(), Failure> {
         () = follow::events(&client, &picture, &notifier) => {}
         () = follow::ports(&client, &picture, looked) => {}
         () = settings::obey(&client, &picture) => {}
+        () = hands.look_daily() => {}
     }
-    Ok(())
+    Ok(next.take())
 }
 
 /// Draws the tray whenever the picture changes, for good.
@@ -133,10 +171,18 @@ struct App {
 
 impl App {
     /// Does what is asked for until that is to quit.
-    async fn serve(mut self, first: &First, mut asked: mpsc::Receiver<Action>, hidden: bool) -> Self {
+    async fn serve(
+        mut self,
+        first: &First,
+        mut asked: mpsc::Receiver<Action>,
+        hidden: bool,
+    ) -> (Self, Option<Next>) {
+        let mut next = None;
         if !hidden {
             self.show(Place::Last).await;
         }
+        let facts = self.hands.picture.borrow().facts();
+        self.window.facts(facts).await;
         let trayless = tokio::time::sleep(if hidden { TRAY_WAIT } else { Duration::MAX });
         tokio::pin!(trayless);
         let mut waiting = hidden;
@@ -147,6 +193,10 @@ impl App {
                 () = self.signals.next() => break,
                 Some(action) = asked.recv() => match action {
                     Action::Quit => break,
+                    Action::Restart(program) => {
+                        next = Some(Next { program, hidden: !self.window.is_open() });
+                        break;
+                    }
                     Action::Show(place) => self.show(place).await,
                     other => self.perform(other),
                 },
@@ -167,7 +217,9 @@ impl App {
                     }
                 },
                 Ok(()) = pictures.changed() => {
-                    let now = pictures.borrow_and_update().settings().keep_in_tray;
+                    let facts = pictures.borrow_and_update().facts();
+                    self.window.facts(facts).await;
+                    let now = self.stays();
                     if now != keeps {
                         keeps = now;
                         self.window.closable(self.closable()).await;
@@ -189,7 +241,7 @@ impl App {
             }
         }
         self.window.close().await;
-        self
+        (self, next)
     }
 
     async fn show(&mut self, place: Place) {
@@ -225,6 +277,9 @@ impl App {
             Said::Usable => return tracing::debug!("the window is usable"),
             Said::Open { url } => return self.hands.browse(&url),
             Said::Saved { file } => Notice::new("Saved", file.display().to_string()),
+            Said::Asks(Ask::LookForUpdates) => return self.perform(Action::LookForUpdates),
+            Said::Asks(Ask::InstallUpdate) => return self.perform(Action::InstallUpdate),
+            Said::Asks(Ask::OpenUpdatePage) => return self.perform(Action::OpenUpdatePage),
             Said::NotSaved { why } => Notice::new("Not saved", why),
         };
         self.hands.notifier.show(notice);
@@ -255,8 +310,11 @@ async fn done(hands: &Hands, action: Action) -> Result<(), Undone> {
         Action::ResumeAll => hands.resume_all().await?,
         Action::Reconnect => hands.reconnect().await?,
         Action::Follow(link) => hands.follow(&link).await?,
+        Action::LookForUpdates => hands.look_for_updates(true).await,
+        Action::InstallUpdate => hands.install_update().await,
+        Action::OpenUpdatePage => hands.open_update_page(),
         // The app's own.
-        Action::Show(_) | Action::Quit => {}
+        Action::Show(_) | Action::Restart(_) | Action::Quit => {}
     }
     Ok(())
 }

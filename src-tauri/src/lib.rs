@@ -8,7 +8,8 @@
 //!
 //! In reading order: [`client`] and [`shapes`] (the way to the engine, what is read of it) → [`picture`] (what is
 //! known) → [`notices`] (what is worth telling) → [`tray`] → [`action`] (what may be asked) → [`perform`] → [`engine`], [`follow`], [`window`],
-//! [`single`], [`clipboard`], [`notify`], [`settings`] with [`autostart`] (what runs) → [`app`].
+//! [`single`], [`clipboard`], [`notify`], [`settings`] with [`autostart`],
+//! [`update`] (what runs) → [`app`].
 //!
 //! What is absent: state that matters. Mappings, settings and exchanges are the engine's.
 
@@ -27,4 +28,5 @@ pub mod settings;
 pub mod shapes;
 pub mod single;
 pub mod tray;
+pub mod update;
 pub mod window;

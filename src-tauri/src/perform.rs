@@ -1,6 +1,7 @@
 //! Does what was asked for, through the engine's API.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
@@ -14,6 +15,7 @@ use crate::clipboard::Clipboard;
 use crate::notify::{Notice, Notifier};
 use crate::picture::{Picture, Presence};
 use crate::shapes::{MadePassword, Mapping, PasswordSwitched, Source, Standing};
+use crate::update::Updater;
 use porthole_agent::secrets::Secret;
 
 /// How long the gateway may take to answer to a mapping before the click is told to have failed.
@@ -28,6 +30,8 @@ pub struct Hands {
     pub notifier: Notifier,
     /// For what an action leads to.
     pub actions: mpsc::Sender<Action>,
+    /// None: this app was built without a place to look for newer versions.
+    pub updater: Option<Arc<Updater>>,
 }
 
 /// Why something was not done, for a person.

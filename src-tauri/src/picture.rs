@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 
 use crate::client::Event;
 use crate::shapes::{Exchange, Gone, Mapping, Port, Snapshot, Status};
+use crate::update::Update;
+use crate::window::Facts;
 
 /// The engine and what it serves, as far as it was told.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +22,8 @@ pub struct Picture {
     pub paused: Vec<String>,
     /// How the app is to behave; none: not known yet.
     pub app: Option<AppSettings>,
+    /// What is known of newer versions.
+    pub update: Update,
 }
 
 /// Whether there is an engine.
@@ -105,6 +109,11 @@ impl Picture {
     /// How the app is to behave, as far as it is known.
     pub fn settings(&self) -> AppSettings {
         self.app.clone().unwrap_or_default()
+    }
+
+    /// What the window shows of the app itself.
+    pub fn facts(&self) -> Facts {
+        serde_json::json!({ "update": self.update })
     }
 
     /// A mapping by its id.

@@ -17,6 +17,8 @@ pub struct Status {
     /// Why it is not connected, as a code and as a sentence.
     pub code: Option<String>,
     pub message: Option<String>,
+    /// Requests that run, and conversations.
+    pub open: usize,
     pub warnings: Vec<Warning>,
 }
 

@@ -24,6 +24,20 @@ pub enum Order {
     Show { route: Option<String> },
     /// Whether closing ends the window. Where nothing is there to come back from it only makes it small.
     Closable(bool),
+    /// What the page shows of the app itself; see [`Facts`].
+    Facts(Facts),
+}
+
+/// What the app knows of itself, for the page's settings: JSON as `ui/src/api/host.ts` has it.
+pub type Facts = serde_json::Value;
+
+/// What the page asks of the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    LookForUpdates,
+    InstallUpdate,
+    OpenUpdatePage,
 }
 
 /// What the window says, by lines on its standard output.
@@ -46,6 +60,7 @@ pub enum Said {
     NotSaved {
         why: String,
     },
+    Asks(Ask),
 }
 
 /// What happened to it.
@@ -65,6 +80,7 @@ pub enum Happened {
 pub struct Window {
     api: PathBuf,
     place: PathBuf,
+    facts: Facts,
     running: Option<Running>,
 }
 
@@ -84,7 +100,11 @@ struct Running {
 impl Window {
     /// None yet; it will ask the engine through the socket `api`, and keep where it was in the file `place`.
     pub fn new(api: PathBuf, place: PathBuf) -> Self {
-        Self { api, place, running: None }
+        Self { api, place, facts: Facts::Null, running: None }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.running.is_some()
     }
 
     /// Opens it, or brings it to the front.
@@ -109,16 +129,29 @@ impl Window {
             return Err(io::Error::other("the window hears nothing"));
         };
         let stdout = BufReader::new(stdout).lines();
-        self.running
-            .insert(Running { child, stdin, stdout, asked: None })
-            .tell(&Order::Closable(closable))
-            .await
+        let running = self.running.insert(Running { child, stdin, stdout, asked: None });
+        running.tell(&Order::Facts(self.facts.clone())).await?;
+        running.tell(&Order::Closable(closable)).await
+    }
+
+    /// Has the page show this of the app itself, now and in windows to come.
+    pub async fn facts(&mut self, facts: Facts) {
+        if facts == self.facts {
+            return;
+        }
+        self.facts.clone_from(&facts);
+        self.told(&Order::Facts(facts)).await;
     }
 
     /// Tells it whether closing ends it.
     pub async fn closable(&mut self, closable: bool) {
+        self.told(&Order::Closable(closable)).await;
+    }
+
+    /// Tells it, if it is there.
+    async fn told(&mut self, order: &Order) {
         if let Some(running) = &mut self.running
-            && running.tell(&Order::Closable(closable)).await.is_err()
+            && running.tell(order).await.is_err()
         {
             tracing::debug!("the window is about to end");
         }

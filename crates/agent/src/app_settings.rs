@@ -24,6 +24,9 @@ pub struct AppSettings {
     pub keep_in_tray: bool,
     /// The API and its page answer on a port of this computer as well; the window needs none.
     pub local_api: bool,
+    /// The app looks for a newer version once a day. (Newer than the others: who leaves it out means no.)
+    #[serde(default)]
+    pub check_updates: bool,
 }
 
 impl Default for AppSettings {
@@ -35,6 +38,7 @@ impl Default for AppSettings {
             start_at_login: false,
             keep_in_tray: true,
             local_api: false,
+            check_updates: false,
         }
     }
 }

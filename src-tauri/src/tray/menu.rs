@@ -3,6 +3,7 @@
 use crate::action::{Action, Place};
 use crate::picture::{Picture, Presence};
 use crate::shapes::{Exchange, Link, Mapping, Port, Source, Standing, Status};
+use crate::update::{How, Update};
 
 /// Listening ports shown; more is a list for the window.
 const PORTS: usize = 6;
@@ -53,6 +54,7 @@ pub fn menu(picture: &Picture) -> Vec<Item> {
         items.push(Item::click("Settings…", Action::Show(Place::Settings)));
         items.push(Item::click("Copy diagnostics", Action::Diagnostics));
     }
+    items.extend(update(&picture.update));
     if picture.engine != Presence::Leaving {
         items.push(Item::click("Quit", Action::Quit));
     }
@@ -183,6 +185,36 @@ fn failure(exchange: &Exchange) -> Item {
     )
 }
 
+/// What can be done about newer versions, or is being done.
+fn update(update: &Update) -> Option<Item> {
+    let told = |text: String| Some(Item::Text(short(&text)));
+    match update {
+        Update::Unknown => None,
+        Update::Idle | Update::Current => Some(Item::click("Check for updates…", Action::LookForUpdates)),
+        Update::Looking => told("Looking for updates…".into()),
+        Update::Newer(newer) => {
+            let version = &newer.version;
+            match newer.how {
+                How::Install => {
+                    let label = format!("Install Porthole {version} and restart");
+                    Some(Item::click(label, Action::InstallUpdate))
+                }
+                How::Page => {
+                    Some(Item::click(format!("Porthole {version} is there…"), Action::OpenUpdatePage))
+                }
+                How::Told => told(format!("Porthole {version} is there")),
+            }
+        }
+        Update::Fetching(newer) => told(format!("Fetching Porthole {}…", newer.version)),
+        Update::Waiting { version, open: 1 } => {
+            told(format!("Porthole {version} waits for a request to end"))
+        }
+        Update::Waiting { version, open } => {
+            told(format!("Porthole {version} waits for {open} requests to end"))
+        }
+    }
+}
+
 /// The switch for all at once.
 fn all(picture: &Picture) -> Option<Item> {
     let running =
@@ -208,6 +240,7 @@ mod tests {
 
     use super::*;
     use crate::picture::tests::{drawn, exchange, mapping, snapshot};
+    use crate::update::Newer;
 
     fn labels(items: &[Item]) -> Vec<&str> {
         items
@@ -352,6 +385,31 @@ mod tests {
             let mut status = snapshot("refused", &[]);
             status.1["status"]["code"] = json!(code);
             assert_eq!(labels(&menu(&drawn(&[status])))[..2], ["Refused", offers], "{code}");
+        }
+    }
+
+    #[test]
+    fn updates_are_offered_only_where_the_app_knows_where_to_look_and_one_at_a_time() {
+        let of = |how| Newer { version: semver::Version::new(1, 2, 3), how };
+        let click = |label: &str, action| Some(Item::Click(label.into(), action));
+        let text = |label: &str| Some(Item::Text(label.into()));
+        let waiting = |open| Update::Waiting { version: semver::Version::new(1, 2, 3), open };
+        for (state, item) in [
+            (Update::Unknown, None),
+            (Update::Idle, click("Check for updates…", Action::LookForUpdates)),
+            (Update::Current, click("Check for updates…", Action::LookForUpdates)),
+            (Update::Looking, text("Looking for updates…")),
+            (
+                Update::Newer(of(How::Install)),
+                click("Install Porthole 1.2.3 and restart", Action::InstallUpdate),
+            ),
+            (Update::Newer(of(How::Page)), click("Porthole 1.2.3 is there…", Action::OpenUpdatePage)),
+            (Update::Newer(of(How::Told)), text("Porthole 1.2.3 is there")),
+            (Update::Fetching(of(How::Install)), text("Fetching Porthole 1.2.3…")),
+            (waiting(1), text("Porthole 1.2.3 waits for a request to end")),
+            (waiting(2), text("Porthole 1.2.3 waits for 2 requests to end")),
+        ] {
+            assert_eq!(update(&state), item);
         }
     }
 

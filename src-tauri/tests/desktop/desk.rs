@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use http::Method;
+use porthole_agent::app_settings::AppSettings;
 use porthole_agent::paths::Paths;
 use porthole_desktop::client::Client;
 use porthole_testkit::process::{self, Process};
@@ -168,6 +170,12 @@ impl Desk {
     /// The engine's API, as this person's own programs have it.
     pub fn client(&self) -> Client {
         Client::new(Paths::under(&self.data()).api_socket())
+    }
+
+    /// Has the engine keep other settings of the app.
+    pub async fn choose(&self, settings: &AppSettings) {
+        let put = self.client().change::<AppSettings>(Method::PUT, "/app", settings).await;
+        assert_eq!(put.expect("the engine takes them"), *settings);
     }
 
     /// The text on the clipboard, once it is this.

@@ -13,6 +13,7 @@ mod packages;
 mod settings;
 mod starts;
 mod tray;
+mod updates;
 
 /// Whether what these tests need is there; where `cargo xtask test` could not bring it, it has said so.
 fn has_desktop() -> bool {

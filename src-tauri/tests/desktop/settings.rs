@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use http::Method;
 use porthole_agent::app_settings::AppSettings;
 use porthole_testkit::wait::{eventually, until};
 use porthole_testkit::{Gateway, LocalService};
@@ -10,12 +9,6 @@ use porthole_testkit::{Gateway, LocalService};
 use crate::browser::Browser;
 use crate::desk::Desk;
 use crate::has_desktop;
-
-/// Has the engine keep other settings.
-async fn choose(desk: &Desk, settings: &AppSettings) {
-    let put = desk.client().change::<AppSettings>(Method::PUT, "/app", settings).await;
-    assert_eq!(put.expect("the engine takes them"), *settings);
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_the_window_leaves_the_app_in_the_tray_which_is_told_once_or_quits_it_if_one_likes() {
@@ -32,7 +25,7 @@ async fn closing_the_window_leaves_the_app_in_the_tray_which_is_told_once_or_qui
         desk.tray.click(&["Open Porthole"]).await;
     }
     eventually("the window", || desk.has_window("Porthole")).await;
-    choose(&desk, &AppSettings { keep_in_tray: false, ..AppSettings::default() }).await;
+    desk.choose(&AppSettings { keep_in_tray: false, ..AppSettings::default() }).await;
     desk.close_window("Porthole").await;
     assert_eq!(app.exit_code().await, Some(0), "it quits with its window");
     let told = desk.notifications.all();
@@ -51,13 +44,13 @@ async fn starting_at_login_is_an_entry_in_the_autostart_folder_which_the_desktop
     let mut app = desk.app(&["--hidden"]);
     desk.tray.line(&["Connected"]).await;
     assert!(!entry.exists(), "nobody asked for it");
-    choose(&desk, &starts).await;
+    desk.choose(&starts).await;
     let read = || std::fs::read_to_string(&entry).unwrap_or_default();
     let exec = format!("Exec=\"{}\" --hidden\n", crate::desk::program().display());
     eventually("the entry", || read().contains(&exec)).await;
-    choose(&desk, &AppSettings::default()).await;
+    desk.choose(&AppSettings::default()).await;
     eventually("no entry", || !entry.exists()).await;
-    choose(&desk, &starts).await;
+    desk.choose(&starts).await;
     eventually("the entry again", || read().contains(&exec)).await;
     desk.tray.click(&["Quit"]).await;
     assert_eq!(app.exit_code().await, Some(0));
@@ -94,7 +87,7 @@ async fn a_click_on_a_notification_opens_its_exchange_and_what_nobody_wants_is_n
     };
     let (browser, visitor) = Browser::with(&desk, &["--hidden"], &gateway, meanwhile).await;
     browser.count("[aria-label^='GET /hello'][aria-selected=true]", 1).await;
-    choose(&desk, &AppSettings { notify_service: false, ..AppSettings::default() }).await;
+    desk.choose(&AppSettings { notify_service: false, ..AppSettings::default() }).await;
     drop(service);
     assert_eq!(visitor.get("/hello").await.status, 502);
     desk.tray.line(&["Last failure: GET /hello"]).await;
@@ -117,12 +110,12 @@ async fn the_app_opens_no_port_until_somebody_wants_its_api_over_http() {
         Some(status["page_url"].as_str().map(str::to_owned))
     };
     assert_eq!(url().await, Some(None));
-    choose(&desk, &AppSettings { local_api: true, ..AppSettings::default() }).await;
+    desk.choose(&AppSettings { local_api: true, ..AppSettings::default() }).await;
     let opened = until("an address", async || url().await?).await;
     let door = porthole_testkit::LocalPage::at(&opened);
     assert_eq!(door.visitor.get("/api/v1/health").await.status, 200);
     assert_eq!(door.visitor.get("/api/v1/mappings").await.status, 401, "not without the key");
-    choose(&desk, &AppSettings::default()).await;
+    desk.choose(&AppSettings::default()).await;
     until("no address", async || url().await.filter(Option::is_none)).await;
     desk.tray.line(&["Connected"]).await;
 }

@@ -3,14 +3,31 @@
  * window will ask in-process. Everything else uses this interface and what the host says it can do.
  */
 export interface Host {
-  /** This is the app's window: what concerns the app itself is shown. */
-  readonly app: boolean;
+  /** The app, where this is its window: what concerns the app itself is shown. */
+  readonly app?: App;
   request(path: string, options?: RequestOptions): Promise<HostResponse>;
   /** Live events as they come; the answer ends them. */
   events(listener: EventListener): () => void;
   /** A link that downloads `path` when it is followed. */
   downloadUrl(path: string): string;
 }
+
+/** The program around the window. */
+export interface App {
+  facts(): Promise<AppFacts | null>;
+  ask(what: "look-for-updates" | "install-update" | "open-update-page"): Promise<void>;
+}
+
+/** What the app knows of itself. */
+export interface AppFacts {
+  update: Update;
+}
+
+/** How far the search for a newer version is; unknown: the app was built without a place to look. */
+export type Update =
+  | { state: "unknown" | "idle" | "looking" | "current" }
+  | { state: "newer" | "fetching"; version: string; how: "install" | "page" | "told" }
+  | { state: "waiting"; version: string; open: number };
 
 export interface RequestOptions {
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";

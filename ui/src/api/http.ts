@@ -65,4 +65,4 @@ function events(listener: EventListener): () => void {
 }
 
 /** The engine over HTTP, from the page that it served itself. */
-export const httpHost: Host = { app: false, request, events, downloadUrl: (path) => BASE + path };
+export const httpHost: Host = { request, events, downloadUrl: (path) => BASE + path };

@@ -593,6 +593,8 @@ export interface components {
     schemas: {
         /** @description A person's choice, whole. */
         AppSettings: {
+            /** @description The app looks for a newer version once a day. (Newer than the others: who leaves it out means no.) */
+            check_updates?: boolean;
             /** @description Closing the window leaves the app in the tray; otherwise it quits. */
             keep_in_tray: boolean;
             /** @description The API and its page answer on a port of this computer as well; the window needs none. */
@@ -1534,6 +1536,8 @@ export interface components {
             /** Format: double */
             latency_ms?: number | null;
             message?: string | null;
+            /** @description Requests, WebSockets and TCP connections that are open at this moment. */
+            open: number;
             /** @description Where this API and its page are had over HTTP; absent: only this user's own programs reach them. */
             page_url?: string | null;
             /** Format: int32 */

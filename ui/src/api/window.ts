@@ -1,5 +1,5 @@
 import { Channel, invoke } from "@tauri-apps/api/core";
-import type { EventListener, Host, HostResponse, RequestOptions } from "./host";
+import type { AppFacts, EventListener, Host, HostResponse, RequestOptions } from "./host";
 
 /** After the engine went away, in milliseconds. */
 const REOPEN_AFTER_MS = 500;
@@ -69,7 +69,15 @@ function events(listener: EventListener): () => void {
 }
 
 /** The engine from the app's window: in-process, no port. */
-export const windowHost: Host = { app: true, request, events, downloadUrl: (path) => BASE + path };
+export const windowHost: Host = {
+  app: {
+    facts: () => invoke<AppFacts | null>("facts"),
+    ask: (what) => invoke("ask", { what }),
+  },
+  request,
+  events,
+  downloadUrl: (path) => BASE + path,
+};
 
 /** Whether this page is in the app's window. */
 export function isWindow(): boolean {

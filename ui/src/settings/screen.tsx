@@ -48,7 +48,7 @@ export default function SettingsScreen({ session }: { session: Session }) {
           </a>
         </p>
       </Card>
-      {host.app && <ThisApp />}
+      {host.app && <ThisApp app={host.app} />}
       <Card title="Look">
         <div className="w-72 px-4 pt-3">
           <Field label="Colours">

@@ -1,15 +1,21 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { api } from "@/api/client";
+import type { App, AppFacts } from "@/api/host";
 import { queries } from "@/api/live";
 import type { AppSettings } from "@/api/types";
+import { Button } from "@/parts/button";
 import { CopyButton } from "@/parts/copy-button";
 import { Switch } from "@/parts/field";
 import { Card } from "@/parts/screen";
 import { Failed, Loading } from "@/parts/states";
 import { complain } from "@/parts/toasts";
+import { said } from "./updates";
 
 type Key = keyof AppSettings & string;
+
+/** Between two looks at what the app knows of itself. */
+const FACTS_MS = 1000;
 
 const SWITCHES: [title: string, switches: [key: Key, label: string, help: string][]][] = [
   [
@@ -31,14 +37,15 @@ const SWITCHES: [title: string, switches: [key: Key, label: string, help: string
 ];
 
 /** What the app does by itself; each switch holds at once. */
-export function ThisApp() {
+export function ThisApp({ app }: { app: App }) {
   const { data, error, refetch } = useQuery(queries.app);
   const url = useQuery(queries.status).data?.page_url;
+  const facts = useQuery({ queryKey: ["app-facts"], queryFn: app.facts, refetchInterval: FACTS_MS }).data;
   return (
     <Card title="This app">
       {data ? (
         <>
-          <Switches settings={data} />
+          <Switches settings={data}>{facts && <Updates app={app} facts={facts} settings={data} />}</Switches>
           {data.local_api && url && (
             <p className="px-4 pb-4 text-muted">
               In a browser: <span className="code text-ink">{url}</span>
@@ -55,10 +62,11 @@ export function ThisApp() {
   );
 }
 
-function Switches({ settings }: { settings: AppSettings }) {
+/** Changes settings, at once. */
+function useChange(settings: AppSettings) {
   const client = useQueryClient();
-  const change = async (key: Key, on: boolean) => {
-    const wanted = { ...settings, [key]: on };
+  return async (change: Partial<AppSettings>) => {
+    const wanted = { ...settings, ...change };
     client.setQueryData(["app"], wanted);
     try {
       client.setQueryData(["app"], await api.saveApp(wanted));
@@ -67,6 +75,36 @@ function Switches({ settings }: { settings: AppSettings }) {
       complain("Not changed", problem);
     }
   };
+}
+
+/** Newer versions; nobody looks for them unasked. */
+function Updates({ app, facts, settings }: { app: App; facts: AppFacts; settings: AppSettings }) {
+  const change = useChange(settings);
+  const { text, button } = said(facts.update);
+  return (
+    <Group title="Updates">
+      {facts.update.state !== "unknown" && (
+        <Switch
+          label="Look once a day"
+          help="Nothing is installed before you say so."
+          checked={settings.check_updates ?? false}
+          onChange={(on) => change({ check_updates: on })}
+        />
+      )}
+      <p className="text-muted" role="status">
+        {text}
+      </p>
+      {button && (
+        <p>
+          <Button onClick={() => app.ask(button.asks)}>{button.label}</Button>
+        </p>
+      )}
+    </Group>
+  );
+}
+
+function Switches({ settings, children }: { settings: AppSettings; children: ReactNode }) {
+  const change = useChange(settings);
   return (
     <div className="grid gap-x-6 gap-y-4 p-4 sm:grid-cols-2">
       {SWITCHES.map(([title, switches]) => (
@@ -76,12 +114,13 @@ function Switches({ settings }: { settings: AppSettings }) {
               key={key}
               label={label}
               help={help}
-              checked={settings[key]}
-              onChange={(on) => change(key, on)}
+              checked={settings[key] ?? false}
+              onChange={(on) => change({ [key]: on })}
             />
           ))}
         </Group>
       ))}
+      {children}
     </div>
   );
 }

@@ -46,6 +46,8 @@ pub(super) struct Status {
     uptime_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     connected_since_us: Option<i64>,
+    /// Requests, WebSockets and TCP connections that are open at this moment.
+    open: usize,
     capture: Capture,
     warnings: Vec<Warning>,
 }
@@ -87,7 +89,8 @@ struct Warning {
 
 impl From<Outlook> for Status {
     fn from(outlook: Outlook) -> Self {
-        let Outlook { report, page_url, code, retry_at, connected_since_us, paused, warnings } = outlook;
+        let Outlook { report, page_url, code, retry_at, connected_since_us, open, paused, warnings } =
+            outlook;
         let state = match report.state.as_str() {
             "connected" => LinkWord::Connected,
             "waiting" => LinkWord::Waiting,
@@ -113,6 +116,7 @@ impl From<Outlook> for Status {
             retry_in_ms: left.filter(|_| state == LinkWord::Waiting).map(|left| left.as_millis() as u64),
             uptime_ms: report.uptime_ms,
             connected_since_us: connected_since_us.filter(|_| state == LinkWord::Connected),
+            open,
             capture: Capture {
                 state: if paused.is_some() { CaptureWord::Paused } else { CaptureWord::Running },
                 reason: paused.map(|paused| paused.message),

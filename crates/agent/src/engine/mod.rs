@@ -25,6 +25,7 @@ use crate::api;
 use crate::capture::{Paused, Recorder};
 use crate::door::{self, Conversation, MappingStatus, StatusReport};
 use crate::events::{Event, Events, LinkState, MappingSet};
+use crate::forward::Carried;
 use crate::gateway_choice::{Choice, ChosenBy};
 use crate::gateway_url::GatewayUrl;
 use crate::lock::EngineLock;
@@ -108,6 +109,7 @@ struct Shared {
     recorder: Recorder,
     events: Events,
     link: watch::Receiver<LinkState>,
+    carried: Carried,
     reconnect: Reconnect,
     stored: broadcast::Sender<Stored>,
     paused: watch::Receiver<Option<Paused>>,
@@ -232,6 +234,7 @@ impl Engine {
             recorder,
             events,
             link: uplink.state(),
+            carried: uplink.carried(),
             reconnect: uplink.reconnect(),
             stored: writer.stored(),
             limits: writer.limits(),

@@ -78,6 +78,8 @@ pub struct Outlook {
     pub code: Option<String>,
     pub retry_at: Option<Instant>,
     pub connected_since_us: Option<i64>,
+    /// Requests that run, and conversations.
+    pub open: usize,
     /// Why nothing is captured.
     pub paused: Option<Paused>,
     pub warnings: Vec<Noted>,
@@ -174,6 +176,7 @@ impl View {
             code,
             retry_at: state.link_notes.retry_at,
             connected_since_us: state.link_notes.connected_since_us,
+            open: self.0.carried.now(),
             paused,
             warnings: state.noted.iter().filter(served).cloned().collect(),
         }

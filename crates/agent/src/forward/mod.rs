@@ -37,6 +37,7 @@ use outcome::ForwardError;
 use pool::Pool;
 use record::Record;
 use route::Route;
+pub use workers::Carried;
 use workers::Workers;
 
 /// How often idle connections are looked at; they may live that much longer than their time.
@@ -162,6 +163,11 @@ impl Forwarder {
             return;
         };
         self.workers.carry(route.clone(), incoming);
+    }
+
+    /// How many streams were taken over and have not ended.
+    pub fn carried(&self) -> Carried {
+        self.workers.carried()
     }
 
     /// Waits until every stream taken over has ended.

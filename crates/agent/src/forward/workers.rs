@@ -36,6 +36,17 @@ struct Waiting {
 
 type Idle = Mutex<Vec<Arc<Slot>>>;
 
+/// How many streams there are, whoever asks.
+#[derive(Debug, Clone, Default)]
+pub struct Carried(TaskTracker);
+
+impl Carried {
+    /// At this moment.
+    pub fn now(&self) -> usize {
+        self.0.len()
+    }
+}
+
 /// The workers of one [`super::Forwarder`].
 #[derive(Debug, Default)]
 pub(super) struct Workers {
@@ -53,6 +64,11 @@ impl Workers {
             Some(slot) => slot.tell(|waiting| waiting.job = Some(job)),
             None => drop(tokio::spawn(work(job, Arc::downgrade(&self.idle)))),
         }
+    }
+
+    /// For whoever wants to know how many streams there are.
+    pub(super) fn carried(&self) -> Carried {
+        Carried(self.streams.clone())
     }
 
     /// Waits until every stream has ended.

@@ -27,7 +27,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::capture::Recorder;
 use crate::events::{Event, Events, LinkState, MappingSet};
-use crate::forward::Forwarder;
+use crate::forward::{Carried, Forwarder};
 use crate::gateway_url::GatewayUrl;
 use crate::secrets::Secret;
 use crate::store::Store;
@@ -71,6 +71,7 @@ pub struct UplinkConfig {
 pub struct Uplink {
     state: watch::Receiver<LinkState>,
     orders: mpsc::Sender<Order>,
+    carried: Carried,
     task: AbortOnDropHandle<()>,
 }
 
@@ -116,7 +117,8 @@ pub fn nowhere(why: Failure) -> Uplink {
         while let Some(Order::Reconnect) = taken.recv().await {}
         state.send_replace(LinkState::Closed);
     };
-    Uplink { state: seen, orders, task: AbortOnDropHandle::new(tokio::spawn(wait)) }
+    let carried = Carried::default();
+    Uplink { state: seen, orders, carried, task: AbortOnDropHandle::new(tokio::spawn(wait)) }
 }
 
 fn start_with(
@@ -130,6 +132,7 @@ fn start_with(
     let (orders, taken) = mpsc::channel(ORDERS);
     let forwarder =
         Arc::new(Forwarder::new(events.clone(), config.recorder.clone(), config.stand_ins.clone()));
+    let carried = forwarder.carried();
     let keeper = Keeper {
         config,
         mappings,
@@ -140,7 +143,8 @@ fn start_with(
         retired: JoinSet::new(),
         leaving: CancellationToken::new(),
     };
-    Uplink { state: seen, orders, task: AbortOnDropHandle::new(tokio::spawn(keeper.run(dialer, watcher))) }
+    let task = AbortOnDropHandle::new(tokio::spawn(keeper.run(dialer, watcher)));
+    Uplink { state: seen, orders, carried, task }
 }
 
 impl Uplink {
@@ -161,6 +165,11 @@ impl Uplink {
 
     pub fn state(&self) -> watch::Receiver<LinkState> {
         self.state.clone()
+    }
+
+    /// How many requests run, those of links that are about to end among them.
+    pub fn carried(&self) -> Carried {
+        self.carried.clone()
     }
 }
 

@@ -32,7 +32,14 @@ fn main() -> ExitCode {
         .manage(api::Engine::new(client.clone()))
         .manage(orders::Standing::default())
         .manage(Keeper(file.clone()))
-        .invoke_handler(tauri::generate_handler![api::api, api::api_stream, api::api_stop, orders::quit])
+        .invoke_handler(tauri::generate_handler![
+            api::api,
+            api::api_stream,
+            api::api_stop,
+            orders::quit,
+            orders::ask,
+            orders::facts
+        ])
         .setup(move |app| {
             let page = format!("index.html{}", route.unwrap_or_default());
             let place = Place::read(&file);

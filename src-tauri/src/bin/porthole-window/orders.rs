@@ -2,9 +2,10 @@
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use porthole_desktop::window::{Order, Said};
-use tauri::{AppHandle, Manager as _};
+use porthole_desktop::window::{Ask, Facts, Order, Said};
+use tauri::{AppHandle, Manager as _, State};
 
 use crate::MAIN;
 
@@ -15,11 +16,13 @@ pub struct Standing {
     closable: AtomicBool,
     /// The window is about to end: whoever asks for it now gets another.
     closing: AtomicBool,
+    /// What the app said last of itself.
+    facts: Mutex<Facts>,
 }
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { closable: AtomicBool::new(true), closing: AtomicBool::new(false) }
+        Self { closable: AtomicBool::new(true), closing: AtomicBool::new(false), facts: Mutex::default() }
     }
 }
 
@@ -57,6 +60,9 @@ pub fn listen(app: AppHandle) -> std::io::Result<()> {
 fn obey(app: &AppHandle, order: Order) {
     match order {
         Order::Closable(closable) => app.state::<Standing>().closable.store(closable, Ordering::SeqCst),
+        Order::Facts(facts) => {
+            *app.state::<Standing>().facts.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+        }
         // The app hears nothing, and opens another: this one would come back only to vanish.
         Order::Show { .. } if app.state::<Standing>().is_closing() => {}
         Order::Show { route } => {
@@ -78,6 +84,18 @@ fn obey(app: &AppHandle, order: Order) {
 #[tauri::command]
 pub fn quit() {
     say(&Said::Quit);
+}
+
+/// Asks the app for something else.
+#[tauri::command]
+pub fn ask(what: Ask) {
+    say(&Said::Asks(what));
+}
+
+/// What the app knows of itself.
+#[tauri::command]
+pub fn facts(standing: State<'_, Standing>) -> Facts {
+    standing.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Tells the app.
