@@ -26,7 +26,7 @@ use crate::single::{self, First, Start, Wish};
 use crate::tray::host::Tray;
 use crate::update::{Update, Updater};
 use crate::window::{Ask, Happened, Said, Window};
-use crate::{engine, follow, settings};
+use crate::{engine, follow, settings, shortcut};
 
 /// Where the window keeps its place, in the data folder.
 const WINDOW_FILE: &str = "window.json";
@@ -145,6 +145,7 @@ async fn run(args: &AppArgs) -> Result<Option<Next>, Failure> {
         () = follow::ports(&client, &picture, looked) => {}
         () = settings::obey(&client, &picture) => {}
         () = hands.look_daily() => {}
+        () = shortcut::obey(&picture, &actions, &notifier) => {}
     }
     Ok(next.take())
 }

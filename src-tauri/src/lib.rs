@@ -9,7 +9,7 @@
 //! In reading order: [`client`] and [`shapes`] (the way to the engine, what is read of it) → [`picture`] (what is
 //! known) → [`notices`] (what is worth telling) → [`tray`] → [`action`] (what may be asked) → [`perform`] → [`engine`], [`follow`], [`window`],
 //! [`single`], [`clipboard`], [`notify`], [`settings`] with [`autostart`],
-//! [`update`] (what runs) → [`app`].
+//! [`shortcut`], [`update`] (what runs) → [`app`].
 //!
 //! What is absent: state that matters. Mappings, settings and exchanges are the engine's.
 
@@ -26,6 +26,7 @@ pub mod perform;
 pub mod picture;
 pub mod settings;
 pub mod shapes;
+pub mod shortcut;
 pub mod single;
 pub mod tray;
 pub mod update;

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::client::Event;
 use crate::shapes::{Exchange, Gone, Mapping, Port, Snapshot, Status};
+use crate::shortcut;
 use crate::update::Update;
 use crate::window::Facts;
 
@@ -24,6 +25,8 @@ pub struct Picture {
     pub app: Option<AppSettings>,
     /// What is known of newer versions.
     pub update: Update,
+    /// Whether the key that opens the window is had.
+    pub shortcut: shortcut::Standing,
 }
 
 /// Whether there is an engine.
@@ -113,7 +116,7 @@ impl Picture {
 
     /// What the window shows of the app itself.
     pub fn facts(&self) -> Facts {
-        serde_json::json!({ "update": self.update })
+        serde_json::json!({ "update": self.update, "shortcut": self.shortcut })
     }
 
     /// A mapping by its id.

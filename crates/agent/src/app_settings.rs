@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::shortcut::Shortcut;
 use crate::store::{Store, StoreError};
 
 /// Where the store keeps them, as JSON.
@@ -27,6 +28,10 @@ pub struct AppSettings {
     /// The app looks for a newer version once a day. (Newer than the others: who leaves it out means no.)
     #[serde(default)]
     pub check_updates: bool,
+    /// The keys that open the window from anywhere, like `Ctrl+Alt+P`; absent: none do. (As new.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub shortcut: Option<Shortcut>,
 }
 
 impl Default for AppSettings {
@@ -39,6 +44,7 @@ impl Default for AppSettings {
             keep_in_tray: true,
             local_api: false,
             check_updates: false,
+            shortcut: None,
         }
     }
 }

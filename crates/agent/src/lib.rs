@@ -38,6 +38,7 @@ pub mod probe;
 pub mod replay;
 pub mod secrets;
 pub mod settings;
+pub mod shortcut;
 pub mod stand_in;
 pub mod store;
 pub mod target;

@@ -162,6 +162,11 @@ impl Desk {
         copy
     }
 
+    /// The number of the screen.
+    pub fn display(&self) -> &str {
+        &self.display
+    }
+
     /// Where this person's programs are configured.
     pub fn config(&self) -> PathBuf {
         self.home.path().join("config")

@@ -11,6 +11,7 @@ mod menu;
 mod notifications;
 mod packages;
 mod settings;
+mod shortcut;
 mod starts;
 mod tray;
 mod updates;

@@ -605,6 +605,8 @@ export interface components {
             notify_service: boolean;
             /** @description A notification when a mapping has its first visitor. */
             notify_visitor: boolean;
+            /** @description The keys that open the window from anywhere, like `Ctrl+Alt+P`; absent: none do. (As new.) */
+            shortcut?: string | null;
             /** @description The app starts, in the tray, when this user logs in. */
             start_at_login: boolean;
         };
