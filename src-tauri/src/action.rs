@@ -21,6 +21,8 @@ pub enum Action {
     Reconnect,
     /// Put what somebody who helps wants to know on the clipboard.
     Diagnostics,
+    /// Open the folder of logs and crash reports.
+    OpenLogs,
     /// A link was clicked: offer what it holds.
     Follow(Secret),
     /// Open the window, there.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::action::{Action, Place};
 use crate::client::Client;
 use crate::clipboard::Clipboard;
+use crate::crash::{self, Running};
 use crate::notify::{Notice, Notifier};
 use crate::perform::{Hands, Undone};
 use crate::picture::Picture;
@@ -30,6 +31,9 @@ use crate::{engine, follow, settings, shortcut};
 
 /// Where the window keeps its place, in the data folder.
 const WINDOW_FILE: &str = "window.json";
+
+/// This program, in its reports.
+const PROGRAM: &str = "porthole-desktop";
 
 /// There once somebody was told that the app stays in the tray.
 const TOLD_FILE: &str = "told-of-tray";
@@ -96,6 +100,9 @@ async fn run(args: &AppArgs) -> Result<Option<Next>, Failure> {
         Start::First(first) => first,
         Start::Further => return Ok(None),
     };
+    let crashes = home.paths().logs.clone();
+    crash::report_panics(crashes.clone(), PROGRAM);
+    let running = Running::begin(home.paths().app_running(), &crashes, PROGRAM);
     let signals = Signals::new().map_err(failed)?;
     let clipboard = Clipboard::start().map_err(failed)?;
     let api = home.paths().api_socket();
@@ -120,13 +127,19 @@ async fn run(args: &AppArgs) -> Result<Option<Next>, Failure> {
             notifier: notifier.clone(),
             actions: actions.clone(),
             updater,
+            logs: crashes.clone(),
         },
-        window: Window::new(api, home.paths().data.join(WINDOW_FILE)),
+        window: Window::new(api, home.paths().data.join(WINDOW_FILE), crashes.clone()),
         told_of_tray: home.paths().data.join(TOLD_FILE),
         shown: tray.shown(),
         signals,
     };
     let stop = CancellationToken::new();
+    if crash::news(&crashes) > 0 {
+        let text = "A report of it is on this computer; nothing is sent anywhere.";
+        let notice = Notice::new("Porthole ended unexpectedly the last time", text);
+        notifier.show(notice.does("Open folder", Action::OpenLogs));
+    }
     let hands = app.hands.clone();
     let next = RefCell::new(None);
     let until_quit = async {
@@ -147,6 +160,7 @@ async fn run(args: &AppArgs) -> Result<Option<Next>, Failure> {
         () = hands.look_daily() => {}
         () = shortcut::obey(&picture, &actions, &notifier) => {}
     }
+    running.end();
     Ok(next.take())
 }
 
@@ -212,7 +226,8 @@ impl App {
                     Happened::ClosedAndWanted => self.show(Place::Last).await,
                     Happened::Closed if self.stays() => self.tell_of_tray(),
                     Happened::Closed => break,
-                    Happened::Broken => {
+                    Happened::Broken(how) => {
+                        self.report(&how);
                         let text = "It ended by itself; what you share goes on. Click to open it again.";
                         self.hands.notifier.show(Notice::new("The window is gone", text).opens(Place::Last));
                     }
@@ -262,6 +277,14 @@ impl App {
         *self.shown.borrow() || !self.stays()
     }
 
+    /// Keeps what is known of a window that broke. That is told at once, and not again at the next start.
+    fn report(&self, how: &str) {
+        match crash::write(&self.hands.logs, "porthole-window", how) {
+            Ok(_) => drop(crash::news(&self.hands.logs)),
+            Err(error) => tracing::warn!(%error, "there is no report of the window's end"),
+        }
+    }
+
     /// Says where the app is now, once and for all.
     fn tell_of_tray(&self) {
         if *self.shown.borrow() && File::create_new(&self.told_of_tray).is_ok() {
@@ -280,6 +303,7 @@ impl App {
             Said::Saved { file } => Notice::new("Saved", file.display().to_string()),
             Said::Asks(Ask::LookForUpdates) => return self.perform(Action::LookForUpdates),
             Said::Asks(Ask::InstallUpdate) => return self.perform(Action::InstallUpdate),
+            Said::Asks(Ask::OpenLogs) => return self.hands.open_logs(),
             Said::Asks(Ask::OpenUpdatePage) => return self.perform(Action::OpenUpdatePage),
             Said::NotSaved { why } => Notice::new("Not saved", why),
         };
@@ -307,6 +331,7 @@ async fn done(hands: &Hands, action: Action) -> Result<(), Undone> {
         Action::Remove(id) => hands.remove(&id).await?,
         Action::Password(id, on) => hands.password(&id, on).await?,
         Action::Diagnostics => hands.diagnostics().await?,
+        Action::OpenLogs => hands.open_logs(),
         Action::PauseAll => hands.pause_all().await?,
         Action::ResumeAll => hands.resume_all().await?,
         Action::Reconnect => hands.reconnect().await?,

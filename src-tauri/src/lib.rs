@@ -9,7 +9,7 @@
 //! In reading order: [`client`] and [`shapes`] (the way to the engine, what is read of it) → [`picture`] (what is
 //! known) → [`notices`] (what is worth telling) → [`tray`] → [`action`] (what may be asked) → [`perform`] → [`engine`], [`follow`], [`window`],
 //! [`single`], [`clipboard`], [`notify`], [`settings`] with [`autostart`],
-//! [`shortcut`], [`update`] (what runs) → [`app`].
+//! [`shortcut`], [`update`], [`crash`] (what runs) → [`app`].
 //!
 //! What is absent: state that matters. Mappings, settings and exchanges are the engine's.
 
@@ -18,6 +18,7 @@ pub mod app;
 pub mod autostart;
 pub mod client;
 pub mod clipboard;
+pub mod crash;
 pub mod engine;
 pub mod follow;
 pub mod notices;

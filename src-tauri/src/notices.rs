@@ -132,6 +132,7 @@ const VISITOR: &str = "visitor";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::Action;
     use crate::picture::tests;
 
     fn exchange(id: i64, status: u16, error: Option<&str>) -> Exchange {
@@ -165,7 +166,11 @@ mod tests {
         let mut notices = Notices::default();
         let status = |state, code: &str| Status { state, code: Some(code.into()), ..Status::default() };
         let missing = status(Link::Refused, "token-missing");
-        assert!(notices.choice(&missing).is_some_and(|notice| notice.opens == Some(Place::Gateway)));
+        assert!(
+            notices
+                .choice(&missing)
+                .is_some_and(|notice| notice.click == Some(("Open", Action::Show(Place::Gateway))))
+        );
         assert_eq!(notices.choice(&missing), None);
         assert_eq!(notices.choice(&status(Link::Refused, "replaced")), None);
         assert_eq!(notices.choice(&status(Link::Connected, "")), None);

@@ -51,8 +51,8 @@ pub struct Notice {
     pub text: String,
     /// The mapping that it is about, where those of several are told together.
     pub of: Option<String>,
-    /// What a click opens.
-    pub opens: Option<Place>,
+    /// What a click does, and the word for it.
+    pub click: Option<(&'static str, Action)>,
 }
 
 impl Notice {
@@ -62,7 +62,7 @@ impl Notice {
     }
 
     pub fn about(kind: Kind, title: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { kind, title: title.into(), text: text.into(), of: None, opens: None }
+        Self { kind, title: title.into(), text: text.into(), of: None, click: None }
     }
 
     /// The same, about one of several mappings.
@@ -72,7 +72,12 @@ impl Notice {
 
     /// The same; a click opens this.
     pub fn opens(self, place: Place) -> Self {
-        Self { opens: Some(place), ..self }
+        self.does("Open", Action::Show(place))
+    }
+
+    /// The same; a click does this.
+    pub fn does(self, word: &'static str, action: Action) -> Self {
+        Self { click: Some((word, action)), ..self }
     }
 }
 
@@ -107,19 +112,19 @@ async fn serve(mut notices: mpsc::Receiver<Notice>, actions: mpsc::Sender<Action
         if let Some(id) = replaces {
             notification.id(id);
         }
-        if notice.opens.is_some() {
-            notification.action(CLICK, "Open");
+        if let Some((word, _)) = notice.click {
+            notification.action(CLICK, word);
         }
         match tokio::time::timeout(SHOW_WAIT, notification.show_async()).await {
             Ok(Ok(handle)) => {
                 let id = handle.id();
                 group.shown = Some(id);
                 clickable.retain(|(other, waits)| *other != id && !waits.is_finished());
-                if let Some(place) = notice.opens {
+                if let Some((_, action)) = notice.click {
                     if clickable.len() == CLICKABLE {
                         clickable.pop_front();
                     }
-                    let clicked = tokio::spawn(clicked(handle, place, actions.clone()));
+                    let clicked = tokio::spawn(clicked(handle, action, actions.clone()));
                     clickable.push_back((id, AbortOnDropHandle::new(clicked)));
                 }
             }
@@ -130,10 +135,10 @@ async fn serve(mut notices: mpsc::Receiver<Notice>, actions: mpsc::Sender<Action
 }
 
 /// Waits for a click or the end of a notification.
-async fn clicked(handle: NotificationHandle, place: Place, actions: mpsc::Sender<Action>) {
+async fn clicked(handle: NotificationHandle, action: Action, actions: mpsc::Sender<Action>) {
     let answer = |response: &ActionResponse<'_>| {
         if matches!(response, ActionResponse::Custom(CLICK)) {
-            let _ = actions.try_send(Action::Show(place));
+            let _ = actions.try_send(action);
         }
     };
     handle.wait_for_action_async(answer).await;

@@ -1,5 +1,7 @@
 //! Does what was asked for, through the engine's API.
 
+use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +18,15 @@ use crate::notify::{Notice, Notifier};
 use crate::picture::{Picture, Presence};
 use crate::shapes::{MadePassword, Mapping, PasswordSwitched, Source, Standing};
 use crate::update::Updater;
+use porthole_agent::app::LOG_NAME;
+use porthole_agent::log_file;
 use porthole_agent::secrets::Secret;
 
 /// How long the gateway may take to answer to a mapping before the click is told to have failed.
 const LIVE_WAIT: Duration = Duration::from_secs(15);
+
+/// Lines of the app's log that diagnostics tell the places of.
+const LOG_LINES: usize = 30;
 
 /// What every action works with.
 #[derive(Debug, Clone)]
@@ -32,6 +39,8 @@ pub struct Hands {
     pub actions: mpsc::Sender<Action>,
     /// None: this app was built without a place to look for newer versions.
     pub updater: Option<Arc<Updater>>,
+    /// The folder of logs and crash reports.
+    pub logs: PathBuf,
 }
 
 /// Why something was not done, for a person.
@@ -164,7 +173,12 @@ impl Hands {
 
     /// Copies what somebody who helps wants to know; nothing in it is private.
     pub async fn diagnostics(&self) -> Result<(), Undone> {
-        self.clipboard.copy(&self.client.text("/diagnostics").await?);
+        let mut text = self.client.text("/diagnostics").await?;
+        text.push_str("app's log, where its last lines are from:\n");
+        for line in log_file::last_lines(&self.logs, LOG_NAME, LOG_LINES) {
+            text.extend(["- ", &line, "\n"]);
+        }
+        self.clipboard.copy(&text);
         let text = "They hold no names, addresses or secrets; paste them where somebody helps you.";
         self.notifier.show(Notice::new("Diagnostics copied", text));
         Ok(())
@@ -211,12 +225,21 @@ impl Hands {
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return;
         }
-        let opened = Command::new("xdg-open").arg(url).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        self.desktop_opens(url);
+    }
+
+    /// Opens the folder of logs and crash reports.
+    pub fn open_logs(&self) {
+        self.desktop_opens(&self.logs);
+    }
+
+    fn desktop_opens(&self, what: impl AsRef<OsStr>) {
+        let opened = Command::new("xdg-open").arg(what).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         match opened {
             Ok(mut child) => drop(tokio::spawn(async move { child.wait().await })),
             Err(error) => {
                 self.notifier
-                    .show(Notice::new("No browser was opened", format!("xdg-open does not run: {error}")));
+                    .show(Notice::new("It was not opened", format!("xdg-open does not run: {error}")));
             }
         }
     }

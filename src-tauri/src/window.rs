@@ -38,6 +38,7 @@ pub enum Ask {
     LookForUpdates,
     InstallUpdate,
     OpenUpdatePage,
+    OpenLogs,
 }
 
 /// What the window says, by lines on its standard output.
@@ -69,8 +70,8 @@ pub enum Happened {
     Said(Said),
     /// It was closed.
     Closed,
-    /// It ended by itself, badly.
-    Broken,
+    /// It ended by itself, badly: how.
+    Broken(String),
     /// The same, while somebody asked for it.
     ClosedAndWanted,
 }
@@ -80,6 +81,7 @@ pub enum Happened {
 pub struct Window {
     api: PathBuf,
     place: PathBuf,
+    crashes: PathBuf,
     facts: Facts,
     running: Option<Running>,
 }
@@ -98,9 +100,10 @@ struct Running {
 }
 
 impl Window {
-    /// None yet; it will ask the engine through the socket `api`, and keep where it was in the file `place`.
-    pub fn new(api: PathBuf, place: PathBuf) -> Self {
-        Self { api, place, facts: Facts::Null, running: None }
+    /// None yet; it will ask the engine through the socket `api`, and keep where it was in the file `place`
+    /// and reports of its crashes in the folder `crashes`.
+    pub fn new(api: PathBuf, place: PathBuf, crashes: PathBuf) -> Self {
+        Self { api, place, crashes, facts: Facts::Null, running: None }
     }
 
     pub fn is_open(&self) -> bool {
@@ -119,6 +122,7 @@ impl Window {
         }
         let mut command = Command::new(program()?);
         command.arg("--api").arg(&self.api).arg("--place").arg(&self.place);
+        command.arg("--crashes").arg(&self.crashes);
         if let Some(route) = route {
             command.arg("--route").arg(route);
         }
@@ -180,7 +184,9 @@ impl Window {
         match (wanted, well) {
             (true, _) => Happened::ClosedAndWanted,
             (false, true) => Happened::Closed,
-            (false, false) => Happened::Broken,
+            (false, false) => {
+                Happened::Broken(ended.map_or_else(|error| error.to_string(), |status| status.to_string()))
+            }
         }
     }
 

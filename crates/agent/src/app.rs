@@ -11,10 +11,14 @@ use crate::cli::connection::Asked;
 use crate::cli::{ConnectionArgs, Context, Failure};
 use crate::door::{Conversation, FromEngine, Refusal, ToEngine};
 use crate::engine::{Anew, Engine};
+use crate::log_file::LogFile;
 use crate::logging::LogOptions;
 use crate::paths::Paths;
 use crate::secrets::Secret;
 use crate::store::Store;
+
+/// The app's log, in the folder of logs.
+pub const LOG_NAME: &str = "porthole-desktop.log";
 
 /// Porthole in the tray and in a window
 #[derive(Debug, Parser)]
@@ -69,7 +73,13 @@ pub enum Ended {
 impl Home {
     /// Reads the configuration, and begins the log.
     pub fn open(args: &AppArgs) -> Result<Self, Failure> {
-        let (context, wrong) = Context::load(&args.log, false)?;
+        let mut unkept = None;
+        let file =
+            |paths: &Paths| LogFile::open(&paths.logs, LOG_NAME).map_err(|error| unkept = Some(error)).ok();
+        let (context, wrong) = Context::load_with(&args.log, false, file)?;
+        if let Some(error) = unkept {
+            tracing::warn!(%error, "there is no log file in {}", context.paths.logs.display());
+        }
         let asked = Asked::read(&args.connection)?;
         if let Some(error) = wrong {
             return Err(Failure::usage("config", error));

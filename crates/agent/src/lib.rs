@@ -29,6 +29,7 @@ pub mod gateway_url;
 pub mod import;
 pub mod inspect;
 pub mod lock;
+pub mod log_file;
 pub mod logging;
 pub mod mapping;
 pub mod names;

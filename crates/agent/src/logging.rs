@@ -2,10 +2,16 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::sync::Arc;
 
 use clap::{ArgAction, Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::log_file::LogFile;
 
 /// How the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,37 +32,52 @@ pub struct LogOptions {
 }
 
 /// Starts logging. `PORTHOLE_LOG` may hold a filter such as `porthole_agent::uplink=debug`; a service
-/// tells a little more than a command that somebody watches.
+/// tells a little more than a command that somebody watches. A `file` gets as much as a service tells, whatever
+/// is printed, as lines for people.
 ///
 /// # Errors
 /// A sentence, when the filter cannot be read.
-pub fn start(options: &LogOptions, file_format: Option<&str>, service: bool) -> Result<(), String> {
+pub fn start(
+    options: &LogOptions,
+    file_format: Option<&str>,
+    service: bool,
+    file: Option<LogFile>,
+) -> Result<(), String> {
     let level = match (options.verbose, service) {
         (0, false) => "error",
         (0, true) => "info",
         (1, _) => "debug",
         (_, _) => "trace",
     };
-    // The verifier logs as an error what we tell in a sentence.
-    let own =
-        ["porthole_agent", "porthole_link", "porthole_desktop"].map(|own| format!(",{own}={level}")).concat();
-    let own = format!("error,rustls_platform_verifier=off{own}");
     let filter = match std::env::var("PORTHOLE_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
             .map_err(|error| format!("PORTHOLE_LOG is no log filter ({error}): write it like debug"))?,
-        _ => EnvFilter::new(own),
+        _ => EnvFilter::new(own(level)),
     };
     let format = options.log_format.unwrap_or(match file_format {
         Some("json") => LogFormat::Json,
         _ => LogFormat::Human,
     });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
-    // A second start in one process (tests) keeps the first.
-    let _ = match format {
-        LogFormat::Human => builder.with_writer(Escaped).try_init(),
-        LogFormat::Json => builder.json().with_writer(io::stderr).try_init(),
+    let printed = tracing_subscriber::fmt::layer().with_ansi(false);
+    let printed = match format {
+        LogFormat::Human => printed.with_writer(Escaped).boxed(),
+        LogFormat::Json => printed.json().with_writer(io::stderr).boxed(),
     };
+    let kept = file.map(|file| {
+        let kept = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Arc::new(file));
+        kept.with_filter(EnvFilter::new(own("info")))
+    });
+    // A second start in one process (tests) keeps the first.
+    let _ = tracing_subscriber::registry().with(printed.with_filter(filter)).with(kept).try_init();
     Ok(())
+}
+
+/// What our own parts tell from this level on, and others of errors.
+fn own(level: &str) -> String {
+    let own =
+        ["porthole_agent", "porthole_link", "porthole_desktop"].map(|own| format!(",{own}={level}")).concat();
+    // The verifier logs as an error what we tell in a sentence.
+    format!("error,rustls_platform_verifier=off{own}")
 }
 
 /// Standard error with control characters made visible: a log line is one line, whatever a visitor or
@@ -74,17 +95,21 @@ impl<'a> MakeWriter<'a> for Escaped {
 
 impl io::Write for Escaped {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // The formatter hands over one whole event at a time, ended by its own newline.
-        let body = line.strip_suffix(b"\n").unwrap_or(line);
-        let mut text = escape(&String::from_utf8_lossy(body)).into_owned();
-        text.push('\n');
-        io::stderr().lock().write_all(text.as_bytes())?;
+        io::stderr().lock().write_all(one_line(line).as_bytes())?;
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// One event as one line: the formatter hands over one whole event at a time, ended by its own newline.
+pub(crate) fn one_line(event: &[u8]) -> String {
+    let body = event.strip_suffix(b"\n").unwrap_or(event);
+    let mut text = escape(&String::from_utf8_lossy(body)).into_owned();
+    text.push('\n');
+    text
 }
 
 /// What steers a terminal instead of being shown on it, as `\u{..}`, everything else as it is.

@@ -69,6 +69,11 @@ impl Paths {
         self.data.join("app.lock")
     }
 
+    /// There while the desktop app runs, and after it only if it ended badly.
+    pub fn app_running(&self) -> PathBuf {
+        self.data.join("app.running")
+    }
+
     /// The trial gateway's own home.
     pub fn trial(&self) -> PathBuf {
         self.data.join("trial")

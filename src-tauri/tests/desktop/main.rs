@@ -3,6 +3,7 @@
 //! test's own.
 
 mod browser;
+mod crashes;
 mod desk;
 mod gateway;
 mod journey;

@@ -62,6 +62,7 @@ async fn diagnostics_are_copied_without_anything_private() {
     desk.notifications.wait("Diagnostics copied").await;
     let text = desk.pasted(|text| text.starts_with("Porthole ")).await;
     assert!(text.contains("link: connected") && text.contains("- Http, stored, live"), "{text}");
+    assert!(text.contains("app's log"), "{text}");
     let ports = [gateway.port(), service.port()].map(|port| format!(":{port}"));
     for private in ports.into_iter().chain([visitor.host, "eyJ".into()]) {
         assert!(!text.contains(&private), "{private} in {text}");

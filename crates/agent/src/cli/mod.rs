@@ -25,6 +25,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
 use crate::fields::MappingFields;
+use crate::log_file::LogFile;
 use crate::logging::LogOptions;
 pub use failure::Failure;
 
@@ -174,12 +175,21 @@ pub(crate) struct Context {
 impl Context {
     /// Also why the file could not be read, for the one command that goes on without it.
     pub(crate) fn load(log: &LogOptions, service: bool) -> Result<(Self, Option<ConfigError>), Failure> {
+        Self::load_with(log, service, |_| None)
+    }
+
+    /// The same; what is told goes into a file, too.
+    pub(crate) fn load_with(
+        log: &LogOptions,
+        service: bool,
+        file: impl FnOnce(&crate::paths::Paths) -> Option<LogFile>,
+    ) -> Result<(Self, Option<ConfigError>), Failure> {
         let paths = crate::paths::Paths::find().map_err(|error| Failure::failed("paths", error))?;
         let (config, error) = match Config::load(&paths.config_file()) {
             Ok(config) => (config, None),
             Err(error) => (Config::default(), Some(error)),
         };
-        crate::logging::start(log, config.log_format.as_deref(), service)
+        crate::logging::start(log, config.log_format.as_deref(), service, file(&paths))
             .map_err(|error| Failure::usage("log-filter", error))?;
         Ok((Self { paths, config }, error))
     }

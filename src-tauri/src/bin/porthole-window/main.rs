@@ -22,10 +22,11 @@ use place::{Keeper, LEAST, Place};
 const MAIN: &str = "main";
 
 fn main() -> ExitCode {
-    let Some(Arguments { socket, place: file, route }) = arguments(std::env::args().skip(1)) else {
+    let Some(Arguments { socket, place: file, crashes, route }) = arguments(std::env::args().skip(1)) else {
         eprintln!("porthole-window is started by porthole-desktop");
         return ExitCode::from(2);
     };
+    porthole_desktop::crash::report_panics(crashes, "porthole-window");
     let client = Client::new(socket);
     let for_files = client.clone();
     let built = tauri::Builder::default()
@@ -111,20 +112,23 @@ struct Arguments {
     socket: PathBuf,
     /// The file that keeps the window's place.
     place: PathBuf,
+    /// The folder of reports of crashes.
+    crashes: PathBuf,
     /// Where in the page it begins.
     route: Option<String>,
 }
 
-/// `--api SOCKET --place FILE [--route ROUTE]`.
+/// `--api SOCKET --place FILE --crashes FOLDER [--route ROUTE]`.
 fn arguments(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
-    let (mut socket, mut place, mut route) = (None, None, None);
+    let (mut socket, mut place, mut crashes, mut route) = (None, None, None, None);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--api" => socket = Some(PathBuf::from(words.next()?)),
             "--place" => place = Some(PathBuf::from(words.next()?)),
+            "--crashes" => crashes = Some(PathBuf::from(words.next()?)),
             "--route" => route = Some(words.next()?).filter(|route| route.starts_with("#/")),
             _ => return None,
         }
     }
-    Some(Arguments { socket: socket?, place: place?, route })
+    Some(Arguments { socket: socket?, place: place?, crashes: crashes?, route })
 }
