@@ -20,6 +20,11 @@ const WINDOW_WAIT: Duration = Duration::from_secs(90);
 /// Between two looks at it.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Finds what a test names by selector and label.
+const FIND: &str = "const [selector, text] = arguments; \
+    const says = (e) => (e.getAttribute('aria-label') ?? e.textContent).trim(); \
+    const found = [...document.querySelectorAll(selector)].find((e) => !text || says(e) === text);";
+
 /// The app with its window.
 pub struct Browser {
     driver: Process,
@@ -87,12 +92,19 @@ impl Browser {
 
     /// Clicks the first that this selector finds and that says just this (empty: anything), once it is there.
     pub async fn click(&self, selector: &str, text: &str) {
-        let script = "const [selector, text] = arguments; \
-             const says = (e) => (e.getAttribute('aria-label') ?? e.textContent).trim(); \
-             const found = [...document.querySelectorAll(selector)].find((e) => !text || says(e) === text); \
-             if (!found) return false; found.click(); return true;";
-        let click = async || self.run(script, json!([selector, text])).await.as_bool().filter(|done| *done);
+        let script = format!("{FIND} if (!found) return false; found.click(); return true;");
+        let click = async || self.run(&script, json!([selector, text])).await.as_bool().filter(|done| *done);
         until(format!("{selector} “{text}” to click"), click).await;
+    }
+
+    /// The same where the window ends with it, perhaps before the driver has an answer.
+    pub async fn click_at_last(&self, selector: &str, text: &str) {
+        let script = format!("{FIND} return !!found;");
+        let look = async || self.run(&script, json!([selector, text])).await.as_bool().filter(|there| *there);
+        until(format!("{selector} “{text}” to click"), look).await;
+        let body = json!({"script": format!("{FIND} found.click();"), "args": [selector, text]});
+        let path = format!("/session/{}/execute/sync", self.session);
+        drop(self.door.try_fetch(request(&self.door, "POST", &path, &body)).await);
     }
 
     /// Writes into the first field that this selector finds, once it is there.
@@ -130,14 +142,17 @@ impl Browser {
     }
 }
 
-async fn send(door: &Visitor, method: &str, path: &str, body: &Value) -> Value {
+fn request(door: &Visitor, method: &str, path: &str, body: &Value) -> http::Request<Full<Bytes>> {
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    let request = door
-        .request(method, path)
+    door.request(method, path)
         .header("content-type", "application/json")
         .header("content-length", body.len())
-        .body(Full::<Bytes>::from(body))
-        .expect("a request");
+        .body(Full::from(body))
+        .expect("a request")
+}
+
+async fn send(door: &Visitor, method: &str, path: &str, body: &Value) -> Value {
+    let request = request(door, method, path, body);
     let reply = door.try_fetch(request).await.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
     let mut answer = reply.json();
     assert!(answer["value"]["error"].is_null(), "{method} {path}: {answer}");

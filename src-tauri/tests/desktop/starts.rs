@@ -1,9 +1,11 @@
 //! Starts, ends, and what stays in between.
 
-use porthole_testkit::process;
-use porthole_testkit::wait::eventually;
+use porthole_testkit::wait::{eventually, until};
+use porthole_testkit::{Gateway, process};
 use rustix::process::Signal;
+use serde_json::json;
 
+use crate::browser::Browser;
 use crate::desk::{Desk, program};
 use crate::has_desktop;
 
@@ -67,4 +69,19 @@ async fn a_command_in_a_terminal_and_the_app_share_one_engine_whoever_was_first(
     desk.tray.line(&[CONNECTED]).await;
     app.signal(Signal::TERM);
     assert_eq!(app.exit_code().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_app_can_be_quit_from_its_window() {
+    if !has_desktop() {
+        return;
+    }
+    let desk = Desk::new().await;
+    let gateway = Gateway::start().await;
+    let (browser, ()) = Browser::with(&desk, &[], &gateway, async {}).await;
+    browser.run("location.hash = '#/settings';", json!([])).await;
+    browser.click_at_last("button", "Quit Porthole").await;
+    let gone = async || desk.client().get::<serde_json::Value>("/status").await.is_err().then_some(());
+    until("the end of the engine", gone).await;
+    eventually("the end of the window", || !desk.has_window("Porthole")).await;
 }

@@ -15,13 +15,19 @@ export interface Host {
 /** The program around the window. */
 export interface App {
   facts(): Promise<AppFacts | null>;
-  ask(what: "look-for-updates" | "install-update" | "open-update-page"): Promise<void>;
+  ask(what: "look-for-updates" | "install-update" | "open-update-page" | "open-logs"): Promise<void>;
+  /** Ends the app, and this window with it. */
+  quit(): Promise<void>;
 }
 
 /** What the app knows of itself. */
 export interface AppFacts {
   update: Update;
+  shortcut: ShortcutStanding;
 }
+
+/** Whether the keys that open the window are had; absent: this session gives none to programs. */
+export type ShortcutStanding = { state: "off" | "held" | "absent" } | { state: "refused"; why: string };
 
 /** How far the search for a newer version is; unknown: the app was built without a place to look. */
 export type Update =

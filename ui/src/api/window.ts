@@ -73,6 +73,7 @@ export const windowHost: Host = {
   app: {
     facts: () => invoke<AppFacts | null>("facts"),
     ask: (what) => invoke("ask", { what }),
+    quit: () => invoke("quit"),
   },
   request,
   events,

@@ -10,9 +10,11 @@ import { Switch } from "@/parts/field";
 import { Card } from "@/parts/screen";
 import { Failed, Loading } from "@/parts/states";
 import { complain } from "@/parts/toasts";
+import { Keys } from "./keys";
 import { said } from "./updates";
 
-type Key = keyof AppSettings & string;
+/** What is on or off. */
+type Key = Exclude<keyof AppSettings & string, "shortcut">;
 
 /** Between two looks at what the app knows of itself. */
 const FACTS_MS = 1000;
@@ -45,7 +47,7 @@ export function ThisApp({ app }: { app: App }) {
     <Card title="This app">
       {data ? (
         <>
-          <Switches settings={data}>{facts && <Updates app={app} facts={facts} settings={data} />}</Switches>
+          <Switches settings={data}>{facts && <OfTheApp app={app} facts={facts} settings={data} />}</Switches>
           {data.local_api && url && (
             <p className="px-4 pb-4 text-muted">
               In a browser: <span className="code text-ink">{url}</span>
@@ -77,29 +79,38 @@ function useChange(settings: AppSettings) {
   };
 }
 
-/** Newer versions; nobody looks for them unasked. */
-function Updates({ app, facts, settings }: { app: App; facts: AppFacts; settings: AppSettings }) {
+/** What the app itself has to say: newer versions, keys, logs. Nobody looks for versions unasked. */
+function OfTheApp({ app, facts, settings }: { app: App; facts: AppFacts; settings: AppSettings }) {
   const change = useChange(settings);
   const { text, button } = said(facts.update);
   return (
-    <Group title="Updates">
-      {facts.update.state !== "unknown" && (
-        <Switch
-          label="Look once a day"
-          help="Nothing is installed before you say so."
-          checked={settings.check_updates ?? false}
-          onChange={(on) => change({ check_updates: on })}
-        />
-      )}
-      <p className="text-muted" role="status">
-        {text}
-      </p>
-      {button && (
-        <p>
-          <Button onClick={() => app.ask(button.asks)}>{button.label}</Button>
+    <>
+      <Group title="Updates">
+        {facts.update.state !== "unknown" && (
+          <Switch
+            label="Look once a day"
+            help="Nothing is installed before you say so."
+            checked={settings.check_updates ?? false}
+            onChange={(on) => change({ check_updates: on })}
+          />
+        )}
+        <p className="text-muted" role="status">
+          {text}
         </p>
-      )}
-    </Group>
+        {button && (
+          <p>
+            <Button onClick={() => app.ask(button.asks)}>{button.label}</Button>
+          </p>
+        )}
+      </Group>
+      <Group title="Keys, logs and the end">
+        <Keys facts={facts} settings={settings} change={change} />
+        <p className="flex gap-2">
+          <Button onClick={() => app.ask("open-logs")}>Open log folder</Button>
+          <Button onClick={() => app.quit()}>Quit Porthole</Button>
+        </p>
+      </Group>
+    </>
   );
 }
 
