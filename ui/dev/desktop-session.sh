@@ -45,8 +45,9 @@ done
 visit /hooks -d '{"event":"order.paid"}' -H 'Content-Type: application/json' >/dev/null || true
 sleep 1
 
-# The icon is at the panel's right end; the menu opens below it, with the mapping's own beside it.
-xdotool mousemove 1422 14 click 3
+# The icon is at the panel's right end; the menu opens below it, with the mapping's own beside it. A pointer that
+# stayed on the icon would have its tooltip lie over the menu.
+xdotool mousemove 1422 14 click 3 mousemove 300 600
 sleep 1
 xdotool key Down Down Down Right
 sleep 0.5
