@@ -64,12 +64,12 @@ async fn a_window_that_is_killed_leaves_a_report_and_the_app() {
     };
     let window = children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(is_window);
     let window = window.and_then(Pid::from_raw).expect("the window's program");
-    kill_process(window, Signal::SEGV).expect("it is ours");
+    kill_process(window, Signal::KILL).expect("it is ours");
     desk.notifications.wait("The window is gone").await;
     let logs = desk.data().join("logs");
     eventually("a report", || !reports(&logs, "porthole-window").is_empty()).await;
     let report = reports(&logs, "porthole-window").remove(0);
-    assert!(report.contains("signal: 11"), "{report}");
+    assert!(report.contains("signal: 9"), "{report}");
     desk.tray.click(&["Open Porthole"]).await;
     eventually("another window", || desk.has_window("Porthole")).await;
 }
