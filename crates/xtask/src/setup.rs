@@ -38,6 +38,12 @@ const TOOLS: &[Tool] = &[
         why: "tests run the commands that Porthole writes for it",
     },
     Tool {
+        program: "jq",
+        probe: &["--version"],
+        packages: &["jq"],
+        why: "tests run the scripts that Porthole writes, which read JSON with it",
+    },
+    Tool {
         program: "faketime",
         probe: &["--version"],
         packages: &["faketime"],

@@ -3,6 +3,7 @@
 //! and the scheme; the rest is a request head, or, where it is none, an Authorization value.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use bytes::BytesMut;
 use ipnet::IpNet;
@@ -87,7 +88,7 @@ fn authorization(value: &[u8]) {
     let label = String::from_utf8_lossy(value);
     let policy = Compiled::new(&guarded, &label).expect("a fixed policy");
     let visitor = "192.0.2.1".parse().expect("a constant");
-    match decide(&policy, &PolicyRequest { visitor, authorization: Some(value) }) {
+    match decide(&policy, &PolicyRequest { visitor, authorization: Some(value), now: Instant::now() }) {
         Decision::Refuse(refusal) => {
             let challenge = refusal.www_authenticate.expect("a 401 asks");
             let inside = challenge.strip_prefix("Basic realm=\"").expect("its scheme");
