@@ -31,7 +31,8 @@ export const COLUMNS: [name: string, className: string][] = [
   ["Type", "at-720"],
   ["Request", "text-right at-1000"],
   ["Response", "text-right at-720"],
-  ["Duration", ""],
+  // As wide as the number: the bar beside it needs no name.
+  ["Duration", "w-15 text-right"],
   ["Source", "at-1000"],
   ["Marks", "at-1000"],
 ];
