@@ -24,6 +24,10 @@ pub(super) fn stand_back() {
 /// `nice` may keep what has just got work waiting for a millisecond or more. On a thread of its own, since Linux lets
 /// none come back from there.
 pub(super) fn behind<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    // Elsewhere there is no such place.
+    if !cfg!(target_os = "linux") {
+        return work();
+    }
     let mut done = None;
     let mut work = Some(work);
     std::thread::scope(|scope| {
