@@ -30,7 +30,10 @@ pub struct AppSettings {
     pub check_updates: bool,
     /// The keys that open the window from anywhere, like `Ctrl+Alt+P`; absent: none do. (As new.)
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(
+        value_type = Option<String>,
+        pattern = r"^(?:(?:Ctrl|Alt|Shift|Super)\+)*(?:Ctrl|Alt|Super)\+(?:Shift\+)?(?:[A-Z0-9]|F(?:[1-9]|1[0-2])|Space)$"
+    )]
     pub shortcut: Option<Shortcut>,
 }
 
