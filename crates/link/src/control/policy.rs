@@ -82,8 +82,21 @@ impl RateLimit {
 pub struct Unknown(BTreeMap<String, serde_json::Value>);
 
 impl Unknown {
+    /// Those that ask for something; one that is empty keeps nobody out.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.0.iter().filter(|(_, value)| asks(value)).map(|(name, _)| name.as_str())
+    }
+}
+
+fn asks(value: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Bool, Null, Number, Object, String};
+    match value {
+        Null => false,
+        Bool(on) => *on,
+        Number(_) => true,
+        String(text) => !text.is_empty(),
+        Array(items) => !items.is_empty(),
+        Object(members) => !members.is_empty(),
     }
 }
 
@@ -96,6 +109,13 @@ impl fmt::Debug for Unknown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unknown_rule_that_is_empty_asks_for_nothing() {
+        let text = r#"{"a":null,"b":false,"c":"","d":[],"e":{},"f":true,"g":"x","h":[0],"i":{"j":0},"k":0}"#;
+        let policy: Policy = serde_json::from_str(text).expect("a policy");
+        assert_eq!(policy.needs().collect::<Vec<_>>(), ["f", "g", "h", "i", "k"]);
+    }
 
     #[test]
     fn what_is_not_known_of_a_policy_stays_in_it_and_is_not_shown() {
