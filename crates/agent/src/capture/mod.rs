@@ -36,9 +36,9 @@ pub const CHUNK_BYTES: usize = 64 * 1024;
 /// unseen. A bound of the agent's memory: with 12 MiB it grew by more than 32 MiB beside stalled readers.
 pub const QUEUE_BYTES: usize = 5 * 1024 * 1024;
 
-/// The same while the writer has to rest, beyond which no exchange begins: some hundred and fifty small ones, for
-/// which another short rest makes up.
-pub const RESTING_BYTES: usize = QUEUE_BYTES / 16;
+/// The same while the writer has to rest, beyond which no exchange begins: some seventy small ones, for which
+/// another short rest makes up.
+pub const RESTING_BYTES: usize = QUEUE_BYTES / 32;
 
 /// What an exchange takes of [`QUEUE_BYTES`] beside its heads and bodies. Bounds the number of items, too.
 pub const EXCHANGE_BYTES: usize = 768;

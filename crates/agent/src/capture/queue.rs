@@ -282,10 +282,15 @@ impl Recorder {
         Work { items, imports, open, crowd, closed: state.closed }
     }
 
-    /// Tells how many exchanges went unseen, if there are more than last time.
-    pub fn tell_unseen(&self) {
+    /// Tells how many exchanges went unseen, if there are more than last time; how many more.
+    pub fn tell_unseen(&self) -> u64 {
         let unseen = self.queue.unseen.load(Relaxed);
-        self.queue.told_unseen.send_if_modified(|told| std::mem::replace(told, unseen) != unseen);
+        let mut before = unseen;
+        self.queue.told_unseen.send_if_modified(|told| {
+            before = std::mem::replace(told, unseen);
+            before != unseen
+        });
+        unseen - before
     }
 
     /// Rests from writing. From then on no more is taken in than [`RESTING_BYTES`], and that is written at once,

@@ -7,9 +7,19 @@ use std::time::{Duration, Instant};
 /// took as much as the forwarder itself.
 const SHARE: f64 = 1.0 / 16.0;
 
+/// The same in a flood: some hundreds a second, more than anybody reads.
+const FLOOD_SHARE: f64 = 1.0 / 32.0;
+
 /// Items that are stored at once all the same: more than people make. As items and not as time, since one takes
 /// much longer in a build for debugging, or where the processor is busy.
 const BURST_ITEMS: f64 = 6_000.0;
+
+/// Exchanges a second that no person makes: pages of thousands of modules come with one or two thousand a second.
+const FLOOD_RATE: f64 = 5_000.0;
+
+/// So many beyond that rate are a flood, and no burst: a program measures, or attacks, and wants the processor more
+/// than to be read.
+const FLOOD_ITEMS: f64 = 2_000.0;
 
 /// The longest rest at once. What comes as one begins is stored before the end of the next: within a second, also
 /// where writing takes its time.
@@ -20,24 +30,36 @@ const LONGEST_REST: Duration = Duration::from_millis(250);
 pub(super) struct Pace {
     /// Items that may be stored without rest; below zero when more were.
     credit: f64,
+    /// Exchanges that came beyond [`FLOOD_RATE`].
+    beyond: f64,
     since: Instant,
 }
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
-        Self { credit: BURST_ITEMS, since: now }
+        Self { credit: BURST_ITEMS, beyond: 0.0, since: now }
     }
 
-    /// Work on so many items went on from `began` to `now`; how long to rest before more of it.
-    pub(super) fn worked(&mut self, began: Instant, now: Instant, items: usize) -> Duration {
+    /// Work on so many items went on from `began` to `now`, and `unseen` more were not taken in since the last time;
+    /// how long to rest before more of it.
+    pub(super) fn worked(&mut self, began: Instant, now: Instant, items: usize, unseen: u64) -> Duration {
+        let passed = now.saturating_duration_since(self.since).as_secs_f64();
+        let came = items as f64 + unseen as f64;
+        // Twice as many are forgotten as soon as they came to be one.
+        self.beyond = (self.beyond + came - FLOOD_RATE * passed).clamp(0.0, 2.0 * FLOOD_ITEMS);
+        let flood = self.beyond > FLOOD_ITEMS;
+        let share = if flood { FLOOD_SHARE } else { SHARE };
+        if flood {
+            self.credit = self.credit.min(0.0);
+        }
         // Work that had to wait for the processor is dear, and its rest as long.
         let each = now.saturating_duration_since(began).as_secs_f64().max(f64::EPSILON) / items.max(1) as f64;
-        let earned = now.saturating_duration_since(self.since).as_secs_f64() * SHARE / each;
+        let earned = passed * share / each;
         self.since = now;
         // What one long rest would not make up for is forgiven.
-        let longest = LONGEST_REST.as_secs_f64() * SHARE / each;
+        let longest = LONGEST_REST.as_secs_f64() * share / each;
         self.credit = ((self.credit + earned).min(BURST_ITEMS) - items as f64).max(-longest);
-        Duration::from_secs_f64((-self.credit).clamp(0.0, longest) * each / SHARE).min(LONGEST_REST)
+        Duration::from_secs_f64((-self.credit).clamp(0.0, longest) * each / share).min(LONGEST_REST)
     }
 }
 
@@ -52,15 +74,21 @@ mod tests {
         for _ in 0..1000 {
             let began = now + Duration::from_millis(250);
             now = began + Duration::from_millis(15);
-            assert_eq!(pace.worked(began, now, 500), Duration::ZERO);
+            assert_eq!(pace.worked(began, now, 500, 0), Duration::ZERO);
         }
     }
 
     #[test]
     fn who_always_has_work_gets_a_share_after_a_burst() {
+        let stored = |each: u64, unseen: u64, share: f64| (Duration::from_micros(each), unseen, share);
         // As fast as they are stored on a quiet machine, and on a busy one; as many as wait after a rest.
-        for each in [Duration::from_micros(30), Duration::from_micros(100)] {
-            let batch = each * 150;
+        for (each, unseen, share) in [
+            stored(30, 0, SHARE),
+            stored(100, 0, SHARE),
+            stored(30, 20_000, FLOOD_SHARE),
+            stored(100, 20_000, FLOOD_SHARE),
+        ] {
+            let batch = each * 75;
             let start = Instant::now();
             let (mut now, mut worked) = (start, Duration::ZERO);
             let mut pace = Pace::new(now);
@@ -68,9 +96,9 @@ mod tests {
                 let began = now;
                 now += batch;
                 worked += batch;
-                now += pace.worked(began, now, 150);
+                now += pace.worked(began, now, 75, unseen);
             }
-            let share = (now - start).mul_f64(SHARE);
+            let share = (now - start).mul_f64(share);
             let burst = each.mul_f64(BURST_ITEMS);
             assert!((share..=share + burst + batch).contains(&worked), "{worked:?} of {share:?}");
         }
@@ -84,7 +112,38 @@ mod tests {
         for each in [40, 1_000, 90, 4_000].map(Duration::from_micros).into_iter().cycle().take(20) {
             let began = now;
             now += each * 250;
-            assert_eq!(pace.worked(began, now, 250), Duration::ZERO);
+            assert_eq!(pace.worked(began, now, 250, 0), Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn a_flood_is_over_sooner_than_a_burst() {
+        // As fast as they are stored, and most of them are not even taken in.
+        for unseen in [0, 2_000] {
+            let mut now = Instant::now();
+            let mut pace = Pace::new(now);
+            let mut stored = 0;
+            loop {
+                let began = now;
+                now += Duration::from_micros(40) * 500;
+                stored += 500;
+                if pace.worked(began, now, 500, unseen) > Duration::ZERO {
+                    break;
+                }
+            }
+            assert!(f64::from(stored) <= BURST_ITEMS / 2.0, "{stored}");
+        }
+    }
+
+    #[test]
+    fn what_a_page_of_thousands_of_modules_asks_for_is_no_flood() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        for _ in 0..10 {
+            let began = now;
+            // All that a connection may ask at once, and the same again before anybody looks.
+            now += Duration::from_millis(100);
+            assert_eq!(pace.worked(began, now, 500, 0), Duration::ZERO);
         }
     }
 
@@ -92,7 +151,7 @@ mod tests {
     fn a_rest_is_short() {
         let now = Instant::now();
         let mut pace = Pace::new(now);
-        pace.worked(now, now + Duration::from_secs(60), 10_000);
-        assert_eq!(pace.worked(now, now + Duration::from_secs(60), 10_000), LONGEST_REST);
+        pace.worked(now, now + Duration::from_secs(60), 10_000, 0);
+        assert_eq!(pace.worked(now, now + Duration::from_secs(60), 10_000, 0), LONGEST_REST);
     }
 }

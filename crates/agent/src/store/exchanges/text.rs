@@ -11,10 +11,10 @@ use crate::capture::{Told, ToldHalf};
 /// Bytes of one body that are searched. Beyond, hits are chance and the index outgrows what it indexes.
 const INDEXED_BYTES: usize = 256 * 1024;
 
-/// Rows that one statement writes. With each statement the index writes out what it gathered: rows that come
+/// Rows that one statement writes at most. With each statement the index writes out what it gathered: rows that come
 /// one by one leave it in as many pieces, and putting those together costs more than all the rest (half of a
 /// small exchange's 146,000 instructions).
-const ROWS: [usize; 3] = [64, 8, 1];
+const ROWS: usize = 128;
 /// Bytes of text that wait to be written together.
 const WAITING_BYTES: usize = 512 * 1024;
 
@@ -42,21 +42,13 @@ impl Texts {
         let row = Row::of(connection, told)?;
         self.bytes += row.url.len() + row.heads.len() + row.bodies.len();
         self.rows.push(row);
-        if self.rows.len() >= ROWS[0] || self.bytes >= WAITING_BYTES {
-            self.write(connection)
-        } else {
-            Ok(())
-        }
+        if self.rows.len() >= ROWS || self.bytes >= WAITING_BYTES { self.write(connection) } else { Ok(()) }
     }
 
     /// Writes what waits.
     pub(super) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut rows = self.rows.as_slice();
-        for size in ROWS {
-            while let Some((now, later)) = rows.split_at_checked(size) {
-                write(connection, now)?;
-                rows = later;
-            }
+        if !self.rows.is_empty() {
+            write(connection, &self.rows)?;
         }
         self.rows.clear();
         self.bytes = 0;
@@ -73,7 +65,14 @@ fn write(connection: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
         let Row { id, url, heads, bodies, .. } = row;
         [id as &dyn ToSql, url, heads, bodies]
     });
-    connection.prepare_cached(&statement)?.execute(params_from_iter(values)).map(drop)
+    let values = params_from_iter(values);
+    // Others come once: making them costs less than a second piece of the index.
+    if matches!(rows.len(), 1 | ROWS) {
+        connection.prepare_cached(&statement)?.execute(values)
+    } else {
+        connection.prepare(&statement)?.execute(values)
+    }
+    .map(drop)
 }
 
 impl Row {

@@ -178,8 +178,8 @@ impl Desk {
         if let Err(error) = self.keeper.forget_old(jiff::Timestamp::now().as_microsecond()) {
             tracing::debug!(%error, "old exchanges stay for now");
         }
-        self.recorder.tell_unseen();
-        let rest = self.pace.worked(began, Instant::now(), items);
+        let unseen = self.recorder.tell_unseen();
+        let rest = self.pace.worked(began, Instant::now(), items, unseen);
         // Where the engine leaves meanwhile, what waits is still written.
         self.recorder.rest_from_writing(rest);
         true
