@@ -4,8 +4,8 @@ use porthole_link::control::Match;
 use serde::Deserialize;
 
 use crate::mapping::{
-    MappingError, MappingSpec, parse_basic_auth, parse_cidr, parse_concurrent, parse_condition, parse_host,
-    parse_name, parse_path, parse_rate, parse_timeout,
+    MappingError, MappingSpec, parse_basic_auth, parse_body, parse_cidr, parse_concurrent, parse_condition,
+    parse_host, parse_name, parse_path, parse_rate, parse_timeout,
 };
 use crate::secrets::SecretError;
 
@@ -56,6 +56,10 @@ pub struct MappingFields {
     #[arg(long, value_name = "N", env = "PORTHOLE_MAX_CONCURRENT")]
     #[serde(deserialize_with = "number_or_text")]
     pub max_concurrent: Option<String>,
+    /// Refuse requests whose body is longer: 10MB, 512KiB
+    #[arg(long, value_name = "SIZE", env = "PORTHOLE_MAX_BODY")]
+    #[serde(deserialize_with = "number_or_text")]
+    pub max_body: Option<String>,
     /// Only requests with this header (repeatable)
     #[arg(long, value_name = "NAME[=VALUE]", env = "PORTHOLE_MATCH_HEADER")]
     pub match_header: Vec<String>,
@@ -94,6 +98,7 @@ pub const FILE_KEYS: &[&str] = &[
     "rate_limit",
     "visitor_rate_limit",
     "max_concurrent",
+    "max_body",
     "match_header",
     "match_query",
     "match_cookie",
@@ -155,6 +160,9 @@ impl MappingFields {
         }
         if let Some(most) = &self.max_concurrent {
             spec.policy.max_concurrent = unless_empty(most, parse_concurrent)?;
+        }
+        if let Some(most) = &self.max_body {
+            spec.policy.max_body = unless_empty(most, parse_body)?;
         }
         self.apply_matches(spec)?;
         if let Some(insecure) = self.insecure {

@@ -9,6 +9,7 @@ use porthole_link::control::{BasicAuth, MappingProtocol, Match, Policy};
 use serde::{Deserialize, Serialize};
 
 use crate::events::{DEFAULT_ANSWER_TIMEOUT, HostHeader, Served};
+use crate::inspect::filter;
 use crate::target::{Scheme, Target};
 
 pub use rate::{parse_rate, rate_text};
@@ -66,6 +67,8 @@ pub enum MappingError {
     Rate(String),
     #[error("“{0}” is no number of requests at once: write one from 1 to 1000000")]
     Concurrent(String),
+    #[error("“{0}” is no size of a body: write bytes, like 10MB, 512KiB or 1000")]
+    Body(String),
     #[error("“{0}” is no condition: write it as NAME or NAME=VALUE")]
     Match(String),
     #[error("the password could not be hashed: {0}")]
@@ -120,6 +123,7 @@ impl MappingSpec {
                 (self.strip_prefix, "strip_prefix", "stripping a path prefix"),
                 (!self.matches.is_empty(), "matches", "a condition on requests"),
                 (!self.policy.basic_auth.is_empty(), "policy.basic_auth", "a password"),
+                (self.policy.max_body.is_some(), "policy.max_body", "a bound on bodies"),
                 (self.host_header != HostHeader::Preserve, "host_header", "the Host header's setting"),
             ];
             let set = http_only.into_iter().filter(|(set, ..)| *set);
@@ -267,6 +271,11 @@ pub fn parse_concurrent(text: &str) -> Result<u32, MappingError> {
     number.ok_or_else(|| MappingError::Concurrent(shown(text)))
 }
 
+/// Bytes that a body may have: `10MB`, `512KiB`, `1000`.
+pub fn parse_body(text: &str) -> Result<u64, MappingError> {
+    filter::bytes(text.trim()).ok_or_else(|| MappingError::Body(shown(text)))
+}
+
 /// `120s`, `2m`, or a bare number of seconds; 1 ms to 24 h. Returned in milliseconds.
 pub fn parse_timeout(text: &str) -> Result<u64, MappingError> {
     let text = text.trim();
@@ -389,6 +398,17 @@ mod tests {
         assert_eq!((parse_concurrent(" 1 "), parse_concurrent("1000000")), (Ok(1), Ok(1_000_000)));
         for bad in ["0", "1000001", "-1", "1.5", "many", ""] {
             assert!(parse_concurrent(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_bodys_size_is_bytes_and_shows_as_it_reads() {
+        for (text, bytes) in [("0", 0), (" 10MB ", 10_000_000), ("1.5kib", 1536), ("1000", 1000)] {
+            assert_eq!(parse_body(text), Ok(bytes), "{text}");
+            assert_eq!(parse_body(&filter::bytes_text(bytes)), Ok(bytes));
+        }
+        for bad in ["", "-1", "10 MB", "1.5", "10XB", "9223372036854775808", "9999999999GiB"] {
+            assert!(parse_body(bad).is_err(), "{bad}");
         }
     }
 

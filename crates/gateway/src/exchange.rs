@@ -11,7 +11,7 @@ use porthole_http1::{Framing, RequestHead, ResponseHead, Version, announced_leng
 use porthole_link::{Open, StreamKind};
 
 use crate::forwarded::{self, Visitor};
-use crate::policy::{self, Credentials, Decision, Place, PolicyRefusal, PolicyRequest};
+use crate::policy::{self, Credentials, Decision, Place, PolicyRequest};
 use crate::prefix::Prefix;
 use crate::rescue::Problem;
 use crate::router::{Endpoint, Route, RouteRequest, normalise_host};
@@ -113,9 +113,9 @@ fn admit(mut forward: Forward) -> Plan {
     }
 }
 
-fn refused(forward: Forward, refusal: PolicyRefusal) -> Plan {
+fn refused(forward: Forward, problem: impl Into<Problem>) -> Plan {
     Plan::Refuse {
-        problem: Problem::Policy(refusal),
+        problem: problem.into(),
         request_id: forward.request_id,
         visitor: forward.visitor.ip(),
         transition: forward.kind == StreamKind::Upgrade,
@@ -177,11 +177,7 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
     };
     drop(routes);
 
-    let asked = PolicyRequest {
-        visitor: visitor.addr.ip(),
-        authorization: head.fields.get("authorization"),
-        now: arrival.at,
-    };
+    let asked = PolicyRequest { visitor: visitor.addr.ip(), fields: &head.fields, now: arrival.at };
     let decision = policy::decide(&endpoint.policy, &asked);
 
     let prefix = (strip > 0).then(|| Prefix::take(head, strip, &authority));
@@ -210,7 +206,7 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
     };
     match decision {
         Decision::Allow => Step::Plan(admit(forward)),
-        Decision::Refuse(refusal) => Step::Plan(refused(forward, refusal)),
+        Decision::Refuse(problem) => Step::Plan(refused(forward, problem)),
         Decision::NeedsPassword(credentials) => Step::Password { forward, credentials },
     }
 }

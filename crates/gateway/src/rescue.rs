@@ -45,6 +45,8 @@ pub enum Problem {
     /// `GET /tunnel` without a WebSocket handshake.
     UpgradeRequired,
     BadWebSocketKey,
+    /// Longer than the mapping takes, by its Content-Length or counted.
+    BodyTooLarge,
     Policy(PolicyRefusal),
     /// The codec refused the bytes.
     Malformed(Refusal),
@@ -159,6 +161,11 @@ impl Problem {
                 "too-many-attempts",
                 "Too many tokens that are not good came from this address; wait before the next try.",
             ),
+            Self::BodyTooLarge => (
+                413,
+                "body-too-large",
+                "The request's body is longer than this address takes; send a shorter one.",
+            ),
             Self::Policy(refusal) => return (refusal.status, refusal.code, refusal.message.clone()),
             Self::Malformed(refusal) => {
                 let code = match refusal {
@@ -194,6 +201,12 @@ impl From<OpenError> for Problem {
     }
 }
 
+impl From<PolicyRefusal> for Problem {
+    fn from(refusal: PolicyRefusal) -> Self {
+        Self::Policy(refusal)
+    }
+}
+
 /// A stream that was reset before it had an answer.
 impl From<ResetCode> for Problem {
     fn from(code: ResetCode) -> Self {
@@ -208,6 +221,7 @@ impl From<ResetCode> for Problem {
             ResetCode::BadRequest => Self::BadRequest,
             ResetCode::Draining => Self::AgentDraining,
             ResetCode::LinkLost => Self::LinkLost,
+            ResetCode::BodyTooLarge => Self::BodyTooLarge,
         }
     }
 }

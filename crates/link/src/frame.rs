@@ -119,6 +119,8 @@ pub enum ResetCode {
     LinkLost = 11,
     /// The peer broke the protocol on this stream.
     Protocol = 12,
+    /// The request's body is longer than the mapping's policy takes.
+    BodyTooLarge = 13,
 }
 
 impl ResetCode {
@@ -135,6 +137,7 @@ impl ResetCode {
             10 => Self::Draining,
             11 => Self::LinkLost,
             12 => Self::Protocol,
+            13 => Self::BodyTooLarge,
             _ => Self::Cancelled,
         }
     }

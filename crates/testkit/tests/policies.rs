@@ -1,10 +1,13 @@
 //! What is decided before a request crosses the link, and whose word about the visitor is believed.
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use futures_util::stream;
+use http_body_util::{Empty, StreamBody};
+use hyper::body::Frame;
 use porthole_link::control::ToAgent;
 use porthole_testkit::agent::Home;
 use porthole_testkit::false_gateway::{FalseGateway, welcome};
+use porthole_testkit::visitor::collect;
 use porthole_testkit::wait::until;
 use porthole_testkit::{Reply, World};
 
@@ -178,4 +181,50 @@ async fn a_request_too_many_at_once_gets_503_until_another_is_over() {
     drop(first);
     until("the place of a connection", free).await;
     drop(third);
+}
+
+#[tokio::test]
+async fn a_body_longer_than_the_mapping_takes_gets_413_however_it_is_framed() {
+    let mut world = World::builder().agent_args(["--max-body", "100KB"]).start().await;
+    let visitor = world.visitor();
+    let fits = visitor.post("/sink", vec![b'x'; 100_000]).await;
+    assert_eq!((fits.status, fits.text().as_str()), (200, "100000"));
+    let refused = |reply: &Reply| (reply.status, reply.error_code() == Some("body-too-large"));
+    let mut announced = visitor.raw().await;
+    let head = "POST /sink HTTP/1.1\r\nHost: HOST\r\nContent-Length: 100001\r\nExpect: 100-continue\r\n\r\n";
+    announced.send(head.replace("HOST", &visitor.host)).await;
+    let answer = announced.head().await;
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("body-too-large"), "{answer}");
+    assert_eq!(world.service.seen().len(), 1, "what tells its length reaches nobody");
+
+    // Without a length it is counted: of one piece, and of several.
+    let pieces = |count: usize, bytes: usize| {
+        let piece = move |_| Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![b'x'; bytes])));
+        StreamBody::new(stream::iter((0..count).map(piece)))
+    };
+    let chunked = |body| visitor.request("POST", "/sink").body(body).expect("a request");
+    assert_eq!(visitor.fetch(chunked(pieces(10, 10_000))).await.text(), "100000");
+    assert_eq!(refused(&visitor.fetch(chunked(pieces(101, 1_000))).await), (413, true));
+    world.agent.event_after(0, |event| event["error"] == "body-too-large", "an upload refused").await;
+    let over_http2 = async |body| {
+        let mut connection = visitor.http2().await.expect("a connection");
+        let request = http::Request::post(visitor.uri("/sink")).body(body).expect("a request");
+        let response = connection.send_request(request).await.expect("an answer");
+        collect(response).await.expect("a whole answer")
+    };
+    assert_eq!(over_http2(pieces(10, 10_000)).await.text(), "100000");
+    assert_eq!(refused(&over_http2(pieces(101, 1_000)).await), (413, true));
+    assert_eq!(ask(&world, "/hello", &[]).await.status, 200, "without a body");
+}
+
+#[tokio::test]
+async fn a_bound_on_bodies_that_cannot_be_read_or_kept_is_refused_with_2() {
+    for (command, said) in [
+        (&["http", "3000", "--max-body", "much"][..], "“much”"),
+        (&["mappings", "add", "tcp://db:1", "--max-body", "1MB"], "HTTP only"),
+    ] {
+        let outcome = Home::new().run(command).await;
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(outcome.stderr.contains(said), "{outcome:?}");
+    }
 }

@@ -219,7 +219,9 @@ fn policy(of_each_user: &[&str]) -> Object {
     let at_once =
         ObjectBuilder::new().schema_type([Type::Integer, Type::Null].into_iter().collect::<SchemaType>());
     let at_once = at_once.minimum(Some(1)).maximum(Some(MAX_CONCURRENT));
-    closed(policy.property("max_concurrent", at_once)).build()
+    let size = text(r"^(?:\d{1,9}(?:\.\d{1,9}[KMG]i?B|(?:[KMG]i?)?B)?)?$".into())
+        .schema_type([Type::String, Type::Null].into_iter().collect::<SchemaType>());
+    closed(policy.property("max_concurrent", at_once).property("max_body", size)).build()
 }
 
 /// Which members of a mapping go together: a name or a host, and nothing for HTTP where it is raw TCP.
@@ -243,7 +245,12 @@ fn together() -> AnyOfBuilder {
             .property("strip_prefix", one_of([json!(false)]))
             .property("host_header", one_of([Value::Null, json!(""), json!("preserve")]))
             .property("matches", list_or_null().max_items(Some(0)))
-            .property("policy", any().property("basic_auth", ArrayBuilder::new().max_items(Some(0))))
+            .property(
+                "policy",
+                any()
+                    .property("basic_auth", ArrayBuilder::new().max_items(Some(0)))
+                    .property("max_body", blank()),
+            )
     };
     AnyOfBuilder::new()
         .item(http().property("host", blank()))

@@ -87,6 +87,7 @@ fn mapping(shown: &Shown) -> String {
         (!spec.policy.allow_ip.is_empty() || !spec.policy.deny_ip.is_empty(), ", addresses"),
         (spec.policy.rate_limit.is_some() || spec.policy.visitor_rate_limit.is_some(), ", rate limits"),
         (spec.policy.max_concurrent.is_some(), ", requests at once"),
+        (spec.policy.max_body.is_some(), ", length of bodies"),
         (spec.host.is_some(), ", own host"),
         (spec.path.is_some(), ", path"),
     ];

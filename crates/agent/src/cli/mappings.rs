@@ -12,6 +12,7 @@ use super::output::{print_error, print_line};
 use super::{ConnectionArgs, Context, Failure};
 use crate::door::{FromEngine, Hello, PROTOCOL, ToEngine};
 use crate::fields::MappingFields;
+use crate::inspect::filter::bytes_text;
 use crate::lock::EngineLock;
 use crate::mapping::{MappingError, MappingSpec, random_id, rate_text};
 use crate::names::random_name;
@@ -302,6 +303,7 @@ fn spec_json(spec: &MappingSpec, enabled: bool, stored: Option<&StoredMapping>, 
         "rate_limit": spec.policy.rate_limit.map(rate_text),
         "visitor_rate_limit": spec.policy.visitor_rate_limit.map(rate_text),
         "max_concurrent": spec.policy.max_concurrent,
+        "max_body": spec.policy.max_body.map(bytes_text),
         "inspect": spec.inspect,
         "enabled": enabled,
         "gateway": stored.and_then(|stored| stored.gateway.as_deref()),

@@ -349,7 +349,7 @@ fn bad(what: &str) -> Trouble {
 
 fn gone(stopped: Stopped) -> ForwardError {
     let code = match stopped.0 {
-        ResetCode::LinkLost => ResetCode::LinkLost,
+        told @ (ResetCode::LinkLost | ResetCode::BodyTooLarge) => told,
         _ => ResetCode::Cancelled,
     };
     ForwardError::Gone(code)

@@ -28,7 +28,7 @@ pub enum ForwardError {
     Busy,
     #[error("the request cannot be carried")]
     BadRequest,
-    /// The visitor left or the link ended: nobody is there to be told.
+    /// The visitor left, the gateway refused the rest of the body or the link ended: nobody is there to be told.
     #[error("the visitor is gone")]
     Gone(ResetCode),
 }
@@ -67,6 +67,7 @@ impl ForwardError {
             Self::Busy => "busy",
             Self::BadRequest => "bad-request",
             Self::Gone(ResetCode::LinkLost) => "link-lost",
+            Self::Gone(ResetCode::BodyTooLarge) => "body-too-large",
             Self::Gone(_) => "cancelled",
         }
     }

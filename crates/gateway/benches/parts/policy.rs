@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use porthole_gateway::policy::{Compiled, Decision, PolicyRequest, decide};
+use porthole_http1::Fields;
 use porthole_link::control::{BasicAuth, Policy, RateLimit};
 
 /// A hash of agents' own cost; nothing here checks a password against it.
@@ -15,15 +16,19 @@ pub fn all(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("policy");
     let visitor = "192.0.2.77".parse().expect("an address");
     let now = Instant::now();
-    let stranger = PolicyRequest { visitor, authorization: None, now };
-    let known = PolicyRequest { visitor, authorization: Some(b"Basic YWRhOmxvdmVsYWNl"), now };
+    let plain = Fields::from_iter([("Host", "shop.example"), ("Accept", "*/*"), ("Content-Length", "2")]);
+    let mut with_password = plain.clone();
+    with_password.push("Authorization", "Basic YWRhOmxvdmVsYWNl");
+    let stranger = PolicyRequest { visitor, fields: &plain, now };
+    let known = PolicyRequest { fields: &with_password, ..stranger };
     let networks = |count: u32| (0..count).map(|n| format!("10.{}.{}.0/24", n / 256, n % 256)).collect();
     let password = vec![BasicAuth { user: "ada".into(), hash: HASH.into() }];
-    let cases: [(&str, Policy, PolicyRequest<'_>); 4] = [
+    let cases: [(&str, Policy, PolicyRequest<'_>); 5] = [
         ("no policy", Policy::default(), stranger),
         ("1,000 networks denied", Policy { deny_ip: networks(1000), ..Policy::default() }, stranger),
         ("a password asked for", Policy { basic_auth: password.clone(), ..Policy::default() }, stranger),
         ("a password given", Policy { basic_auth: password, ..Policy::default() }, known),
+        ("a bound on bodies", Policy { max_body: Some(1000), ..Policy::default() }, stranger),
     ];
     for (name, policy, request) in cases {
         let compiled = Compiled::new(&policy, "shop").expect("the policy is valid");

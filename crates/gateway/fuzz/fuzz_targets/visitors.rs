@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use libfuzzer_sys::fuzz_target;
 use porthole_gateway::forwarded::{apply, request_id};
 use porthole_gateway::policy::{Compiled, Decision, PolicyRequest, decide, parse_network};
+use porthole_gateway::rescue::Problem;
 use porthole_http1::{Event, Fields, Limits, RequestReader, write_request_head};
 use porthole_link::control::{BasicAuth, Policy};
 
@@ -88,8 +89,9 @@ fn authorization(value: &[u8]) {
     let label = String::from_utf8_lossy(value);
     let policy = Compiled::new(&guarded, &label).expect("a fixed policy");
     let visitor = "192.0.2.1".parse().expect("a constant");
-    match decide(&policy, &PolicyRequest { visitor, authorization: Some(value), now: Instant::now() }) {
-        Decision::Refuse(refusal) => {
+    let fields = Fields::from_iter([("Authorization", value)]);
+    match decide(&policy, &PolicyRequest { visitor, fields: &fields, now: Instant::now() }) {
+        Decision::Refuse(Problem::Policy(refusal)) => {
             let challenge = refusal.www_authenticate.expect("a 401 asks");
             let inside = challenge.strip_prefix("Basic realm=\"").expect("its scheme");
             let inside = inside.strip_suffix("\", charset=\"UTF-8\"").expect("its end");
@@ -100,7 +102,7 @@ fn authorization(value: &[u8]) {
             Fields::from_iter([("WWW-Authenticate", challenge)]);
         }
         Decision::NeedsPassword(credentials) => assert!(!credentials.user.contains(':')),
-        Decision::Allow => panic!("a password is asked for"),
+        other => panic!("a password is asked for: {other:?}"),
     }
     if let Some(network) = std::str::from_utf8(value).ok().and_then(parse_network) {
         assert_eq!(parse_network(&network.to_string()), Some(network));

@@ -110,6 +110,12 @@ pub fn plan(mapping: &Mapping, identity: &Identity, site: Site<'_>) -> Result<Pl
                 "A TCP mapping cannot ask for a password; take --basic-auth off.".to_owned(),
             ));
         }
+        if policy.asks_http() {
+            return Err(invalid(
+                "A TCP mapping carries no requests that its policy could look at; take --max-body off."
+                    .to_owned(),
+            ));
+        }
         return match (mapping.remote_port, identity.tcp.range()) {
             (Some(0), _) => Err(invalid(
                 "Port 0 cannot be asked for; leave --remote-port out to get a free one.".to_owned(),

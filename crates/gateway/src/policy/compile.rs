@@ -1,6 +1,5 @@
 //! A mapping's policy, parsed and checked once.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 use porthole_link::control::{BasicAuth, Policy, RateLimit};
 
 use super::places::none_left;
-use super::{Exceeded, Place, Places, PolicyRefusal, Rates};
+use super::{Exceeded, Place, Places, PolicyRefusal, Rates, Rules};
 
 /// Networks in one list, and users of one mapping: looked through for each request.
 const MAX_NETWORKS: usize = 1000;
@@ -31,6 +30,8 @@ pub struct Compiled {
     rates: Option<Arc<Rates>>,
     most_at_once: Option<u32>,
     places: Places,
+    /// What is asked of HTTP requests beside.
+    pub(super) rules: Option<Arc<Rules>>,
 }
 
 impl Compiled {
@@ -61,6 +62,7 @@ impl Compiled {
             realm: realm(label),
             most_at_once: policy.max_concurrent,
             places: Places::default(),
+            rules: Rules::new(policy).map(Arc::new),
             rates: Rates::new(rate(policy.rate_limit)?, rate(policy.visitor_rate_limit)?).map(Arc::new),
         })
     }
@@ -77,11 +79,25 @@ impl Compiled {
     }
 
     pub fn is_open(&self) -> bool {
-        self.allow.is_empty() && self.deny.is_empty() && self.users.is_empty() && self.rates.is_none()
+        self.allow.is_empty()
+            && self.deny.is_empty()
+            && self.users.is_empty()
+            && self.rates.is_none()
+            && self.rules.is_none()
     }
 
     pub fn asks_password(&self) -> bool {
         !self.users.is_empty()
+    }
+
+    /// Whether it asks for what only HTTP has, beside a password.
+    pub fn asks_http(&self) -> bool {
+        self.rules.is_some()
+    }
+
+    /// Bytes that the body of one request may have.
+    pub fn max_body(&self) -> u64 {
+        self.rules.as_ref().map_or(u64::MAX, |rules| rules.max_body)
     }
 
     /// Whether the address lists let `visitor` in: deny wins; with an allow list only those on it.
@@ -110,13 +126,10 @@ impl Compiled {
 
     /// The 401 that asks for a password.
     pub fn challenge(&self) -> PolicyRefusal {
+        let sentence = "This address asks for a user name and a password.";
         PolicyRefusal {
-            status: 401,
-            code: "auth-required",
-            message: Cow::Borrowed("This address asks for a user name and a password."),
             www_authenticate: Some(format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm)),
-            retry_after: None,
-            rate: None,
+            ..PolicyRefusal::new(401, "auth-required", sentence)
         }
     }
 }

@@ -5,6 +5,7 @@ mod compile;
 mod passwords;
 mod places;
 mod rates;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -13,11 +14,15 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use base64::Engine;
+use porthole_http1::Fields;
 
 pub use compile::{Compiled, parse_network};
 pub use passwords::Passwords;
 pub use places::{Place, Places};
 pub use rates::{Exceeded, Rates};
+pub use rules::Rules;
+
+use crate::rescue::Problem;
 
 /// Bytes of an `Authorization` value that is looked at; longer ones are no credentials.
 const MAX_AUTHORIZATION_BYTES: usize = 4096;
@@ -27,15 +32,15 @@ const MAX_AUTHORIZATION_BYTES: usize = 4096;
 pub struct PolicyRequest<'a> {
     /// The visitor as the trusted proxies tell it.
     pub visitor: IpAddr,
-    /// The raw `Authorization` field: `fields.get("authorization")`.
-    pub authorization: Option<&'a [u8]>,
+    /// Its head's fields, as they came.
+    pub fields: &'a Fields,
     pub now: Instant,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     Allow,
-    Refuse(PolicyRefusal),
+    Refuse(Problem),
     /// Ask [`Passwords::check`]; its `Ok` is an allow.
     NeedsPassword(Credentials),
 }
@@ -57,6 +62,14 @@ pub struct PolicyRefusal {
     pub rate: Option<Exceeded>,
 }
 
+impl PolicyRefusal {
+    /// One without further fields.
+    pub const fn new(status: u16, code: &'static str, message: &'static str) -> Self {
+        let message = Cow::Borrowed(message);
+        Self { status, code, message, www_authenticate: None, retry_after: None, rate: None }
+    }
+}
+
 /// User and password as a visitor sent them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
@@ -71,30 +84,27 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// Decides on one request: addresses first (deny before allow), then rate limits
-/// (so that guesses at passwords count), then credentials.
+/// (so that guesses at passwords count), then what is asked of requests, then credentials.
 pub fn decide(policy: &Compiled, request: &PolicyRequest<'_>) -> Decision {
     if policy.is_open() {
         return Decision::Allow;
     }
     if !policy.admits(request.visitor) {
-        return Decision::Refuse(PolicyRefusal {
-            status: 403,
-            code: "ip-denied",
-            message: Cow::Borrowed("Visitors from this address are not admitted here."),
-            www_authenticate: None,
-            retry_after: None,
-            rate: None,
-        });
+        let sentence = "Visitors from this address are not admitted here.";
+        return Decision::Refuse(PolicyRefusal::new(403, "ip-denied", sentence).into());
     }
     if let Err(exceeded) = policy.count(request.visitor, request.now) {
-        return Decision::Refuse(exceeded.into());
+        return Decision::Refuse(PolicyRefusal::from(exceeded).into());
+    }
+    if let Err(problem) = policy.rules.as_ref().map_or(Ok(()), |rules| rules.decide(request)) {
+        return Decision::Refuse(problem);
     }
     if !policy.asks_password() {
         return Decision::Allow;
     }
-    match request.authorization.and_then(credentials) {
+    match request.fields.get("authorization").and_then(credentials) {
         Some(credentials) => Decision::NeedsPassword(credentials),
-        None => Decision::Refuse(policy.challenge()),
+        None => Decision::Refuse(policy.challenge().into()),
     }
 }
 

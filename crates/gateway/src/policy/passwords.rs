@@ -1,6 +1,5 @@
 //! Checks passwords against argon2 hashes, off the runtime's thread.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -133,12 +132,5 @@ impl Passwords {
 }
 
 fn too_many(seconds: u64, message: &'static str) -> PolicyRefusal {
-    PolicyRefusal {
-        status: 429,
-        code: "too-many-attempts",
-        message: Cow::Borrowed(message),
-        www_authenticate: None,
-        retry_after: Some(seconds),
-        rate: None,
-    }
+    PolicyRefusal { retry_after: Some(seconds), ..PolicyRefusal::new(429, "too-many-attempts", message) }
 }

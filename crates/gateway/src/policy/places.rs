@@ -1,6 +1,5 @@
 //! How many requests a mapping takes at once.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -31,16 +30,8 @@ impl Drop for Place {
 
 /// The answer where none is left.
 pub(super) fn none_left() -> PolicyRefusal {
-    PolicyRefusal {
-        status: 503,
-        code: "too-many-at-once",
-        message: Cow::Borrowed(
-            "As many requests as this address takes are under way; try again in a moment.",
-        ),
-        www_authenticate: None,
-        retry_after: None,
-        rate: None,
-    }
+    let sentence = "As many requests as this address takes are under way; try again in a moment.";
+    PolicyRefusal::new(503, "too-many-at-once", sentence)
 }
 
 #[cfg(test)]

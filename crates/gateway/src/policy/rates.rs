@@ -1,7 +1,6 @@
 //! How many requests a mapping takes: token buckets, one for all visitors and one for each address. Time comes
 //! in as an argument.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -44,13 +43,11 @@ impl Exceeded {
 
 impl From<Exceeded> for PolicyRefusal {
     fn from(exceeded: Exceeded) -> Self {
+        let sentence = "Too many requests came here; wait before the next try.";
         Self {
-            status: 429,
-            code: "rate-limited",
-            message: Cow::Borrowed("Too many requests came here; wait before the next try."),
-            www_authenticate: None,
             retry_after: Some(exceeded.seconds),
             rate: Some(exceeded),
+            ..Self::new(429, "rate-limited", sentence)
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use base64::Engine;
+use porthole_http1::Fields;
 use porthole_link::control::{BasicAuth, Policy};
 use proptest::prelude::*;
 
@@ -34,11 +35,16 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn status(policy: &Compiled, visitor: &str) -> Option<u16> {
-    match decide(policy, &PolicyRequest { visitor: ip(visitor), authorization: None, now: Instant::now() }) {
+    let fields = Fields::new();
+    match decide(policy, &PolicyRequest { visitor: ip(visitor), fields: &fields, now: Instant::now() }) {
         Decision::Allow => None,
-        Decision::Refuse(refusal) => Some(refusal.status),
+        Decision::Refuse(refusal) => Some(refusal.status()),
         Decision::NeedsPassword(_) => Some(0),
     }
+}
+
+fn with_authorization(value: impl AsRef<[u8]>) -> Fields {
+    Fields::from_iter([("Authorization", value)])
 }
 
 #[test]
@@ -87,11 +93,8 @@ async fn the_right_password_enters_and_the_wrong_one_is_asked_again() {
     let passwords = Passwords::default();
     let ask = async |text: &str| {
         let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text));
-        let request = PolicyRequest {
-            visitor: ip("203.0.113.1"),
-            authorization: Some(value.as_bytes()),
-            now: Instant::now(),
-        };
+        let fields = with_authorization(value);
+        let request = PolicyRequest { visitor: ip("203.0.113.1"), fields: &fields, now: Instant::now() };
         match decide(&policy, &request) {
             Decision::NeedsPassword(credentials) => {
                 passwords.check(&policy, credentials, request.visitor).await
@@ -137,13 +140,13 @@ fn what_is_no_basic_authorization_is_asked_for_one() {
     let policy = with_user("ann", "x");
     let long = format!("Basic {}", "A".repeat(5000));
     for value in ["", "Basic", "Basic !!!", "Bearer abc", "Basic YWJj", long.as_str()] {
-        let request =
-            PolicyRequest { visitor: ip("::1"), authorization: Some(value.as_bytes()), now: Instant::now() };
+        let fields = with_authorization(value);
+        let request = PolicyRequest { visitor: ip("::1"), fields: &fields, now: Instant::now() };
         let Decision::Refuse(refusal) = decide(&policy, &request) else { panic!("{value}") };
-        assert_eq!(refusal.status, 401, "{value}");
+        assert_eq!(refusal.status(), 401, "{value}");
     }
-    let request =
-        PolicyRequest { visitor: ip("::1"), authorization: Some(b"bAsIc YW5uOng="), now: Instant::now() };
+    let fields = with_authorization("bAsIc YW5uOng=");
+    let request = PolicyRequest { visitor: ip("::1"), fields: &fields, now: Instant::now() };
     assert!(matches!(decide(&policy, &request), Decision::NeedsPassword(_)));
 }
 
@@ -163,6 +166,18 @@ proptest! {
     #[test]
     fn any_authorization_is_read_without_panic(value in proptest::collection::vec(any::<u8>(), 0..200)) {
         let policy = with_user("ann", "x");
-        let _ = decide(&policy, &PolicyRequest { visitor: ip("::1"), authorization: Some(&value), now: Instant::now() });
+        let fields = with_authorization(&value);
+        let _ = decide(&policy, &PolicyRequest { visitor: ip("::1"), fields: &fields, now: Instant::now() });
+    }
+
+    #[test]
+    fn a_body_is_refused_by_its_announced_length_and_only_beyond_the_bound(most in any::<u64>(), length in 0..1_u64 << 62) {
+        let policy = Policy { max_body: Some(most), ..Policy::default() };
+        let policy = Compiled::new(&policy, "shop").expect("valid");
+        let fields = Fields::from_iter([("Content-Length", length.to_string())]);
+        let request = PolicyRequest { visitor: ip("::1"), fields: &fields, now: Instant::now() };
+        let expected = if length > most { Decision::Refuse(Problem::BodyTooLarge) } else { Decision::Allow };
+        prop_assert_eq!(decide(&policy, &request), expected);
+        prop_assert_eq!(policy.max_body(), most);
     }
 }

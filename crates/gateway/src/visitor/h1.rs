@@ -228,13 +228,16 @@ impl<IO: VisitorIo> Visit<IO> {
     ) -> io::Result<After> {
         let form = Form::of(&head);
         let upgrade = forward.kind == StreamKind::Upgrade;
-        let first = match First::read(&mut self.requests, &mut self.conn.input) {
+        let max_body = forward.endpoint.policy.max_body();
+        let first = First::read(&mut self.requests, &mut self.conn.input).map_err(Problem::Malformed);
+        let first = match first.and_then(|first| first.within(max_body)) {
             Ok(first) => first,
-            Err(refusal) => {
-                let answer = rescue::answer(&Problem::Malformed(refusal), form, &forward.request_id);
+            Err(problem) => {
+                let answer = rescue::answer(&problem, form, &forward.request_id);
                 return self.answer(answer, asked, false, record).await;
             }
         };
+        let max_body = max_body - first.len();
         let opened = forward.endpoint.link.open(forward.open(head), first.inline, first.ended && !upgrade);
         let stream = match opened {
             Ok(stream) => stream,
@@ -243,7 +246,7 @@ impl<IO: VisitorIo> Visit<IO> {
                 return self.answer(answer, asked, keep_alive && !upgrade, record).await;
             }
         };
-        let shape = Shape { asked, prefix: forward.prefix.as_ref(), keep_alive, upgrade };
+        let shape = Shape { asked, prefix: forward.prefix.as_ref(), keep_alive, upgrade, max_body };
         let gateway = &self.service.gateway;
         let keeps_on = || !gateway.draining.is_cancelled();
         let pump = Pump::new(
@@ -434,5 +437,14 @@ impl First {
             }
         }
         Ok(first)
+    }
+
+    /// Bytes of the body so far.
+    fn len(&self) -> u64 {
+        (self.inline.len() + self.ahead.data.len()) as u64
+    }
+
+    fn within(self, max_body: u64) -> Result<Self, Problem> {
+        if self.len() > max_body { Err(Problem::BodyTooLarge) } else { Ok(self) }
     }
 }

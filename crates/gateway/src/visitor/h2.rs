@@ -235,7 +235,8 @@ async fn forward(
     if bodyless {
         sender = Some(send);
     } else {
-        service.gateway.tasks.spawn(upload(body, send, answered));
+        let max_body = forward.endpoint.policy.max_body();
+        service.gateway.tasks.spawn(upload(body, send, answered, max_body));
     }
     let mut head = loop {
         match recv.recv().await {
@@ -258,8 +259,14 @@ async fn forward(
     response
 }
 
-/// Passes a request's body to the link until it ends, either side gives up, or the answer is over.
-async fn upload(mut body: Incoming, mut send: SendHalf, mut answered: oneshot::Receiver<Infallible>) {
+/// Passes a request's body of at most `left` bytes to the link until it ends, either side gives up, or the
+/// answer is over.
+async fn upload(
+    mut body: Incoming,
+    mut send: SendHalf,
+    mut answered: oneshot::Receiver<Infallible>,
+    mut left: u64,
+) {
     loop {
         let frame = tokio::select! {
             frame = body.frame() => frame,
@@ -277,6 +284,11 @@ async fn upload(mut body: Incoming, mut send: SendHalf, mut answered: oneshot::R
         };
         match frame.into_data() {
             Ok(data) => {
+                let Some(fewer) = left.checked_sub(data.len() as u64) else {
+                    // Tells the answer's half, too.
+                    return send.reset(ResetCode::BodyTooLarge);
+                };
+                left = fewer;
                 tokio::select! {
                     sent = send.send(data) => if sent.is_err() { return },
                     _ = &mut answered => return,

@@ -33,6 +33,8 @@ pub(super) struct Shape<'a> {
     pub(super) keep_alive: bool,
     /// The stream is of kind Upgrade: what comes after the head is held until a 101.
     pub(super) upgrade: bool,
+    /// Bytes of the body that may still come.
+    pub(super) max_body: u64,
 }
 
 /// What was read of a body beyond what the opening frame carries.
@@ -75,6 +77,8 @@ struct Up {
     pending: Bytes,
     /// What ends the body once `pending` is sent, where that is known already.
     trailers: Option<Fields>,
+    /// Bytes of the body that may still come.
+    left: u64,
     /// The visitor closed its sending half after a whole request.
     half_closed: bool,
     /// The stream takes no more; its other half tells why.
@@ -84,6 +88,7 @@ struct Up {
 enum Gone {
     Left,
     Malformed(Refusal),
+    TooLong,
 }
 
 /// The service's direction.
@@ -123,8 +128,14 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
     ) -> Self {
         let (send, recv) = stream.split();
         timer.clear();
-        let up =
-            Up { send, pending: ahead.data, trailers: ahead.trailers, half_closed: false, stopped: false };
+        let up = Up {
+            send,
+            pending: ahead.data,
+            trailers: ahead.trailers,
+            left: shape.max_body,
+            half_closed: false,
+            stopped: false,
+        };
         let down = Down {
             recv,
             writer: None,
@@ -158,6 +169,10 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
             Poll::Ready(Gone::Malformed(refusal)) => {
                 self.up.send.reset(ResetCode::BadRequest);
                 Poll::Ready(self.failed(Problem::Malformed(refusal)))
+            }
+            Poll::Ready(Gone::TooLong) => {
+                self.up.send.reset(ResetCode::BodyTooLarge);
+                Poll::Ready(self.failed(Problem::BodyTooLarge))
             }
             Poll::Pending => Poll::Pending,
         }
@@ -197,6 +212,10 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
             if !self.shape.upgrade {
                 match self.requests.body(&mut self.conn.input) {
                     Ok(Some(Part::Data(data))) => {
+                        let Some(left) = self.up.left.checked_sub(data.len() as u64) else {
+                            return Poll::Ready(Gone::TooLong);
+                        };
+                        self.up.left = left;
                         self.up.pending = data;
                         continue;
                     }

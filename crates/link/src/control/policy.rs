@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The fields of a policy that came after its first three. A gateway says in its welcome which of them it
 /// enforces; one from before skips them all, so an agent keeps mappings from it that need one.
-pub const POLICIES: &[&str] = &["rate_limit", "visitor_rate_limit", "max_concurrent"];
+pub const POLICIES: &[&str] = &["rate_limit", "visitor_rate_limit", "max_concurrent", "max_body"];
 
 /// What is decided before a request crosses the link.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Policy {
     /// Requests (of TCP mappings: connections) under way at once, at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<u32>,
+    /// Bytes of one request's body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_body: Option<u64>,
     /// What a newer agent asks for beside. Skipping it would open what it is meant to close: a gateway
     /// refuses the mapping.
     #[serde(flatten)]
@@ -37,8 +40,12 @@ pub struct Policy {
 impl Policy {
     /// The fields that not every gateway enforces.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
-        let asked =
-            [self.rate_limit.is_some(), self.visitor_rate_limit.is_some(), self.max_concurrent.is_some()];
+        let asked = [
+            self.rate_limit.is_some(),
+            self.visitor_rate_limit.is_some(),
+            self.max_concurrent.is_some(),
+            self.max_body.is_some(),
+        ];
         let known = POLICIES.iter().copied().zip(asked).filter_map(|(name, asked)| asked.then_some(name));
         known.chain(self.unknown.names())
     }
@@ -135,6 +142,7 @@ mod tests {
             rate_limit: Some(limit),
             visitor_rate_limit: Some(limit),
             max_concurrent: Some(1),
+            max_body: Some(0),
             ..Policy::default()
         };
         assert_eq!(needs(&all), POLICIES);

@@ -75,6 +75,9 @@ struct PolicyInput {
     /// Requests (TCP: connections) at once.
     #[serde(default)]
     max_concurrent: Option<i64>,
+    /// Bytes of one request's body, like `10MB` or `512KiB`.
+    #[serde(default)]
+    max_body: Option<String>,
 }
 
 /// Somebody with a password.
@@ -156,6 +159,11 @@ impl MappingInput {
                     .max_concurrent
                     .map(|most| mapping::parse_concurrent(&most.to_string()))
                     .transpose(),
+            ),
+            max_body: take(
+                &mut wrong,
+                "policy.max_body",
+                text(self.policy.max_body.as_ref()).map(mapping::parse_body).transpose(),
             ),
             // Nobody can have meant to take off what is not known here.
             unknown: before.map(|before| before.policy.unknown.clone()).unwrap_or_default(),
@@ -280,7 +288,8 @@ mod tests {
             "target": "localhost:70000", "name": "-a", "host": "no host", "path": "a", "remote_port": 70000,
             "host_header": "a b", "timeout_ms": 0, "matches": [{"on": "header", "name": "a b"}],
             "policy": {"basic_auth": [{"user": "me"}], "allow_ip": ["x"], "deny_ip": ["1.2.3.4/33"],
-                "rate_limit": "10", "visitor_rate_limit": "0/s", "max_concurrent": 0},
+                "rate_limit": "10", "visitor_rate_limit": "0/s", "max_concurrent": 0,
+                "max_body": "much"},
         }))
         .unwrap_err();
         let fields: Vec<&str> = wrong.keys().copied().collect();
@@ -295,6 +304,7 @@ mod tests {
                 "policy.allow_ip",
                 "policy.basic_auth",
                 "policy.deny_ip",
+                "policy.max_body",
                 "policy.max_concurrent",
                 "policy.rate_limit",
                 "policy.visitor_rate_limit",

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::extract::At;
 use super::{Api, Problem};
 use crate::engine::{Shown, Source, Standing};
+use crate::inspect::filter::bytes_text;
 use crate::mapping;
 use crate::store::StoreError;
 use crate::target::Scheme;
@@ -108,6 +109,8 @@ struct Policy {
     visitor_rate_limit: Option<String>,
     /// Requests (TCP: connections) at once.
     max_concurrent: Option<u32>,
+    /// Bytes of one request's body, like `10MB` or `512KiB`.
+    max_body: Option<String>,
 }
 
 /// Somebody with a password, which stays where it is.
@@ -162,6 +165,7 @@ impl From<Shown> for Mapping {
                 rate_limit: spec.policy.rate_limit.map(mapping::rate_text),
                 visitor_rate_limit: spec.policy.visitor_rate_limit.map(mapping::rate_text),
                 max_concurrent: spec.policy.max_concurrent,
+                max_body: spec.policy.max_body.map(bytes_text),
             },
             source: match source {
                 Source::Stored => Kept::Stored,

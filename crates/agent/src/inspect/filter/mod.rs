@@ -26,6 +26,6 @@ pub use error::{FilterError, Problem};
 pub use keys::{Flag, KEYS, Key, Known};
 pub use matches::Subject;
 pub use term::{Filter, MAX_FILTER_BYTES, MAX_LIST, MAX_TERMS, Phrase, Term, Test};
-pub use value::{Compare, StatusTest, When};
+pub use value::{Compare, StatusTest, When, bytes, bytes_text};
 
 use term::media_parts;

@@ -124,6 +124,16 @@ impl Unit {
     }
 }
 
+/// Reads a number of bytes: `10MB`, `1.5KiB`, `512`.
+pub fn bytes(text: &str) -> Option<u64> {
+    Unit::Bytes.parse(text)
+}
+
+/// The same the other way round, in the largest unit that leaves no rest.
+pub fn bytes_text(bytes: u64) -> String {
+    Unit::Bytes.show(bytes).to_string()
+}
+
 impl Compare {
     /// Reads `>5`, `>=5`, `<5`, `<=5` or `1..5`.
     pub(super) fn parse(unit: Unit, text: &str) -> Option<Self> {

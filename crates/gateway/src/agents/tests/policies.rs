@@ -73,6 +73,15 @@ async fn what_was_counted_goes_on_when_the_agents_mappings_change_and_not_when_t
 }
 
 #[tokio::test]
+async fn a_tcp_mapping_that_asks_something_of_requests_is_refused() {
+    let world = World::new();
+    let mut mapping = tcp("m1", None);
+    mapping.policy.max_body = Some(1000);
+    let (_link, welcome, _messages) = world.joined("tcp", "a", 1, vec![mapping]).await;
+    assert_eq!(code(&welcome.results[0]), codes::MAPPING_INVALID);
+}
+
+#[tokio::test]
 async fn tcp_connections_are_counted_and_one_too_many_is_reset() {
     let world = World::new();
     let (link, welcome, _messages) = world.joined("tcp", "a", 1, vec![limited(tcp("m1", None))]).await;
