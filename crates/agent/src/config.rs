@@ -13,6 +13,21 @@ use crate::target::{Target, TargetError};
 const KEYS: &[&str] =
     &["gateway", "token", "ca_file", "timeout", "host_header", "inspect", "log_format", "mappings"];
 
+/// Keys of a mapping that may be one text or several.
+const LISTS: &[&str] = &[
+    "basic_auth",
+    "allow_ip",
+    "deny_ip",
+    "allow_method",
+    "public_path",
+    "private_path",
+    "answer",
+    "redirect",
+    "match_header",
+    "match_query",
+    "match_cookie",
+];
+
 /// Largest file read, in bytes: a thousand mappings fit.
 const FILE_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -148,8 +163,8 @@ fn read_mapping(
     if !raw.contains_key("target") {
         return Err("it has no target: add one like target = \"localhost:3000\"".into());
     }
-    for list in ["basic_auth", "allow_ip", "deny_ip", "match_header", "match_query", "match_cookie"] {
-        if let Some(text @ toml::Value::String(_)) = table.get_mut(list) {
+    for list in LISTS {
+        if let Some(text @ toml::Value::String(_)) = table.get_mut(*list) {
             *text = toml::Value::Array(vec![text.clone()]);
         }
     }

@@ -1,5 +1,7 @@
 //! A mapping's settings as people write them, on a command line or in the file: one list for both.
 
+mod rules;
+
 use porthole_link::control::Match;
 use serde::Deserialize;
 
@@ -60,6 +62,28 @@ pub struct MappingFields {
     #[arg(long, value_name = "SIZE", env = "PORTHOLE_MAX_BODY")]
     #[serde(deserialize_with = "number_or_text")]
     pub max_body: Option<String>,
+    /// Answer all visitors with 503 and this sentence; on: with a sentence of the gateway's
+    #[arg(long, value_name = "on|off|SENTENCE", env = "PORTHOLE_MAINTENANCE")]
+    pub maintenance: Option<String>,
+    /// In maintenance: tell visitors to try again after this time [default: 5m]
+    #[arg(long, value_name = "DURATION", env = "PORTHOLE_MAINTENANCE_RETRY")]
+    #[serde(deserialize_with = "number_or_text")]
+    pub maintenance_retry: Option<String>,
+    /// Only requests of this method; GET stands for HEAD, too (repeatable, or with commas)
+    #[arg(long, value_name = "METHOD", env = "PORTHOLE_ALLOW_METHOD", value_delimiter = ',')]
+    pub allow_method: Vec<String>,
+    /// Ask for no password under this path; the longest of these and the private ones counts (repeatable)
+    #[arg(long, value_name = "PATH", env = "PORTHOLE_PUBLIC_PATH")]
+    pub public_path: Vec<String>,
+    /// Serve nothing under this path: 404 (repeatable)
+    #[arg(long, value_name = "PATH", env = "PORTHOLE_PRIVATE_PATH")]
+    pub private_path: Vec<String>,
+    /// Have the gateway answer under this path, without the service (repeatable)
+    #[arg(long, value_name = "PATH=STATUS[ BODY]", env = "PORTHOLE_ANSWER")]
+    pub answer: Vec<String>,
+    /// Have the gateway redirect from this path [default status: 302] (repeatable)
+    #[arg(long, value_name = "PATH=[STATUS ]URL", env = "PORTHOLE_REDIRECT")]
+    pub redirect: Vec<String>,
     /// Only requests with this header (repeatable)
     #[arg(long, value_name = "NAME[=VALUE]", env = "PORTHOLE_MATCH_HEADER")]
     pub match_header: Vec<String>,
@@ -99,6 +123,13 @@ pub const FILE_KEYS: &[&str] = &[
     "visitor_rate_limit",
     "max_concurrent",
     "max_body",
+    "maintenance",
+    "maintenance_retry",
+    "allow_method",
+    "public_path",
+    "private_path",
+    "answer",
+    "redirect",
     "match_header",
     "match_query",
     "match_cookie",
@@ -164,6 +195,7 @@ impl MappingFields {
         if let Some(most) = &self.max_body {
             spec.policy.max_body = unless_empty(most, parse_body)?;
         }
+        rules::apply(self, &mut spec.policy)?;
         self.apply_matches(spec)?;
         if let Some(insecure) = self.insecure {
             spec.allow_invalid_certs = insecure;

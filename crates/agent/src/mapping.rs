@@ -1,6 +1,7 @@
 //! What a mapping is, wherever it was written down: in the store, in the file, or on a command line.
 
 mod rate;
+mod rules;
 
 use std::time::Duration;
 
@@ -13,6 +14,10 @@ use crate::inspect::filter;
 use crate::target::{Scheme, Target};
 
 pub use rate::{parse_rate, rate_text};
+pub use rules::{
+    RETRY_AFTER, checked_answer, checked_maintenance, parse_answer, parse_maintenance, parse_method,
+    parse_redirect, parse_retry_after, parse_rule_path,
+};
 
 /// Requests at once that a mapping may bound itself to.
 pub const MAX_CONCURRENT: u32 = 1_000_000;
@@ -69,6 +74,20 @@ pub enum MappingError {
     Concurrent(String),
     #[error("“{0}” is no size of a body: write bytes, like 10MB, 512KiB or 1000")]
     Body(String),
+    #[error("the maintenance cannot be: {0}")]
+    Maintenance(&'static str),
+    #[error("“{0}” is no time until visitors may try again: write 1s to 7d, like 10m")]
+    RetryAfter(String),
+    #[error("visitors are told when to try again only in maintenance: switch it on, too")]
+    NoMaintenance,
+    #[error("“{0}” is no method: write one like GET")]
+    Method(String),
+    #[error("“{0}” is no answer: write it as PATH=STATUS or PATH=STATUS BODY, like /gone=410")]
+    Answer(String),
+    #[error("“{0}” is no redirect: write it as PATH=URL or PATH=STATUS URL, like /old=/new")]
+    Redirect(String),
+    #[error("the answer cannot be: {0}")]
+    AnswerParts(&'static str),
     #[error("“{0}” is no condition: write it as NAME or NAME=VALUE")]
     Match(String),
     #[error("the password could not be hashed: {0}")]
@@ -124,6 +143,11 @@ impl MappingSpec {
                 (!self.matches.is_empty(), "matches", "a condition on requests"),
                 (!self.policy.basic_auth.is_empty(), "policy.basic_auth", "a password"),
                 (self.policy.max_body.is_some(), "policy.max_body", "a bound on bodies"),
+                (self.policy.maintenance.is_some(), "policy.maintenance", "maintenance"),
+                (!self.policy.allow_methods.is_empty(), "policy.allow_methods", "a list of methods"),
+                (!self.policy.public_paths.is_empty(), "policy.public_paths", "a public path"),
+                (!self.policy.private_paths.is_empty(), "policy.private_paths", "a private path"),
+                (!self.policy.answers.is_empty(), "policy.answers", "an answer of the gateway's"),
                 (self.host_header != HostHeader::Preserve, "host_header", "the Host header's setting"),
             ];
             let set = http_only.into_iter().filter(|(set, ..)| *set);
@@ -278,16 +302,20 @@ pub fn parse_body(text: &str) -> Result<u64, MappingError> {
 
 /// `120s`, `2m`, or a bare number of seconds; 1 ms to 24 h. Returned in milliseconds.
 pub fn parse_timeout(text: &str) -> Result<u64, MappingError> {
-    let text = text.trim();
-    let duration = match text.parse::<u64>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => humantime::parse_duration(text).ok(),
-    };
-    duration
+    parse_duration(text)
         .map(|duration| duration.as_millis())
         .filter(|ms| (1..=86_400_000).contains(ms))
         .map(|ms| ms as u64)
         .ok_or_else(|| MappingError::Timeout(shown(text)))
+}
+
+/// `120s`, `2m`, or a bare number of seconds.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    match text.parse::<u64>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_duration(text).ok(),
+    }
 }
 
 /// `USER:PASSWORD`, hashed here so that the password itself never leaves; a password that already is

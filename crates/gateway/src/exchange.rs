@@ -11,9 +11,9 @@ use porthole_http1::{Framing, RequestHead, ResponseHead, Version, announced_leng
 use porthole_link::{Open, StreamKind};
 
 use crate::forwarded::{self, Visitor};
-use crate::policy::{self, Credentials, Decision, Place, PolicyRequest};
+use crate::policy::{self, Canned, Credentials, Decision, Place, PolicyRequest};
 use crate::prefix::Prefix;
-use crate::rescue::Problem;
+use crate::rescue::{Answer, Problem};
 use crate::router::{Endpoint, Route, RouteRequest, normalise_host};
 use crate::server::Gateway;
 
@@ -45,6 +45,8 @@ pub enum Plan {
         /// as that, so they are no request and the connection ends (RFC 9931).
         transition: bool,
     },
+    /// Answered as its mapping asks for, without the service.
+    Answer { answer: Answer, request_id: String, visitor: IpAddr, transition: bool },
 }
 
 /// A request to the gateway itself.
@@ -70,6 +72,8 @@ pub struct Forward {
     pub prefix: Option<Prefix>,
     /// Of the mapping's places, where they are bounded: to be held until the answer is over.
     pub place: Option<Place>,
+    /// What is answered in the service's place.
+    canned: Option<Arc<Canned>>,
 }
 
 impl Forward {
@@ -104,6 +108,18 @@ pub async fn plan(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) 
 
 /// Who may enter, if there is a place.
 fn admit(mut forward: Forward) -> Plan {
+    if let Some(canned) = forward.canned.take() {
+        let mut answer = canned.answer();
+        if let Some(prefix) = &forward.prefix {
+            prefix.put_back(&mut answer.head.fields);
+        }
+        return Plan::Answer {
+            answer,
+            request_id: forward.request_id,
+            visitor: forward.visitor.ip(),
+            transition: forward.kind == StreamKind::Upgrade,
+        };
+    }
     match forward.endpoint.policy.enter() {
         Ok(place) => {
             forward.place = place;
@@ -177,7 +193,13 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
     };
     drop(routes);
 
-    let asked = PolicyRequest { visitor: visitor.addr.ip(), fields: &head.fields, now: arrival.at };
+    let asked = PolicyRequest {
+        visitor: visitor.addr.ip(),
+        method: &head.method,
+        path: seen(path, strip),
+        fields: &head.fields,
+        now: arrival.at,
+    };
     let decision = policy::decide(&endpoint.policy, &asked);
 
     let prefix = (strip > 0).then(|| Prefix::take(head, strip, &authority));
@@ -195,7 +217,7 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
         }
         None => StreamKind::Http,
     };
-    let forward = Forward {
+    let mut forward = Forward {
         endpoint,
         arrived: arrival.at,
         kind,
@@ -203,11 +225,26 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
         visitor: visitor.addr,
         prefix,
         place: None,
+        canned: None,
     };
     match decision {
-        Decision::Allow => Step::Plan(admit(forward)),
+        Decision::Allow(canned) => {
+            forward.canned = canned;
+            Step::Plan(admit(forward))
+        }
         Decision::Refuse(problem) => Step::Plan(refused(forward, problem)),
-        Decision::NeedsPassword(credentials) => Step::Password { forward, credentials },
+        Decision::NeedsPassword(credentials, canned) => {
+            forward.canned = canned;
+            Step::Password { forward, credentials }
+        }
+    }
+}
+
+/// `path` without what is stripped of it.
+fn seen(path: &str, strip: usize) -> &str {
+    match path.get(strip..) {
+        Some("") | None => "/",
+        Some(rest) => rest,
     }
 }
 

@@ -7,6 +7,7 @@
 mod page;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use porthole_http1::{Fields, Refusal, RequestHead, ResponseHead, Version};
@@ -47,6 +48,13 @@ pub enum Problem {
     BadWebSocketKey,
     /// Longer than the mapping takes, by its Content-Length or counted.
     BodyTooLarge,
+    /// The mapping serves nothing there.
+    PrivatePath,
+    /// The mapping takes requests of other methods.
+    MethodNotListed {
+        /// The value of `Allow`.
+        allow: Arc<str>,
+    },
     Policy(PolicyRefusal),
     /// The codec refused the bytes.
     Malformed(Refusal),
@@ -166,6 +174,10 @@ impl Problem {
                 "body-too-large",
                 "The request's body is longer than this address takes; send a shorter one.",
             ),
+            Self::PrivatePath => (404, "private-path", "Nothing is published under this path."),
+            Self::MethodNotListed { .. } => {
+                (405, "method-not-allowed", "This address does not take requests of this method.")
+            }
             Self::Policy(refusal) => return (refusal.status, refusal.code, refusal.message.clone()),
             Self::Malformed(refusal) => {
                 let code = match refusal {
@@ -290,7 +302,8 @@ pub fn answer(problem: &Problem, form: Form, request_id: &str) -> Answer {
         fields.push("Content-Security-Policy", page::CONTENT_SECURITY_POLICY.as_str());
         fields.push("Vary", "Accept");
     }
-    if status == 503 {
+    let told = matches!(problem, Problem::Policy(PolicyRefusal { retry_after: Some(_), .. }));
+    if status == 503 && !told {
         fields.push("Retry-After", RETRY_AFTER);
     }
     match problem {
@@ -308,6 +321,7 @@ pub fn answer(problem: &Problem, form: Form, request_id: &str) -> Answer {
         }
         Problem::TooManyTokens { seconds } => fields.push("Retry-After", seconds.to_string()),
         Problem::Token { .. } => fields.push("WWW-Authenticate", "Bearer"),
+        Problem::MethodNotListed { allow } => fields.push("Allow", allow.as_bytes()),
         Problem::MethodNotAllowed => fields.push("Allow", "GET, HEAD"),
         Problem::ConnectNotSupported => fields.push("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
         Problem::UpgradeRequired => fields.push("Upgrade", "websocket"),

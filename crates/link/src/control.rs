@@ -5,10 +5,12 @@
 //! meaning.
 
 mod policy;
+mod rules;
 
 use serde::{Deserialize, Serialize};
 
 pub use policy::{BasicAuth, POLICIES, Policy, RateLimit, Unknown};
+pub use rules::{CannedAnswer, Maintenance};
 
 /// What an agent says to a gateway.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -624,6 +624,18 @@ export interface components {
          * @enum {string}
          */
         BodyEncoding: "utf-8" | "base64";
+        /** @description What the gateway answers itself to requests under a path. */
+        CannedAnswer: {
+            body?: string | null;
+            /** @description Of the body; absent: as it looks. */
+            content_type?: string | null;
+            /** @description Where a redirect leads: a path, or an `http` or `https` URL. */
+            location?: string | null;
+            /** @description A prefix of the path as the service would see it; `/`: all. */
+            path: string;
+            /** Format: int64 */
+            status: number;
+        };
         /** @description Whether exchanges are kept. */
         Capture: {
             reason?: string | null;
@@ -997,6 +1009,16 @@ export interface components {
             password: string;
             user: string;
         };
+        /** @description The mapping serves nobody for now. */
+        Maintenance: {
+            /** @description A sentence for visitors; null: the gateway's own. */
+            message?: string | null;
+            /**
+             * Format: int64
+             * @description Seconds after which visitors may try again; absent: 300.
+             */
+            retry_after_s?: number | null;
+        };
         /** @description One local target and its public address. */
         Mapping: {
             allow_invalid_certs: boolean;
@@ -1070,12 +1092,48 @@ export interface components {
             path?: string | null;
             policy?: {
                 allow_ip?: string[];
+                allow_methods?: string[];
+                answers?: ({
+                    body?: string | null;
+                    content_type?: string | null;
+                    /** @enum {unknown} */
+                    location?: null | "";
+                    path: string;
+                    /** @enum {integer} */
+                    status: 200 | 201 | 202 | 203 | 206 | 207 | 208 | 209 | 210 | 211 | 212 | 213 | 214 | 215 | 216 | 217 | 218 | 219 | 220 | 221 | 222 | 223 | 224 | 225 | 226 | 227 | 228 | 229 | 230 | 231 | 232 | 233 | 234 | 235 | 236 | 237 | 238 | 239 | 240 | 241 | 242 | 243 | 244 | 245 | 246 | 247 | 248 | 249 | 250 | 251 | 252 | 253 | 254 | 255 | 256 | 257 | 258 | 259 | 260 | 261 | 262 | 263 | 264 | 265 | 266 | 267 | 268 | 269 | 270 | 271 | 272 | 273 | 274 | 275 | 276 | 277 | 278 | 279 | 280 | 281 | 282 | 283 | 284 | 285 | 286 | 287 | 288 | 289 | 290 | 291 | 292 | 293 | 294 | 295 | 296 | 297 | 298 | 299 | 300 | 305 | 306 | 309 | 310 | 311 | 312 | 313 | 314 | 315 | 316 | 317 | 318 | 319 | 320 | 321 | 322 | 323 | 324 | 325 | 326 | 327 | 328 | 329 | 330 | 331 | 332 | 333 | 334 | 335 | 336 | 337 | 338 | 339 | 340 | 341 | 342 | 343 | 344 | 345 | 346 | 347 | 348 | 349 | 350 | 351 | 352 | 353 | 354 | 355 | 356 | 357 | 358 | 359 | 360 | 361 | 362 | 363 | 364 | 365 | 366 | 367 | 368 | 369 | 370 | 371 | 372 | 373 | 374 | 375 | 376 | 377 | 378 | 379 | 380 | 381 | 382 | 383 | 384 | 385 | 386 | 387 | 388 | 389 | 390 | 391 | 392 | 393 | 394 | 395 | 396 | 397 | 398 | 399 | 400 | 401 | 402 | 403 | 404 | 405 | 406 | 407 | 408 | 409 | 410 | 411 | 412 | 413 | 414 | 415 | 416 | 417 | 418 | 419 | 420 | 421 | 422 | 423 | 424 | 425 | 426 | 427 | 428 | 429 | 430 | 431 | 432 | 433 | 434 | 435 | 436 | 437 | 438 | 439 | 440 | 441 | 442 | 443 | 444 | 445 | 446 | 447 | 448 | 449 | 450 | 451 | 452 | 453 | 454 | 455 | 456 | 457 | 458 | 459 | 460 | 461 | 462 | 463 | 464 | 465 | 466 | 467 | 468 | 469 | 470 | 471 | 472 | 473 | 474 | 475 | 476 | 477 | 478 | 479 | 480 | 481 | 482 | 483 | 484 | 485 | 486 | 487 | 488 | 489 | 490 | 491 | 492 | 493 | 494 | 495 | 496 | 497 | 498 | 499 | 500 | 501 | 502 | 503 | 504 | 505 | 506 | 507 | 508 | 509 | 510 | 511 | 512 | 513 | 514 | 515 | 516 | 517 | 518 | 519 | 520 | 521 | 522 | 523 | 524 | 525 | 526 | 527 | 528 | 529 | 530 | 531 | 532 | 533 | 534 | 535 | 536 | 537 | 538 | 539 | 540 | 541 | 542 | 543 | 544 | 545 | 546 | 547 | 548 | 549 | 550 | 551 | 552 | 553 | 554 | 555 | 556 | 557 | 558 | 559 | 560 | 561 | 562 | 563 | 564 | 565 | 566 | 567 | 568 | 569 | 570 | 571 | 572 | 573 | 574 | 575 | 576 | 577 | 578 | 579 | 580 | 581 | 582 | 583 | 584 | 585 | 586 | 587 | 588 | 589 | 590 | 591 | 592 | 593 | 594 | 595 | 596 | 597 | 598 | 599;
+                } | {
+                    /** @enum {unknown} */
+                    body?: null | "";
+                    /** @enum {unknown} */
+                    content_type?: null | "";
+                    /** @enum {unknown} */
+                    location?: null | "";
+                    path: string;
+                    /** @enum {integer} */
+                    status: 204 | 205;
+                } | {
+                    /** @enum {unknown} */
+                    body?: null | "";
+                    /** @enum {unknown} */
+                    content_type?: null | "";
+                    location: string;
+                    path: string;
+                    /** @enum {integer} */
+                    status: 301 | 302 | 303 | 307 | 308;
+                })[];
                 basic_auth?: {
                     password: string;
                     user: string;
                 }[];
                 deny_ip?: string[];
+                maintenance?: {
+                    message?: string | null;
+                    retry_after_s?: number | null;
+                } | null;
+                max_body?: string | null;
                 max_concurrent?: number | null;
+                private_paths?: string[];
+                public_paths?: string[];
                 rate_limit?: string | null;
                 visitor_rate_limit?: string | null;
             };
@@ -1112,7 +1170,15 @@ export interface components {
             /** @enum {unknown} */
             path?: null | "" | "/";
             policy?: {
+                allow_methods?: unknown[];
+                answers?: unknown[];
                 basic_auth?: unknown[];
+                /** @enum {unknown} */
+                maintenance?: null;
+                /** @enum {unknown} */
+                max_body?: null | "";
+                private_paths?: unknown[];
+                public_paths?: unknown[];
             };
             /** @enum {unknown} */
             protocol: "tcp";
@@ -1128,7 +1194,15 @@ export interface components {
             /** @enum {unknown} */
             path?: null | "" | "/";
             policy?: {
+                allow_methods?: unknown[];
+                answers?: unknown[];
                 basic_auth?: unknown[];
+                /** @enum {unknown} */
+                maintenance?: null;
+                /** @enum {unknown} */
+                max_body?: null | "";
+                private_paths?: unknown[];
+                public_paths?: unknown[];
             };
             /** @enum {unknown} */
             protocol?: null | "tcp";
@@ -1153,12 +1227,48 @@ export interface components {
             path?: string | null;
             policy?: {
                 allow_ip?: string[];
+                allow_methods?: string[];
+                answers?: ({
+                    body?: string | null;
+                    content_type?: string | null;
+                    /** @enum {unknown} */
+                    location?: null | "";
+                    path: string;
+                    /** @enum {integer} */
+                    status: 200 | 201 | 202 | 203 | 206 | 207 | 208 | 209 | 210 | 211 | 212 | 213 | 214 | 215 | 216 | 217 | 218 | 219 | 220 | 221 | 222 | 223 | 224 | 225 | 226 | 227 | 228 | 229 | 230 | 231 | 232 | 233 | 234 | 235 | 236 | 237 | 238 | 239 | 240 | 241 | 242 | 243 | 244 | 245 | 246 | 247 | 248 | 249 | 250 | 251 | 252 | 253 | 254 | 255 | 256 | 257 | 258 | 259 | 260 | 261 | 262 | 263 | 264 | 265 | 266 | 267 | 268 | 269 | 270 | 271 | 272 | 273 | 274 | 275 | 276 | 277 | 278 | 279 | 280 | 281 | 282 | 283 | 284 | 285 | 286 | 287 | 288 | 289 | 290 | 291 | 292 | 293 | 294 | 295 | 296 | 297 | 298 | 299 | 300 | 305 | 306 | 309 | 310 | 311 | 312 | 313 | 314 | 315 | 316 | 317 | 318 | 319 | 320 | 321 | 322 | 323 | 324 | 325 | 326 | 327 | 328 | 329 | 330 | 331 | 332 | 333 | 334 | 335 | 336 | 337 | 338 | 339 | 340 | 341 | 342 | 343 | 344 | 345 | 346 | 347 | 348 | 349 | 350 | 351 | 352 | 353 | 354 | 355 | 356 | 357 | 358 | 359 | 360 | 361 | 362 | 363 | 364 | 365 | 366 | 367 | 368 | 369 | 370 | 371 | 372 | 373 | 374 | 375 | 376 | 377 | 378 | 379 | 380 | 381 | 382 | 383 | 384 | 385 | 386 | 387 | 388 | 389 | 390 | 391 | 392 | 393 | 394 | 395 | 396 | 397 | 398 | 399 | 400 | 401 | 402 | 403 | 404 | 405 | 406 | 407 | 408 | 409 | 410 | 411 | 412 | 413 | 414 | 415 | 416 | 417 | 418 | 419 | 420 | 421 | 422 | 423 | 424 | 425 | 426 | 427 | 428 | 429 | 430 | 431 | 432 | 433 | 434 | 435 | 436 | 437 | 438 | 439 | 440 | 441 | 442 | 443 | 444 | 445 | 446 | 447 | 448 | 449 | 450 | 451 | 452 | 453 | 454 | 455 | 456 | 457 | 458 | 459 | 460 | 461 | 462 | 463 | 464 | 465 | 466 | 467 | 468 | 469 | 470 | 471 | 472 | 473 | 474 | 475 | 476 | 477 | 478 | 479 | 480 | 481 | 482 | 483 | 484 | 485 | 486 | 487 | 488 | 489 | 490 | 491 | 492 | 493 | 494 | 495 | 496 | 497 | 498 | 499 | 500 | 501 | 502 | 503 | 504 | 505 | 506 | 507 | 508 | 509 | 510 | 511 | 512 | 513 | 514 | 515 | 516 | 517 | 518 | 519 | 520 | 521 | 522 | 523 | 524 | 525 | 526 | 527 | 528 | 529 | 530 | 531 | 532 | 533 | 534 | 535 | 536 | 537 | 538 | 539 | 540 | 541 | 542 | 543 | 544 | 545 | 546 | 547 | 548 | 549 | 550 | 551 | 552 | 553 | 554 | 555 | 556 | 557 | 558 | 559 | 560 | 561 | 562 | 563 | 564 | 565 | 566 | 567 | 568 | 569 | 570 | 571 | 572 | 573 | 574 | 575 | 576 | 577 | 578 | 579 | 580 | 581 | 582 | 583 | 584 | 585 | 586 | 587 | 588 | 589 | 590 | 591 | 592 | 593 | 594 | 595 | 596 | 597 | 598 | 599;
+                } | {
+                    /** @enum {unknown} */
+                    body?: null | "";
+                    /** @enum {unknown} */
+                    content_type?: null | "";
+                    /** @enum {unknown} */
+                    location?: null | "";
+                    path: string;
+                    /** @enum {integer} */
+                    status: 204 | 205;
+                } | {
+                    /** @enum {unknown} */
+                    body?: null | "";
+                    /** @enum {unknown} */
+                    content_type?: null | "";
+                    location: string;
+                    path: string;
+                    /** @enum {integer} */
+                    status: 301 | 302 | 303 | 307 | 308;
+                })[];
                 basic_auth?: {
                     password?: string;
                     user: string;
                 }[];
                 deny_ip?: string[];
+                maintenance?: {
+                    message?: string | null;
+                    retry_after_s?: number | null;
+                } | null;
+                max_body?: string | null;
                 max_concurrent?: number | null;
+                private_paths?: string[];
+                public_paths?: string[];
                 rate_limit?: string | null;
                 visitor_rate_limit?: string | null;
             };
@@ -1195,7 +1305,15 @@ export interface components {
             /** @enum {unknown} */
             path?: null | "" | "/";
             policy?: {
+                allow_methods?: unknown[];
+                answers?: unknown[];
                 basic_auth?: unknown[];
+                /** @enum {unknown} */
+                maintenance?: null;
+                /** @enum {unknown} */
+                max_body?: null | "";
+                private_paths?: unknown[];
+                public_paths?: unknown[];
             };
             /** @enum {unknown} */
             protocol: "tcp";
@@ -1211,7 +1329,15 @@ export interface components {
             /** @enum {unknown} */
             path?: null | "" | "/";
             policy?: {
+                allow_methods?: unknown[];
+                answers?: unknown[];
                 basic_auth?: unknown[];
+                /** @enum {unknown} */
+                maintenance?: null;
+                /** @enum {unknown} */
+                max_body?: null | "";
+                private_paths?: unknown[];
+                public_paths?: unknown[];
             };
             /** @enum {unknown} */
             protocol?: null | "tcp";
@@ -1288,13 +1414,24 @@ export interface components {
         /** @description Who may come in. */
         Policy: {
             allow_ip: string[];
+            /** @description When not empty, only requests of these methods; GET stands for HEAD, too. */
+            allow_methods: string[];
+            /** @description What the gateway answers in the service's place. */
+            answers: components["schemas"]["CannedAnswer"][];
             basic_auth: components["schemas"]["User"][];
             deny_ip: string[];
+            maintenance?: components["schemas"]["Maintenance"] | null;
+            /** @description Bytes of one request's body, like `10MB` or `512KiB`. */
+            max_body?: string | null;
             /**
              * Format: int32
              * @description Requests (TCP: connections) at once.
              */
             max_concurrent?: number | null;
+            /** @description Paths under which nothing is served. */
+            private_paths: string[];
+            /** @description Paths under which nobody is asked for a password; of these and the private ones the longest counts. */
+            public_paths: string[];
             /** @description Requests within a time, like `10/s` or `5/10s`: for all visitors together. */
             rate_limit?: string | null;
             /** @description The same for each visitor's address. */
@@ -1303,13 +1440,24 @@ export interface components {
         /** @description Who may come in. */
         PolicyInput: {
             allow_ip?: string[];
+            /** @description When not empty, only requests of these methods; GET stands for HEAD, too. */
+            allow_methods?: string[];
+            /** @description What the gateway answers in the service's place. */
+            answers?: components["schemas"]["CannedAnswer"][];
             basic_auth?: components["schemas"]["UserInput"][];
             deny_ip?: string[];
+            maintenance?: components["schemas"]["Maintenance"] | null;
+            /** @description Bytes of one request's body, like `10MB` or `512KiB`. */
+            max_body?: string | null;
             /**
              * Format: int64
              * @description Requests (TCP: connections) at once.
              */
             max_concurrent?: number | null;
+            /** @description Paths under which nothing is served. */
+            private_paths?: string[];
+            /** @description Paths under which nobody is asked for a password; of these and the private ones the longest counts. */
+            public_paths?: string[];
             /** @description Requests within a time, like `10/s` or `5/10s`: for all visitors together. */
             rate_limit?: string | null;
             /** @description The same for each visitor's address. */

@@ -11,6 +11,7 @@ import { useSubmit } from "@/parts/use-submit";
 import { ConditionFields } from "./condition-fields";
 import { BLANK, formOf, inputOf, localErrors, type MappingForm } from "./form";
 import { PolicyFields } from "./policy-fields";
+import { RuleFields } from "./rule-fields";
 
 /** Wait after the last key before the engine is asked, in milliseconds. */
 const SETTLE_MS = 250;
@@ -117,6 +118,7 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
         )}
         {http && <ConditionFields form={form} set={set} error={error} />}
         <PolicyFields form={form} set={set} error={error} />
+        {http && <RuleFields form={form} set={set} error={error} />}
         <div className="pt-2 md:col-span-2">
           <Switch
             label="Keep exchanges"

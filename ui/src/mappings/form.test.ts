@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Mapping } from "@/api/types";
 import { BLANK, formOf, inputOf, localErrors } from "./form";
+import { NO_RULES } from "./rules";
 
 const mapping = {
   name: null,
@@ -22,6 +23,8 @@ const mapping = {
     rate_limit: null,
     visitor_rate_limit: "5/10s",
     max_concurrent: 5,
+    ...NO_RULES,
+    max_body: "10MB",
   },
 } as unknown as Mapping;
 
@@ -46,12 +49,14 @@ describe("a mapping in the dialog", () => {
         rate_limit: null,
         visitor_rate_limit: "5/10s",
         max_concurrent: 5,
+        ...NO_RULES,
+        max_body: "10MB",
       },
     });
   });
 
   it("leaves out of TCP what is for HTTP only", () => {
-    const form = { ...BLANK, target: "5432", name: "db", remotePort: "20001", rate: " 10/s " };
+    const form = { ...BLANK, target: "5432", name: "db", remotePort: "20001", rate: " 10/s ", maxBody: "1" };
     const input = inputOf({ ...form, protocol: "tcp" });
     expect(input).toEqual({
       protocol: "tcp",
@@ -66,6 +71,7 @@ describe("a mapping in the dialog", () => {
         rate_limit: "10/s",
         visitor_rate_limit: null,
         max_concurrent: null,
+        ...NO_RULES,
       },
     });
   });

@@ -1,8 +1,9 @@
 import type { Mapping, MappingInput } from "@/api/types";
 import { type ConditionDraft, conditionErrors, conditionsOf, draftsOf } from "./conditions";
+import { BLANK_RULES, NO_RULES, type RulesForm, ruleErrors, rulesFormOf, rulesOf, words } from "./rules";
 
 /** A mapping as it is written in the dialog: texts, as they are typed. */
-export interface MappingForm {
+export interface MappingForm extends RulesForm {
   protocol: "http" | "tcp";
   target: string;
   address: "name" | "host";
@@ -47,6 +48,7 @@ export const BLANK: MappingForm = {
   rate: "",
   visitorRate: "",
   atOnce: "",
+  ...BLANK_RULES,
 };
 
 export function formOf(mapping: Mapping): MappingForm {
@@ -73,10 +75,9 @@ export function formOf(mapping: Mapping): MappingForm {
     rate: mapping.policy.rate_limit ?? "",
     visitorRate: mapping.policy.visitor_rate_limit ?? "",
     atOnce: mapping.policy.max_concurrent === null ? "" : String(mapping.policy.max_concurrent),
+    ...rulesFormOf(mapping.policy),
   };
 }
-
-const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);
 
 /** What the engine is told. What is of no use for the protocol is left out. */
 export function inputOf(form: MappingForm): MappingInput {
@@ -94,7 +95,7 @@ export function inputOf(form: MappingForm): MappingInput {
       ...common,
       remote_port: number(form.remotePort),
       matches: [],
-      policy: { basic_auth: [], ...policy },
+      policy: { basic_auth: [], ...policy, ...NO_RULES },
     };
   }
   return {
@@ -113,6 +114,7 @@ export function inputOf(form: MappingForm): MappingInput {
         ...(password ? { password } : {}),
       })),
       ...policy,
+      ...rulesOf(form),
     },
   };
 }
@@ -149,5 +151,5 @@ export function localErrors(form: MappingForm): Record<string, string> {
   } else if (form.users.some((one) => !one.known && one.password === "")) {
     errors["policy.basic_auth"] = "Each new user needs a password.";
   }
-  return { ...errors, ...conditionErrors(form.conditions) };
+  return { ...errors, ...ruleErrors(form), ...conditionErrors(form.conditions) };
 }

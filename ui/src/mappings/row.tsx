@@ -3,6 +3,7 @@ import {
   CircleCheck,
   CircleDashed,
   CirclePause,
+  Construction,
   Ellipsis,
   ExternalLink,
   Gauge,
@@ -87,9 +88,15 @@ export function MappingRow({ mapping, actions }: { mapping: Mapping; actions: Ma
           )}
           {(mapping.policy.rate_limit ??
             mapping.policy.visitor_rate_limit ??
-            mapping.policy.max_concurrent) && (
+            mapping.policy.max_concurrent ??
+            mapping.policy.max_body) && (
             <span className="flex items-center gap-1">
               <Gauge size={12} /> limited
+            </span>
+          )}
+          {mapping.policy.maintenance && (
+            <span className="flex items-center gap-1 text-warn">
+              <Construction size={12} /> maintenance
             </span>
           )}
           {mapping.matches.length > 0 && (

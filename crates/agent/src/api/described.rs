@@ -4,6 +4,7 @@
 //! The parsers know more (an IPv6 address in its short form, say). `schemathesis` holds both together; how it is
 //! run stands in `crates/README.md`.
 
+use porthole_link::control::{CannedAnswer, Maintenance};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, SchemaType};
 use utoipa::openapi::{
@@ -22,6 +23,9 @@ const TOKEN: &str = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const PORT: &str = r"0*(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])";
 /// A computer that requests are sent to.
 const TARGET_HOST: &str = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62}){0,3}";
+
+/// A segment of a path prefix.
+const SEGMENT: &str = "/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*";
 
 /// The name of a gateway.
 const GATEWAY_HOST: &str = r"[a-z][a-z0-9-]{0,30}[a-z](?:\.[a-z]{2,10})?";
@@ -141,11 +145,10 @@ fn mapping(of_each_user: &[&str]) -> AllOfBuilder {
         _ => Object::default(),
     };
     let label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,20}[A-Za-z0-9])?";
-    let segment = "/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*";
     for (name, pattern) in [
         ("name", "^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)?$".to_owned()),
         ("host", format!(r"^(?:(?:\*\.)?{label}\.[A-Za-z]{{2,20}})?$")),
-        ("path", format!("^(?:/|(?:{segment}){{1,8}}/?)?$")),
+        ("path", format!("^(?:/|(?:{SEGMENT}){{1,8}}/?)?$")),
         ("host_header", r"^[A-Za-z0-9._:\[\]-]{0,255}$".to_owned()),
     ] {
         change(&mut members, name, |member| member.pattern = Some(pattern));
@@ -179,16 +182,15 @@ fn change(members: &mut Object, name: &str, change: impl FnOnce(&mut Object)) {
 
 /// An array that may be absent by name.
 pub(super) fn list_or_null() -> ArrayBuilder {
-    ArrayBuilder::new().schema_type([Type::Array, Type::Null].into_iter().collect::<SchemaType>())
+    ArrayBuilder::new().schema_type(or_null(Type::Array))
 }
 
 /// What a request must have beside the address.
 fn conditions() -> ArrayBuilder {
-    let types = [Type::String, Type::Null].into_iter().collect::<SchemaType>();
     let condition = ObjectBuilder::new()
         .property("on", Ref::from_schema_name("On"))
         .property("name", text(format!(r"^[^{SPACES}\x00-\x1f\x7f-\x9f=]+$")))
-        .property("value", ObjectBuilder::new().schema_type(types));
+        .property("value", ObjectBuilder::new().schema_type(or_null(Type::String)));
     list_or_null().items(closed(condition.required("on").required("name")))
 }
 
@@ -209,19 +211,62 @@ fn policy(of_each_user: &[&str]) -> Object {
     let networks = || ArrayBuilder::new().items(text(format!("^(?:{four}|{six})?$")));
     let rate = || {
         let within = r"(?:(?:[1-9]\d{0,3})?s|(?:[1-9]\d{0,2})?m|[1-9]?h|d)";
-        let types = [Type::String, Type::Null].into_iter().collect::<SchemaType>();
-        text(format!(r"^(?:[1-9]\d{{0,5}}/{within})?$")).schema_type(types)
+        text(format!(r"^(?:[1-9]\d{{0,5}}/{within})?$")).schema_type(or_null(Type::String))
     };
     let users = ArrayBuilder::new().items(closed(user)).max_items(Some(MAX_USERS)).unique_items(true);
     let policy = ObjectBuilder::new().property("basic_auth", users);
     let policy = policy.property("allow_ip", networks()).property("deny_ip", networks());
     let policy = policy.property("rate_limit", rate()).property("visitor_rate_limit", rate());
-    let at_once =
-        ObjectBuilder::new().schema_type([Type::Integer, Type::Null].into_iter().collect::<SchemaType>());
+    let at_once = ObjectBuilder::new().schema_type(or_null(Type::Integer));
     let at_once = at_once.minimum(Some(1)).maximum(Some(MAX_CONCURRENT));
-    let size = text(r"^(?:\d{1,9}(?:\.\d{1,9}[KMG]i?B|(?:[KMG]i?)?B)?)?$".into())
-        .schema_type([Type::String, Type::Null].into_iter().collect::<SchemaType>());
-    closed(policy.property("max_concurrent", at_once).property("max_body", size)).build()
+    let size =
+        text(r"^(?:\d{1,9}(?:\.\d{1,9}[KMG]i?B|(?:[KMG]i?)?B)?)?$".into()).schema_type(or_null(Type::String));
+    let policy = policy.property("max_concurrent", at_once).property("max_body", size);
+    closed(rules(policy)).build()
+}
+
+/// What is asked of requests.
+fn rules(policy: ObjectBuilder) -> ObjectBuilder {
+    let path = || text(format!("^(?:/|(?:{SEGMENT}){{1,8}}/?)$"));
+    let methods = ArrayBuilder::new().items(text("^[A-Za-z_-]{1,32}$".into())).max_items(Some(64));
+    let paths = || ArrayBuilder::new().items(path()).max_items(Some(100));
+    let sentence = text(r"^[^\x00-\x1f\x7f-\x9f]{0,200}$".into()).schema_type(or_null(Type::String));
+    let seconds = ObjectBuilder::new().schema_type(or_null(Type::Integer)).minimum(Some(1));
+    let seconds = seconds.maximum(Some(Maintenance::MAX_RETRY_AFTER));
+    let maintenance = ObjectBuilder::new().schema_type(or_null(Type::Object));
+    let maintenance = maintenance.property("message", sentence).property("retry_after_s", seconds);
+    let policy = policy.property("maintenance", closed(maintenance)).property("allow_methods", methods);
+    let policy = policy.property("public_paths", paths()).property("private_paths", paths());
+    let answers = ArrayBuilder::new().items(canned(path)).max_items(Some(CannedAnswer::MAX_ANSWERS));
+    policy.property("answers", answers)
+}
+
+/// An answer with a body, one without, and one that leads elsewhere.
+fn canned(path: impl Fn() -> ObjectBuilder) -> AnyOfBuilder {
+    let blank = || one_of([Value::Null, json!("")]);
+    let of = |statuses: Vec<u16>| {
+        let status = ObjectBuilder::new().schema_type(Type::Integer);
+        let status = status.enum_values(Some(statuses.into_iter().map(Value::from)));
+        let answer = ObjectBuilder::new().property("path", path()).property("status", status);
+        answer.required("path").required("status")
+    };
+    let kind = text("^[ -~]{0,256}$".into()).schema_type(or_null(Type::String));
+    let body = ObjectBuilder::new().schema_type(or_null(Type::String)).max_length(Some(1000));
+    let location = text("^(?:/|https?://)[!-~]{0,200}$".into());
+    let redirects = [301, 302, 303, 307, 308];
+    let others = (200..600).filter(|status| !redirects.contains(status) && ![204, 205, 304].contains(status));
+    let whole = of(others.collect()).property("location", blank()).property("content_type", kind);
+    let empty = of(vec![204, 205]).property("location", blank()).property("content_type", blank());
+    let elsewhere = of(redirects.to_vec()).property("location", location).property("content_type", blank());
+    AnyOfBuilder::new()
+        .item(closed(whole.property("body", body)))
+        .item(closed(empty.property("body", blank())))
+        .item(closed(elsewhere.property("body", blank()).required("location")))
+}
+
+/// A member that may be absent by name.
+fn or_null(kind: Type) -> SchemaType {
+    [kind, Type::Null].into_iter().collect()
 }
 
 /// Which members of a mapping go together: a name or a host, and nothing for HTTP where it is raw TCP.
@@ -230,6 +275,7 @@ fn together() -> AnyOfBuilder {
     let web = format!("https?://{TARGET_HOST}(?::{PORT})?/?|h2c://{TARGET_HOST}:{PORT}/?");
     let tcp = format!("tcp://{TARGET_HOST}:{PORT}/?");
     let blank = || one_of([Value::Null, json!("")]);
+    let none = || ArrayBuilder::new().max_items(Some(0));
     let http = || {
         any()
             .property("protocol", one_of([Value::Null, json!("http")]))
@@ -248,8 +294,13 @@ fn together() -> AnyOfBuilder {
             .property(
                 "policy",
                 any()
-                    .property("basic_auth", ArrayBuilder::new().max_items(Some(0)))
-                    .property("max_body", blank()),
+                    .property("basic_auth", none())
+                    .property("max_body", blank())
+                    .property("maintenance", one_of([Value::Null]))
+                    .property("allow_methods", none())
+                    .property("public_paths", none())
+                    .property("private_paths", none())
+                    .property("answers", none()),
             )
     };
     AnyOfBuilder::new()

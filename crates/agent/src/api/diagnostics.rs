@@ -88,6 +88,11 @@ fn mapping(shown: &Shown) -> String {
         (spec.policy.rate_limit.is_some() || spec.policy.visitor_rate_limit.is_some(), ", rate limits"),
         (spec.policy.max_concurrent.is_some(), ", requests at once"),
         (spec.policy.max_body.is_some(), ", length of bodies"),
+        (spec.policy.maintenance.is_some(), ", maintenance"),
+        (!spec.policy.allow_methods.is_empty(), ", methods"),
+        (!spec.policy.public_paths.is_empty(), ", public paths"),
+        (!spec.policy.private_paths.is_empty(), ", private paths"),
+        (!spec.policy.answers.is_empty(), ", answers"),
         (spec.host.is_some(), ", own host"),
         (spec.path.is_some(), ", path"),
     ];

@@ -44,7 +44,7 @@ enum Command {
     /// Remember a gateway and keep its token in the OS keychain
     Login(login::LoginArgs),
     /// Give a local HTTP service a public URL as long as this command runs
-    Http(expose::HttpArgs),
+    Http(Box<expose::HttpArgs>),
     /// Give a local TCP service a public port as long as this command runs
     Tcp(expose::TcpArgs),
     /// Serve every enabled mapping, stored or in the file; what a service runs
@@ -153,7 +153,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     context.paths.create_data().map_err(|error| Failure::failed("data-folder", error))?;
     match cli.command {
         Command::Login(args) => login::run(&context, args).await,
-        Command::Http(args) => expose::http(&context, args).await,
+        Command::Http(args) => expose::http(&context, *args).await,
         Command::Tcp(args) => expose::tcp(&context, args).await,
         Command::Up(args) => expose::up(&context, args).await,
         Command::Mappings(command) => mappings::run(&context, command).await,

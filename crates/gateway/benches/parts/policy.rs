@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use criterion::Criterion;
 use porthole_gateway::policy::{Compiled, Decision, PolicyRequest, decide};
 use porthole_http1::Fields;
-use porthole_link::control::{BasicAuth, Policy, RateLimit};
+use porthole_link::control::{BasicAuth, CannedAnswer, Maintenance, Policy, RateLimit};
 
 /// A hash of agents' own cost; nothing here checks a password against it.
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
@@ -19,21 +19,34 @@ pub fn all(criterion: &mut Criterion) {
     let plain = Fields::from_iter([("Host", "shop.example"), ("Accept", "*/*"), ("Content-Length", "2")]);
     let mut with_password = plain.clone();
     with_password.push("Authorization", "Basic YWRhOmxvdmVsYWNl");
-    let stranger = PolicyRequest { visitor, fields: &plain, now };
+    let stranger = PolicyRequest { visitor, method: "POST", path: "/api/orders/17", fields: &plain, now };
     let known = PolicyRequest { fields: &with_password, ..stranger };
     let networks = |count: u32| (0..count).map(|n| format!("10.{}.{}.0/24", n / 256, n % 256)).collect();
     let password = vec![BasicAuth { user: "ada".into(), hash: HASH.into() }];
-    let cases: [(&str, Policy, PolicyRequest<'_>); 5] = [
+    let paths = |part: &str| (0..100).map(|n| format!("/api/{part}-{n}")).collect();
+    let methods = ["GET", "PATCH", "DELETE", "POST"].map(str::to_owned).to_vec();
+    let answer = |n| CannedAnswer { path: format!("/old/{n}"), status: 410, ..CannedAnswer::default() };
+    let answers = (0..32).map(answer).collect();
+    let maintenance = Maintenance { message: None, retry_after: 300 };
+    let cases: [(&str, Policy, PolicyRequest<'_>); 9] = [
         ("no policy", Policy::default(), stranger),
         ("1,000 networks denied", Policy { deny_ip: networks(1000), ..Policy::default() }, stranger),
         ("a password asked for", Policy { basic_auth: password.clone(), ..Policy::default() }, stranger),
         ("a password given", Policy { basic_auth: password, ..Policy::default() }, known),
+        ("a list of methods", Policy { allow_methods: methods, ..Policy::default() }, stranger),
+        (
+            "100 private and 100 public paths",
+            Policy { private_paths: paths("private"), public_paths: paths("public"), ..Policy::default() },
+            stranger,
+        ),
+        ("32 answers", Policy { answers, ..Policy::default() }, stranger),
+        ("maintenance", Policy { maintenance: Some(maintenance), ..Policy::default() }, stranger),
         ("a bound on bodies", Policy { max_body: Some(1000), ..Policy::default() }, stranger),
     ];
     for (name, policy, request) in cases {
         let compiled = Compiled::new(&policy, "shop").expect("the policy is valid");
         group.bench_function(name, |bencher| {
-            bencher.iter(|| matches!(decide(black_box(&compiled), black_box(&request)), Decision::Allow));
+            bencher.iter(|| matches!(decide(black_box(&compiled), black_box(&request)), Decision::Allow(_)));
         });
     }
     let limit = Some(RateLimit { requests: 1_000_000, seconds: 1 });
@@ -45,7 +58,7 @@ pub fn all(criterion: &mut Criterion) {
             // As fast as the limits let it.
             now += Duration::from_micros(1);
             let request = PolicyRequest { now, ..stranger };
-            matches!(decide(black_box(&compiled), black_box(&request)), Decision::Allow)
+            matches!(decide(black_box(&compiled), black_box(&request)), Decision::Allow(_))
         });
     });
     group.finish();

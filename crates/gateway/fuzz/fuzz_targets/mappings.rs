@@ -2,12 +2,17 @@
 //! What an agent asks for: whatever mapping comes over the link is refused in a sentence, or gets a
 //! public URL that a browser reads as the very place it was given, and a claim that survives its file.
 
+use std::time::Instant;
+
 use libfuzzer_sys::fuzz_target;
 use porthole_gateway::agents::plan::{Plan, Site, check_set, plan};
 use porthole_gateway::claims::Key;
 use porthole_gateway::config::{PortRange, PublicBase};
+use porthole_gateway::policy::{Compiled, Decision, PolicyRequest, decide};
+use porthole_gateway::rescue::{Form, answer};
 use porthole_gateway::router::{Place, is_reserved, normalise_host};
 use porthole_gateway::tokens::Identity;
+use porthole_http1::{Fields, write_response_head};
 use porthole_link::Mapping;
 
 fuzz_target!(|text: &str| {
@@ -27,7 +32,8 @@ fuzz_target!(|text: &str| {
             Ok(Plan::Tcp { wanted, .. }) => {
                 assert!(wanted.is_none_or(|port| (20000..=20009).contains(&port)));
             }
-            Ok(Plan::Http { slot, place, public_url, extra, .. }) => {
+            Ok(Plan::Http { slot, place, public_url, extra, policy }) => {
+                judge(&policy, &mapping.policy.private_paths);
                 agree(&place, &public_url, single_host);
                 assert_eq!(slot.key, Key::Place(place.clone()));
                 for key in [Some(&slot.key), extra.as_ref().map(|slot| &slot.key)].into_iter().flatten() {
@@ -37,6 +43,32 @@ fuzz_target!(|text: &str| {
         }
     }
 });
+
+/// Whatever the policy is, it decides, and lets nobody in where nothing is served.
+fn judge(policy: &Compiled, private: &[String]) {
+    let fields = Fields::from_iter([("Authorization", "Basic YTpi"), ("Content-Length", "100")]);
+    let visitor = "192.0.2.1".parse().expect("a constant");
+    let ask = |path: &str| {
+        let now = Instant::now();
+        decide(policy, &PolicyRequest { visitor, method: "POST", path, fields: &fields, now })
+    };
+    for path in ["/", "*", "/a/../b;c/%61"] {
+        match ask(path) {
+            Decision::Allow(Some(canned)) | Decision::NeedsPassword(_, Some(canned)) => {
+                let head = canned.answer().head;
+                write_response_head(&head, &mut Vec::new()).expect("what was taken can be written");
+            }
+            Decision::Refuse(problem) => {
+                let answer = answer(&problem, Form::Page, "id");
+                write_response_head(&answer.head, &mut Vec::new()).expect("any refusal can be written");
+            }
+            Decision::Allow(None) | Decision::NeedsPassword(_, None) => {}
+        }
+    }
+    for path in private {
+        assert!(matches!(ask(path), Decision::Refuse(_)), "{path}");
+    }
+}
 
 fn agree(place: &Place, public_url: &str, single_host: bool) {
     let url = url::Url::parse(public_url).expect("a public URL is one");

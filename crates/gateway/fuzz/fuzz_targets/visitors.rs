@@ -90,7 +90,7 @@ fn authorization(value: &[u8]) {
     let policy = Compiled::new(&guarded, &label).expect("a fixed policy");
     let visitor = "192.0.2.1".parse().expect("a constant");
     let fields = Fields::from_iter([("Authorization", value)]);
-    match decide(&policy, &PolicyRequest { visitor, fields: &fields, now: Instant::now() }) {
+    match decide(&policy, &PolicyRequest { visitor, method: "GET", path: "/", fields: &fields, now: Instant::now() }) {
         Decision::Refuse(Problem::Policy(refusal)) => {
             let challenge = refusal.www_authenticate.expect("a 401 asks");
             let inside = challenge.strip_prefix("Basic realm=\"").expect("its scheme");
@@ -101,7 +101,7 @@ fn authorization(value: &[u8]) {
             );
             Fields::from_iter([("WWW-Authenticate", challenge)]);
         }
-        Decision::NeedsPassword(credentials) => assert!(!credentials.user.contains(':')),
+        Decision::NeedsPassword(credentials, _) => assert!(!credentials.user.contains(':')),
         other => panic!("a password is asked for: {other:?}"),
     }
     if let Some(network) = std::str::from_utf8(value).ok().and_then(parse_network) {

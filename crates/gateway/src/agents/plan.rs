@@ -8,15 +8,11 @@ use porthole_link::control::{MappingProtocol, Match, codes};
 use crate::claims::{Key, Slot};
 use crate::config::PublicBase;
 use crate::policy::Compiled;
-use crate::router::{MAX_PREFIX_SEGMENTS, Place, is_reserved, normalise_host};
+use crate::router::{Place, is_reserved, normalise_host, plain_prefix};
 use crate::tokens::{Identity, is_label};
 
-/// Bytes of a mapping's path, and conditions on one mapping.
-const MAX_PATH_BYTES: usize = 256;
+/// Conditions on one mapping.
 const MAX_MATCHES: usize = 16;
-/// What a path may hold beside letters and digits: the marks that browsers send as they are (RFC 3986
-/// §3.3), without the semicolon, after which some servers read parameters.
-const PATH_MARKS: &[u8] = b"-._~!$&'()*+,=:@";
 /// Bytes of a condition's name or value.
 const MAX_CONDITION_BYTES: usize = 1024;
 /// Characters of a mapping's id.
@@ -112,7 +108,7 @@ pub fn plan(mapping: &Mapping, identity: &Identity, site: Site<'_>) -> Result<Pl
         }
         if policy.asks_http() {
             return Err(invalid(
-                "A TCP mapping carries no requests that its policy could look at; take --max-body off."
+                "A TCP mapping carries no requests that its policy could look at; take what it asks of them off."
                     .to_owned(),
             ));
         }
@@ -264,28 +260,11 @@ fn full_host(host: &str) -> Result<String, Refusal> {
 
 /// A path prefix without its last slash; empty for none.
 fn prefix(path: Option<&str>) -> Result<String, Refusal> {
-    let wrong = |what: &str| {
-        Err(Refusal::new(codes::MAPPING_INVALID, format!("The mapping's path {what}; give one like /node.")))
+    let wrong = |what| {
+        let message = format!("The mapping's path {what}; give one like /node.");
+        Refusal::new(codes::MAPPING_INVALID, message)
     };
-    let path = path.unwrap_or_default().trim_end_matches('/');
-    if path.is_empty() {
-        return Ok(String::new());
-    }
-    if !path.starts_with('/') {
-        return wrong("must start with a slash");
-    }
-    if path.len() > MAX_PATH_BYTES || path.split('/').count() - 1 > MAX_PREFIX_SEGMENTS {
-        return wrong(&format!("is longer than {MAX_PATH_BYTES} bytes or {MAX_PREFIX_SEGMENTS} segments"));
-    }
-    let plain = |segment: &str| {
-        !segment.is_empty()
-            && !matches!(segment, "." | "..")
-            && segment.bytes().all(|b| b.is_ascii_alphanumeric() || PATH_MARKS.contains(&b))
-    };
-    if !path[1..].split('/').all(plain) {
-        return wrong("must be of plain segments, without empty ones, dots alone, escapes or a query");
-    }
-    Ok(path.to_owned())
+    plain_prefix(path.unwrap_or_default()).map(str::to_owned).map_err(wrong)
 }
 
 fn check_matches(matches: &[Match]) -> Result<(), Refusal> {

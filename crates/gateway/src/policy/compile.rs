@@ -62,7 +62,7 @@ impl Compiled {
             realm: realm(label),
             most_at_once: policy.max_concurrent,
             places: Places::default(),
-            rules: Rules::new(policy).map(Arc::new),
+            rules: Rules::new(policy)?.map(Arc::new),
             rates: Rates::new(rate(policy.rate_limit)?, rate(policy.visitor_rate_limit)?).map(Arc::new),
         })
     }
@@ -146,7 +146,7 @@ fn rate(limit: Option<RateLimit>) -> Result<Option<RateLimit>, String> {
 }
 
 /// A word of an agent's, safe and short enough for a sentence.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 

@@ -1,8 +1,10 @@
 //! What is decided before a request crosses the link: one pure function, and the password check that
 //! it may ask for.
 
+mod answers;
 mod compile;
 mod passwords;
+mod paths;
 mod places;
 mod rates;
 mod rules;
@@ -11,11 +13,13 @@ mod tests;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use base64::Engine;
 use porthole_http1::Fields;
 
+pub use answers::Canned;
 pub use compile::{Compiled, parse_network};
 pub use passwords::Passwords;
 pub use places::{Place, Places};
@@ -23,6 +27,8 @@ pub use rates::{Exceeded, Rates};
 pub use rules::Rules;
 
 use crate::rescue::Problem;
+use compile::shown;
+use rules::Passage;
 
 /// Bytes of an `Authorization` value that is looked at; longer ones are no credentials.
 const MAX_AUTHORIZATION_BYTES: usize = 4096;
@@ -32,17 +38,20 @@ const MAX_AUTHORIZATION_BYTES: usize = 4096;
 pub struct PolicyRequest<'a> {
     /// The visitor as the trusted proxies tell it.
     pub visitor: IpAddr,
-    /// Its head's fields, as they came.
+    pub method: &'a str,
+    /// As the service would see it, without the query.
+    pub path: &'a str,
     pub fields: &'a Fields,
     pub now: Instant,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    Allow,
+    /// To the service, or to the answer that the gateway gives in its place.
+    Allow(Option<Arc<Canned>>),
     Refuse(Problem),
     /// Ask [`Passwords::check`]; its `Ok` is an allow.
-    NeedsPassword(Credentials),
+    NeedsPassword(Credentials, Option<Arc<Canned>>),
 }
 
 /// How a request is refused.
@@ -50,13 +59,13 @@ pub enum Decision {
 pub struct PolicyRefusal {
     /// 401, 403, 429 or 503.
     pub status: u16,
-    /// `auth-required`, `ip-denied`, `rate-limited`, `too-many-at-once` or `too-many-attempts`.
+    /// `auth-required`, `ip-denied`, `rate-limited`, `too-many-at-once`, `too-many-attempts` or `maintenance`.
     pub code: &'static str,
     /// One sentence for the visitor.
     pub message: Cow<'static, str>,
     /// The value of `WWW-Authenticate` for a 401; free of CR, LF and unescaped quotes.
     pub www_authenticate: Option<String>,
-    /// Seconds for `Retry-After` on a 429.
+    /// Seconds for `Retry-After`.
     pub retry_after: Option<u64>,
     /// The limit behind a `rate-limited`.
     pub rate: Option<Exceeded>,
@@ -87,7 +96,7 @@ impl std::fmt::Debug for Credentials {
 /// (so that guesses at passwords count), then what is asked of requests, then credentials.
 pub fn decide(policy: &Compiled, request: &PolicyRequest<'_>) -> Decision {
     if policy.is_open() {
-        return Decision::Allow;
+        return Decision::Allow(None);
     }
     if !policy.admits(request.visitor) {
         let sentence = "Visitors from this address are not admitted here.";
@@ -96,14 +105,16 @@ pub fn decide(policy: &Compiled, request: &PolicyRequest<'_>) -> Decision {
     if let Err(exceeded) = policy.count(request.visitor, request.now) {
         return Decision::Refuse(PolicyRefusal::from(exceeded).into());
     }
-    if let Err(problem) = policy.rules.as_ref().map_or(Ok(()), |rules| rules.decide(request)) {
-        return Decision::Refuse(problem);
-    }
-    if !policy.asks_password() {
-        return Decision::Allow;
+    let passage = match policy.rules.as_ref().map(|rules| rules.decide(request)) {
+        None => Passage::default(),
+        Some(Ok(passage)) => passage,
+        Some(Err(problem)) => return Decision::Refuse(problem),
+    };
+    if passage.public || !policy.asks_password() {
+        return Decision::Allow(passage.canned);
     }
     match request.fields.get("authorization").and_then(credentials) {
-        Some(credentials) => Decision::NeedsPassword(credentials),
+        Some(credentials) => Decision::NeedsPassword(credentials, passage.canned),
         None => Decision::Refuse(policy.challenge().into()),
     }
 }

@@ -1,28 +1,120 @@
 //! What a mapping asks of HTTP requests, whoever sends them.
 
-use porthole_http1::announced_length;
-use porthole_link::control::Policy;
+use std::borrow::Cow;
+use std::sync::Arc;
 
-use super::PolicyRequest;
+use porthole_http1::announced_length;
+use porthole_link::control::{Maintenance, Policy};
+
+use super::paths::{Part, Paths};
+use super::{Canned, PolicyRefusal, PolicyRequest};
 use crate::rescue::Problem;
 
-/// A policy's part that looks at requests; none where it asks for nothing of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Methods on one list, and bytes of one: there are some forty, the longest of 17.
+const MAX_METHODS: usize = 64;
+const MAX_METHOD_BYTES: usize = 32;
+
+/// A policy's part that looks at requests.
+#[derive(Debug)]
 pub struct Rules {
     /// Bytes of one body; what does not tell its length is counted on its way.
     pub(super) max_body: u64,
+    maintenance: Option<PolicyRefusal>,
+    methods: Option<Methods>,
+    paths: Paths,
+}
+
+/// What is known of a request that may go on.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Passage {
+    /// Nobody is asked for a password there.
+    pub(super) public: bool,
+    /// Answered by the gateway.
+    pub(super) canned: Option<Arc<Canned>>,
 }
 
 impl Rules {
-    pub(super) fn new(policy: &Policy) -> Option<Self> {
-        policy.max_body.map(|max_body| Self { max_body })
+    /// None where the policy asks for nothing of requests.
+    ///
+    /// # Errors
+    /// One sentence that names what is wrong.
+    pub(super) fn new(policy: &Policy) -> Result<Option<Self>, String> {
+        let rules = Self {
+            max_body: policy.max_body.unwrap_or(u64::MAX),
+            maintenance: policy.maintenance.as_ref().map(maintenance).transpose()?,
+            methods: Methods::new(&policy.allow_methods)?,
+            paths: Paths::new(policy)?,
+        };
+        let asks = policy.max_body.is_some()
+            || rules.maintenance.is_some()
+            || rules.methods.is_some()
+            || !rules.paths.is_empty();
+        Ok(asks.then_some(rules))
     }
 
-    /// Whether the request may go on.
-    pub(super) fn decide(&self, request: &PolicyRequest<'_>) -> Result<(), Problem> {
+    /// Whether the request may go on, and where to.
+    pub(super) fn decide(&self, request: &PolicyRequest<'_>) -> Result<Passage, Problem> {
+        if let Some(refusal) = &self.maintenance {
+            return Err(refusal.clone().into());
+        }
+        let found = self.paths.find(request.path).ok_or(Problem::AmbiguousPath)?;
+        if found.part == Some(Part::Private) {
+            return Err(Problem::PrivatePath);
+        }
+        if let Some(methods) = self.methods.as_ref().filter(|methods| !methods.has(request.method)) {
+            return Err(Problem::MethodNotListed { allow: Arc::clone(&methods.listed) });
+        }
         match announced_length(request.fields) {
             Ok(Some(length)) if length > self.max_body => Err(Problem::BodyTooLarge),
-            _ => Ok(()),
+            _ => Ok(Passage {
+                public: found.part == Some(Part::Public),
+                canned: found.answer.map(|at| self.paths.canned(at)),
+            }),
         }
     }
 }
+
+fn maintenance(asked: &Maintenance) -> Result<PolicyRefusal, String> {
+    asked.check().map_err(|wrong| format!("The mapping's maintenance is not usable: {wrong}."))?;
+    let sentence = "This address is down for maintenance; try again later.";
+    let mut refusal = PolicyRefusal::new(503, "maintenance", sentence);
+    refusal.retry_after = Some(asked.retry_after.into());
+    if let Some(message) = &asked.message {
+        refusal.message = Cow::Owned(message.clone());
+    }
+    Ok(refusal)
+}
+
+/// Those that are let in.
+#[derive(Debug)]
+struct Methods {
+    /// As `Allow` has them.
+    listed: Arc<str>,
+}
+
+impl Methods {
+    fn new(list: &[String]) -> Result<Option<Self>, String> {
+        let plain = |method: &String| {
+            (1..=MAX_METHOD_BYTES).contains(&method.len())
+                && method.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))
+        };
+        if list.len() > MAX_METHODS || !list.iter().all(plain) {
+            return Err(format!(
+                "A list of methods has at most {MAX_METHODS}, each of 1 to {MAX_METHOD_BYTES} capital letters, like GET."
+            ));
+        }
+        let mut listed = list.join(", ");
+        if list.iter().any(|method| method == "GET") && !list.iter().any(|method| method == "HEAD") {
+            // The same without its body (RFC 9110 §9.3.2).
+            listed += ", HEAD";
+        }
+        Ok((!list.is_empty()).then(|| Self { listed: listed.into() }))
+    }
+
+    fn has(&self, method: &str) -> bool {
+        self.listed.split(", ").any(|listed| listed == method)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,8 @@ use porthole_http1::Fields;
 use crate::policy;
 
 pub use host::{HostError, normalise_host};
-pub use path::MAX_PREFIX_SEGMENTS;
+pub use path::{MAX_PREFIX_SEGMENTS, plain_prefix};
+pub(crate) use path::{is_suspicious, read_otherwise};
 pub use table::{Entry, Place, Router, Target, is_reserved};
 
 /// What routing looks at.

@@ -20,9 +20,41 @@ pub(super) fn prefixes(path: &str, deepest: usize) -> impl Iterator<Item = &str>
     (0..count).rev().map(move |at| &path[..ends[at]])
 }
 
+/// Bytes of a path prefix.
+const MAX_PREFIX_BYTES: usize = 256;
+/// What a prefix may hold beside letters and digits: the marks that browsers send as they are (RFC 3986
+/// §3.3), without the semicolon, after which some servers read parameters.
+const PREFIX_MARKS: &[u8] = b"-._~!$&'()*+,=:@";
+
+/// A path prefix that every server reads alike, without its last slash; empty for the root.
+///
+/// # Errors
+/// What is wrong with it, to stand behind "the path".
+pub fn plain_prefix(path: &str) -> Result<&str, String> {
+    let path = path.trim_end_matches('/');
+    if path.is_empty() {
+        return Ok(path);
+    }
+    let Some(segments) = path.strip_prefix('/') else { return Err("must start with a slash".to_owned()) };
+    if path.len() > MAX_PREFIX_BYTES || segments.split('/').count() > MAX_PREFIX_SEGMENTS {
+        return Err(format!("is longer than {MAX_PREFIX_BYTES} bytes or {MAX_PREFIX_SEGMENTS} segments"));
+    }
+    let plain = |segment: &str| {
+        !segment.is_empty()
+            && !matches!(segment, "." | "..")
+            && segment.bytes().all(|b| b.is_ascii_alphanumeric() || PREFIX_MARKS.contains(&b))
+    };
+    if !segments.split('/').all(plain) {
+        return Err(
+            "must be of plain segments, without empty ones, dots alone, escapes or a query".to_owned()
+        );
+    }
+    Ok(path)
+}
+
 /// Whether normalising could change what `path` matches. Cheap: asked for each request where prefixes
 /// are in play.
-pub(super) fn is_suspicious(path: &str) -> bool {
+pub(crate) fn is_suspicious(path: &str) -> bool {
     let bytes = path.as_bytes();
     bytes.iter().any(|&b| matches!(b, b'%' | b'\\' | b';'))
         || bytes.windows(2).any(|pair| pair == b"//" || pair == b"/.")
@@ -33,7 +65,7 @@ pub(super) fn is_suspicious(path: &str) -> bool {
 const MAX_READINGS: usize = 8;
 
 /// Whether an eager server might read `path` as one that is not the `same`, or as more than we look at.
-pub(super) fn read_otherwise(path: &str, same: impl Fn(&str) -> bool) -> bool {
+pub(crate) fn read_otherwise(path: &str, same: impl Fn(&str) -> bool) -> bool {
     readings(path).is_none_or(|readings| !readings.iter().all(|reading| same(reading)))
 }
 

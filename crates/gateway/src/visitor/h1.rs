@@ -197,6 +197,11 @@ impl<IO: VisitorIo> Visit<IO> {
                 let keep_alive = keep_alive && !transition && problem.status() != 400;
                 Ok(self.answer(answer, asked, keep_alive, record).await?)
             }
+            Plan::Answer { answer, request_id, visitor, transition } => {
+                let host = head.fields.get_str("host").unwrap_or_default();
+                let record = Record::own(&request_id, &head.method, host, &original, visitor);
+                Ok(self.answer(answer, asked, keep_alive && !transition, record).await?)
+            }
             Plan::Own(own) => {
                 let host = head.fields.get_str("host").unwrap_or_default();
                 let record =

@@ -197,6 +197,11 @@ async fn handle(
             let record = Record::own(&request_id, &head.method, host, &original, visitor);
             whole(service, rescue::answer(&problem, Form::of(&head), &request_id), Some(record))
         }
+        Plan::Answer { answer, request_id, visitor, .. } => {
+            let host = head.fields.get_str("host").unwrap_or_default();
+            let record = Record::own(&request_id, &head.method, host, &original, visitor);
+            whole(service, answer, Some(record))
+        }
         Plan::Own(own) => {
             let host = head.fields.get_str("host").unwrap_or_default();
             let record = Record::own(&own.request_id, &head.method, host, &original, own.visitor.addr.ip());

@@ -5,9 +5,21 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::{CannedAnswer, Maintenance};
+
 /// The fields of a policy that came after its first three. A gateway says in its welcome which of them it
 /// enforces; one from before skips them all, so an agent keeps mappings from it that need one.
-pub const POLICIES: &[&str] = &["rate_limit", "visitor_rate_limit", "max_concurrent", "max_body"];
+pub const POLICIES: &[&str] = &[
+    "rate_limit",
+    "visitor_rate_limit",
+    "max_concurrent",
+    "max_body",
+    "maintenance",
+    "allow_methods",
+    "public_paths",
+    "private_paths",
+    "answers",
+];
 
 /// What is decided before a request crosses the link.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +43,21 @@ pub struct Policy {
     /// Bytes of one request's body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
+    /// When not empty, only requests of these methods; GET stands for HEAD, too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow_methods: Vec<String>,
+    /// Path prefixes, as the service would see them, under which nobody is asked for a password. Of these and
+    /// the next ones the longest counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub public_paths: Vec<String>,
+    /// Path prefixes under which nothing is served.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub private_paths: Vec<String>,
+    /// What the gateway answers in the service's place; the longest path counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<CannedAnswer>,
     /// What a newer agent asks for beside. Skipping it would open what it is meant to close: a gateway
     /// refuses the mapping.
     #[serde(flatten)]
@@ -45,6 +72,11 @@ impl Policy {
             self.visitor_rate_limit.is_some(),
             self.max_concurrent.is_some(),
             self.max_body.is_some(),
+            self.maintenance.is_some(),
+            !self.allow_methods.is_empty(),
+            !self.public_paths.is_empty(),
+            !self.private_paths.is_empty(),
+            !self.answers.is_empty(),
         ];
         let known = POLICIES.iter().copied().zip(asked).filter_map(|(name, asked)| asked.then_some(name));
         known.chain(self.unknown.names())
@@ -143,6 +175,11 @@ mod tests {
             visitor_rate_limit: Some(limit),
             max_concurrent: Some(1),
             max_body: Some(0),
+            maintenance: Some(Maintenance { message: None, retry_after: 1 }),
+            allow_methods: vec!["GET".into()],
+            public_paths: vec!["/".into()],
+            private_paths: vec!["/".into()],
+            answers: vec![CannedAnswer::default()],
             ..Policy::default()
         };
         assert_eq!(needs(&all), POLICIES);

@@ -1,5 +1,7 @@
 //! What is decided before a request crosses the link, and whose word about the visitor is believed.
 
+mod requests;
+
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{Empty, StreamBody};

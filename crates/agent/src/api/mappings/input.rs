@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use porthole_link::control::{self, BasicAuth, Match, RateLimit};
+use porthole_link::control::{BasicAuth, Match};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::Problem;
+use super::policy::{Passwords, PolicyInput};
 use super::{Condition, On, Protocol};
 use crate::mapping::{self, MappingError, MappingSpec};
 use crate::target::{Scheme, Target};
-
-/// Users of one mapping's password list: each new password takes 20 ms to hash.
-pub(in super::super) const MAX_USERS: usize = 100;
 
 /// What is wrong with which field.
 pub(super) type Wrong = BTreeMap<&'static str, String>;
@@ -56,55 +54,6 @@ pub(in super::super) struct MappingInput {
     policy: PolicyInput,
 }
 
-/// Who may come in.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct PolicyInput {
-    #[serde(default)]
-    basic_auth: Vec<UserInput>,
-    #[serde(default)]
-    allow_ip: Vec<String>,
-    #[serde(default)]
-    deny_ip: Vec<String>,
-    /// Requests within a time, like `10/s` or `5/10s`: for all visitors together.
-    #[serde(default)]
-    rate_limit: Option<String>,
-    /// The same for each visitor's address.
-    #[serde(default)]
-    visitor_rate_limit: Option<String>,
-    /// Requests (TCP: connections) at once.
-    #[serde(default)]
-    max_concurrent: Option<i64>,
-    /// Bytes of one request's body, like `10MB` or `512KiB`.
-    #[serde(default)]
-    max_body: Option<String>,
-}
-
-/// Somebody with a password.
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct UserInput {
-    user: String,
-    /// Absent: as it was.
-    #[serde(default)]
-    password: Option<String>,
-}
-
-impl std::fmt::Debug for UserInput {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UserInput").field("user", &self.user).finish_non_exhaustive()
-    }
-}
-
-/// What is done with passwords.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Passwords {
-    /// 20 ms each.
-    Hash,
-    /// Only looked at: the mapping is not for keeping.
-    Skip,
-}
-
 impl MappingInput {
     /// The mapping that is meant, over the one that was there; or everything that is wrong with it.
     pub(super) fn read(
@@ -141,33 +90,7 @@ impl MappingInput {
             Some(matches) => take(&mut wrong, "matches", matches.into_iter().map(Match::try_from).collect()),
             None => before.map(|before| before.matches.clone()).unwrap_or_default(),
         };
-        let kept = before.map(|before| before.policy.basic_auth.as_slice()).unwrap_or_default();
-        spec.policy = control::Policy {
-            basic_auth: take(&mut wrong, "policy.basic_auth", users(self.policy.basic_auth, kept, passwords)),
-            allow_ip: take(&mut wrong, "policy.allow_ip", each_cidr(&self.policy.allow_ip)),
-            deny_ip: take(&mut wrong, "policy.deny_ip", each_cidr(&self.policy.deny_ip)),
-            rate_limit: take(&mut wrong, "policy.rate_limit", rate(self.policy.rate_limit.as_ref())),
-            visitor_rate_limit: take(
-                &mut wrong,
-                "policy.visitor_rate_limit",
-                rate(self.policy.visitor_rate_limit.as_ref()),
-            ),
-            max_concurrent: take(
-                &mut wrong,
-                "policy.max_concurrent",
-                self.policy
-                    .max_concurrent
-                    .map(|most| mapping::parse_concurrent(&most.to_string()))
-                    .transpose(),
-            ),
-            max_body: take(
-                &mut wrong,
-                "policy.max_body",
-                text(self.policy.max_body.as_ref()).map(mapping::parse_body).transpose(),
-            ),
-            // Nobody can have meant to take off what is not known here.
-            unknown: before.map(|before| before.policy.unknown.clone()).unwrap_or_default(),
-        };
+        spec.policy = self.policy.read(before.map(|before| &before.policy), passwords, &mut wrong);
         if !wrong.contains_key("target") {
             for (field, error) in spec.problems() {
                 wrong.entry(field).or_insert_with(|| error.to_string());
@@ -178,9 +101,7 @@ impl MappingInput {
 
     /// Somebody who is to keep a password, and has none.
     pub(super) fn user_without_password(&self, kept: &[BasicAuth]) -> Option<String> {
-        let known = |user: &str| kept.iter().any(|kept| kept.user == user);
-        let without = |given: &&UserInput| given.password.is_none() && !known(&given.user);
-        self.policy.basic_auth.iter().find(without).map(|given| mapping::shown(&given.user))
+        self.policy.user_without_password(kept)
     }
 
     fn target(&self) -> Result<Target, crate::target::TargetError> {
@@ -201,12 +122,16 @@ pub(super) fn refusal(wrong: Wrong) -> Problem {
 }
 
 /// Empty means absent.
-fn text(text: Option<&String>) -> Option<&str> {
+pub(super) fn text(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.trim().is_empty())
 }
 
 /// The value, or a note of what is wrong with it.
-fn take<T: Default, E: ToString>(wrong: &mut Wrong, field: &'static str, result: Result<T, E>) -> T {
+pub(super) fn take<T: Default, E: ToString>(
+    wrong: &mut Wrong,
+    field: &'static str,
+    result: Result<T, E>,
+) -> T {
     result.unwrap_or_else(|error| {
         wrong.insert(field, error.to_string());
         T::default()
@@ -216,41 +141,6 @@ fn take<T: Default, E: ToString>(wrong: &mut Wrong, field: &'static str, result:
 fn port(number: i64) -> Result<u16, String> {
     let port = u16::try_from(number).ok().filter(|port| *port != 0);
     port.ok_or_else(|| format!("{number} is not a port: give a number from 1 to 65535"))
-}
-
-fn rate(limit: Option<&String>) -> Result<Option<RateLimit>, MappingError> {
-    text(limit).map(mapping::parse_rate).transpose()
-}
-
-fn each_cidr(texts: &[String]) -> Result<Vec<String>, MappingError> {
-    texts.iter().filter(|text| !text.trim().is_empty()).map(|text| mapping::parse_cidr(text)).collect()
-}
-
-fn users(given: Vec<UserInput>, kept: &[BasicAuth], passwords: Passwords) -> Result<Vec<BasicAuth>, String> {
-    if given.len() > MAX_USERS {
-        return Err(format!("a mapping has at most {MAX_USERS} users"));
-    }
-    let mut users: Vec<BasicAuth> = Vec::with_capacity(given.len());
-    for UserInput { user, password } in given {
-        let shown = mapping::shown(&user);
-        if user.is_empty() || user.contains(':') || user.chars().any(char::is_control) {
-            return Err(format!("“{shown}” cannot be a user: use a name without colon"));
-        }
-        if users.iter().any(|known| known.user == user) {
-            return Err(format!("the user “{shown}” is there twice"));
-        }
-        let before = kept.iter().find(|kept| kept.user == user);
-        users.push(match (password.filter(|password| !password.is_empty()), before) {
-            (None, Some(before)) => before.clone(),
-            (None, None) => return Err(format!("the user “{shown}” needs a password")),
-            (Some(_), _) if passwords == Passwords::Skip => BasicAuth { user, hash: String::new() },
-            (Some(password), _) => {
-                let hash = mapping::hash_password(&password).map_err(|error| error.to_string())?;
-                BasicAuth { user, hash }
-            }
-        });
-    }
-    Ok(users)
 }
 
 impl TryFrom<Condition> for Match {
@@ -289,7 +179,8 @@ mod tests {
             "host_header": "a b", "timeout_ms": 0, "matches": [{"on": "header", "name": "a b"}],
             "policy": {"basic_auth": [{"user": "me"}], "allow_ip": ["x"], "deny_ip": ["1.2.3.4/33"],
                 "rate_limit": "10", "visitor_rate_limit": "0/s", "max_concurrent": 0,
-                "max_body": "much"},
+                "max_body": "much", "maintenance": {"retry_after_s": 0}, "allow_methods": ["G T"],
+                "public_paths": ["a"], "private_paths": ["/a//b"], "answers": [{"path": "/", "status": 302}]},
         }))
         .unwrap_err();
         let fields: Vec<&str> = wrong.keys().copied().collect();
@@ -302,10 +193,15 @@ mod tests {
                 "name",
                 "path",
                 "policy.allow_ip",
+                "policy.allow_methods",
+                "policy.answers",
                 "policy.basic_auth",
                 "policy.deny_ip",
+                "policy.maintenance",
                 "policy.max_body",
                 "policy.max_concurrent",
+                "policy.private_paths",
+                "policy.public_paths",
                 "policy.rate_limit",
                 "policy.visitor_rate_limit",
                 "remote_port",
@@ -333,6 +229,21 @@ mod tests {
         }
         assert!(read(json!({"target": "3000"})).is_ok());
         assert_eq!(read(json!({"target": "5432", "protocol": "tcp"})).unwrap().target.scheme, Scheme::Tcp);
+    }
+
+    #[test]
+    fn what_is_asked_of_requests_is_kept_as_it_was_given() {
+        let policy = json!({
+            "maintenance": {"message": "Back at noon.", "retry_after_s": 60},
+            "allow_methods": ["GET"], "public_paths": ["/hooks"], "private_paths": ["/"], "max_body": "10MB",
+            "answers": [{"path": "/old", "status": 302, "location": "/new", "content_type": null, "body": ""}],
+        });
+        let spec = read(json!({"target": "3000", "policy": policy})).unwrap();
+        let shown: super::super::policy::Policy = spec.policy.into();
+        let shown = serde_json::to_value(shown).unwrap();
+        for (member, value) in policy.as_object().unwrap() {
+            assert_eq!(&shown[member], value, "{member}");
+        }
     }
 
     #[test]

@@ -5,8 +5,12 @@
 pub(super) mod change;
 mod input;
 pub(super) mod password;
+mod policy;
+mod rules;
 
-pub(super) use input::{MAX_USERS, MappingInput};
+pub(super) use input::MappingInput;
+pub(super) use policy::MAX_USERS;
+use policy::Policy;
 
 use axum::Json;
 use axum::extract::State;
@@ -17,8 +21,6 @@ use utoipa::ToSchema;
 use super::extract::At;
 use super::{Api, Problem};
 use crate::engine::{Shown, Source, Standing};
-use crate::inspect::filter::bytes_text;
-use crate::mapping;
 use crate::store::StoreError;
 use crate::target::Scheme;
 
@@ -97,28 +99,6 @@ enum On {
     Cookie,
 }
 
-/// Who may come in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-struct Policy {
-    basic_auth: Vec<User>,
-    allow_ip: Vec<String>,
-    deny_ip: Vec<String>,
-    /// Requests within a time, like `10/s` or `5/10s`: for all visitors together.
-    rate_limit: Option<String>,
-    /// The same for each visitor's address.
-    visitor_rate_limit: Option<String>,
-    /// Requests (TCP: connections) at once.
-    max_concurrent: Option<u32>,
-    /// Bytes of one request's body, like `10MB` or `512KiB`.
-    max_body: Option<String>,
-}
-
-/// Somebody with a password, which stays where it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-struct User {
-    user: String,
-}
-
 /// All of them.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Mappings {
@@ -158,15 +138,7 @@ impl From<Shown> for Mapping {
             matches: spec.matches.into_iter().map(Condition::from).collect(),
             inspect: spec.inspect,
             enabled: mapping.enabled,
-            policy: Policy {
-                basic_auth: spec.policy.basic_auth.into_iter().map(|auth| User { user: auth.user }).collect(),
-                allow_ip: spec.policy.allow_ip,
-                deny_ip: spec.policy.deny_ip,
-                rate_limit: spec.policy.rate_limit.map(mapping::rate_text),
-                visitor_rate_limit: spec.policy.visitor_rate_limit.map(mapping::rate_text),
-                max_concurrent: spec.policy.max_concurrent,
-                max_body: spec.policy.max_body.map(bytes_text),
-            },
+            policy: spec.policy.into(),
             source: match source {
                 Source::Stored => Kept::Stored,
                 Source::File => Kept::File,
