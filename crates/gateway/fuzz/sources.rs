@@ -13,10 +13,13 @@ mod sources {
     pub mod files;
     pub mod forwarded;
     pub mod policy;
+    pub mod proxy_protocol;
     pub mod router;
     pub mod secret;
     pub mod throttle;
     pub mod tokens;
 }
 
-pub use sources::{agents, claims, config, files, forwarded, policy, router, secret, throttle, tokens};
+pub use sources::{
+    agents, claims, config, files, forwarded, policy, proxy_protocol, router, secret, throttle, tokens,
+};

@@ -24,6 +24,7 @@ pub mod logging;
 pub mod own;
 pub mod policy;
 pub mod prefix;
+pub mod proxy_protocol;
 pub mod rescue;
 pub mod router;
 pub mod secret;

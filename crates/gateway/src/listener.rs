@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
+use crate::proxy_protocol::Entry;
 use crate::server::Gateway;
 use crate::tls::Reloading;
 use crate::visitor::{self, Protocol, Service};
@@ -32,13 +33,15 @@ const SAY_AGAIN: Duration = Duration::from_secs(10);
 pub async fn run(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<Arc<Reloading>>) {
     let service = Service::new(Arc::clone(&gateway));
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let config = &gateway.config;
+    let entry = config.proxy_protocol.then(|| Arc::new(Entry::new(config.trusted_proxies.clone())));
     let closing = gateway.closing.clone();
     let accepting = async {
         let mut said: Option<Instant> = None;
         loop {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((stream, peer)) => begin(&service, stream, peer, tls.as_deref(), slot),
+                Ok((stream, peer)) => begin(&service, stream, peer, entry.as_ref(), tls.as_deref(), slot),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     if said.is_none_or(|said| said.elapsed() > SAY_AGAIN) {
@@ -64,8 +67,9 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 fn begin(
     service: &Arc<Service>,
-    stream: TcpStream,
-    peer: SocketAddr,
+    mut stream: TcpStream,
+    mut peer: SocketAddr,
+    entry: Option<&Arc<Entry>>,
     tls: Option<&Reloading>,
     slot: OwnedSemaphorePermit,
 ) {
@@ -73,6 +77,7 @@ fn begin(
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let acceptor = tls.map(|tls| TlsAcceptor::from(tls.current()));
+    let entry = entry.map(Arc::clone);
     let service = Arc::clone(service);
     let gateway = &service.gateway;
     let is_late = gateway.draining.is_cancelled();
@@ -80,6 +85,10 @@ fn begin(
     tasks.spawn(async move {
         let cut = service.gateway.cut.clone();
         let serving = async {
+            if let Some(entry) = entry {
+                let Some(visitor) = Box::pin(entry.admit(&mut stream, peer)).await else { return };
+                peer = visitor;
+            }
             match acceptor {
                 None => visitor::serve(service, stream, peer, "http", Protocol::Sniffed).await,
                 // Boxed: the two kinds would otherwise share the larger one's size.

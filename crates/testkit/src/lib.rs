@@ -20,6 +20,8 @@ pub mod agent;
 pub mod exchanges;
 pub mod gateway;
 
+pub mod front;
+
 pub mod bare_link;
 pub mod false_gateway;
 pub mod light_agent;

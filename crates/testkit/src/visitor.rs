@@ -1,7 +1,7 @@
 //! Anyone on the internet: well-behaved clients over HTTP/1.1, HTTP/2 and WebSocket, and raw sockets
 //! for the others.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -10,7 +10,7 @@ use hyper::body::{Body, Incoming};
 use hyper::client::conn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 
 use crate::wait::within;
@@ -23,6 +23,8 @@ const RAW_HEAD_BYTES: usize = 256 * 1024;
 pub struct Visitor {
     pub address: SocketAddr,
     pub host: String,
+    /// Which of this computer's addresses it comes from; none: the system chooses.
+    from: Option<IpAddr>,
 }
 
 /// A whole answer.
@@ -60,7 +62,13 @@ pub type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 impl Visitor {
     pub fn new(address: SocketAddr, host: &str) -> Self {
-        Self { address, host: host.to_owned() }
+        Self { address, host: host.to_owned(), from: None }
+    }
+
+    /// It comes from `ip`: all of 127.0.0.0/8 is this computer on Linux.
+    pub fn from(mut self, ip: IpAddr) -> Self {
+        self.from = Some(ip);
+        self
     }
 
     /// A request for `path` with this visitor's `Host`.
@@ -177,7 +185,14 @@ impl Visitor {
     }
 
     async fn connect(&self) -> std::io::Result<TcpStream> {
-        let socket = TcpStream::connect(self.address).await?;
+        let socket = match self.from {
+            None => TcpStream::connect(self.address).await?,
+            Some(ip) => {
+                let socket = if ip.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+                socket.bind((ip, 0).into())?;
+                socket.connect(self.address).await?
+            }
+        };
         socket.set_nodelay(true)?;
         Ok(socket)
     }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{SinkExt, StreamExt};
 use porthole_testkit::agent::Home;
+use porthole_testkit::front::Front;
 use porthole_testkit::gateway::Token;
-use porthole_testkit::process::Process;
 use porthole_testkit::service::{body, read_head};
-use porthole_testkit::wait::{until, within};
+use porthole_testkit::wait::within;
 use porthole_testkit::{Agent, Gateway, LocalService, Visitor, has_program};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -183,42 +183,33 @@ async fn no_proxy_names_hosts_that_are_reached_directly() {
     assert_eq!(used.load(Ordering::SeqCst), 0);
 }
 
-/// nginx on a free port, forwarding everything to `gateway` with the visitor's address.
-async fn nginx(gateway: SocketAddr, folder: &std::path::Path) -> (Process, SocketAddr) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    drop(listener);
-    let folder = folder.display();
-    let config = format!(
-        "daemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n\
-         events {{ worker_connections 256; }}\n\
-         http {{\n\
-           access_log off;\n\
-           client_body_temp_path {folder}/body;\n  proxy_temp_path {folder}/proxy;\n\
-           fastcgi_temp_path {folder}/f;\n  uwsgi_temp_path {folder}/u;\n  scgi_temp_path {folder}/s;\n\
-           map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}\n\
-           server {{\n\
-             listen {address};\n\
-             client_max_body_size 0;\n\
-             location / {{\n\
-               proxy_pass http://{gateway};\n\
-               proxy_http_version 1.1;\n\
-               proxy_set_header Host $http_host;\n\
-               proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n\
-               proxy_set_header X-Forwarded-Proto https;\n\
-               proxy_set_header Upgrade $http_upgrade;\n\
-               proxy_set_header Connection $connection_upgrade;\n\
-               proxy_buffering off;\n  proxy_request_buffering off;\n  proxy_read_timeout 1h;\n\
-             }}\n  }}\n}}\n"
-    );
-    let file = format!("{folder}/nginx.conf");
-    std::fs::write(&file, config).expect("a file can be written");
-    let program = ["/usr/sbin/nginx", "nginx"].into_iter().find(|path| std::path::Path::new(path).exists());
-    let mut command = porthole_testkit::process::command(std::path::Path::new(program.unwrap_or("nginx")));
-    command.args(["-p", &folder.to_string(), "-c", &file]);
-    let process = Process::start("nginx", command);
-    until("nginx to listen", || async { TcpStream::connect(address).await.ok() }).await;
-    (process, address)
+/// nginx, forwarding everything to `gateway` with the visitor's address.
+async fn nginx(gateway: SocketAddr) -> Front {
+    Front::nginx(move |address, folder| {
+        let folder = folder.display();
+        format!(
+            "events {{ worker_connections 256; }}\n\
+             http {{\n\
+               access_log off;\n\
+               client_body_temp_path {folder}/body;\n  proxy_temp_path {folder}/proxy;\n\
+               fastcgi_temp_path {folder}/f;\n  uwsgi_temp_path {folder}/u;\n  scgi_temp_path {folder}/s;\n\
+               map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}\n\
+               server {{\n\
+                 listen {address};\n\
+                 client_max_body_size 0;\n\
+                 location / {{\n\
+                   proxy_pass http://{gateway};\n\
+                   proxy_http_version 1.1;\n\
+                   proxy_set_header Host $http_host;\n\
+                   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n\
+                   proxy_set_header X-Forwarded-Proto https;\n\
+                   proxy_set_header Upgrade $http_upgrade;\n\
+                   proxy_set_header Connection $connection_upgrade;\n\
+                   proxy_buffering off;\n  proxy_request_buffering off;\n  proxy_read_timeout 1h;\n\
+                 }}\n  }}\n}}\n"
+        )
+    })
+    .await
 }
 
 #[tokio::test]
@@ -228,8 +219,8 @@ async fn agents_and_visitors_come_through_nginx() {
     }
     let gateway = Gateway::builder().args(["--trusted-proxies", "127.0.0.1"]).start().await;
     let token = gateway.token("behind", &[]).await;
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (_nginx, front) = nginx(gateway.address, folder.path()).await;
+    let nginx = nginx(gateway.address).await;
+    let front = nginx.address;
     let service = LocalService::sample().await;
     // Agents say the public host, as they would through a real front.
     let url = format!("http://localhost:{}", front.port());

@@ -27,8 +27,15 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         program: "nginx",
+        // With the module that passes on bytes, which is a package of its own.
+        probe: &["-tq", "-p", ".", "-c", "crates/xtask/nginx-stream.conf"],
+        packages: &["nginx-light", "libnginx-mod-stream"],
+        why: "tests put it in front of the gateway",
+    },
+    Tool {
+        program: "haproxy",
         probe: &["-v"],
-        packages: &["nginx-light"],
+        packages: &["haproxy"],
         why: "tests put it in front of the gateway",
     },
     Tool {

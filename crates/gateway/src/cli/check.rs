@@ -67,5 +67,8 @@ pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
     } else {
         println!("ok      believes {} network(s) of proxies", config.trusted_proxies.len());
     }
+    if config.proxy_protocol {
+        println!("ok      takes no connection but theirs, each with a PROXY protocol header");
+    }
     Ok(if wrong { ExitCode::from(USAGE) } else { ExitCode::SUCCESS })
 }

@@ -63,6 +63,9 @@ struct Serve {
     /// Proxies in front whose forwarded headers are believed [default: none]
     #[arg(long, value_name = "CIDR,…")]
     trusted_proxies: Option<String>,
+    /// Connections come from trusted proxies alone, which say whose they are in a PROXY protocol header
+    #[arg(long)]
+    proxy_protocol: bool,
     /// Where to serve /metrics and detailed status
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin_listen: Option<String>,
@@ -128,6 +131,7 @@ impl Serve {
             ("tls-cert", self.tls_cert.clone()),
             ("tls-key", self.tls_key.clone()),
             ("trusted-proxies", self.trusted_proxies.clone()),
+            ("proxy-protocol", switch(self.proxy_protocol)),
             ("admin-listen", self.admin_listen.clone()),
             ("single-host", switch(self.single_host)),
             ("tcp-ports", self.tcp_ports.clone()),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigError, Folders};
 
 /// Every option, as its flag spells it; files use underscores, variables upper case.
-pub const OPTIONS: [&str; 16] = [
+pub const OPTIONS: [&str; 17] = [
     "listen",
     "public-url",
     "secret",
@@ -15,6 +15,7 @@ pub const OPTIONS: [&str; 16] = [
     "tls-cert",
     "tls-key",
     "trusted-proxies",
+    "proxy-protocol",
     "admin-listen",
     "single-host",
     "tcp-ports",

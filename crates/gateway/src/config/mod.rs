@@ -38,6 +38,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Peers whose forwarded headers are believed. Empty: nobody, loopback included.
     pub trusted_proxies: Vec<IpNet>,
+    /// Every connection to `listen` begins with a PROXY protocol header, and comes from one of these.
+    pub proxy_protocol: bool,
     pub admin_listen: Option<SocketAddr>,
     pub single_host: bool,
     /// Ports for the shared client token and for tokens without a range of their own.
@@ -151,6 +153,8 @@ pub enum ConfigError {
     Secret(#[from] SecretError),
     #[error("--tls-cert and --tls-key belong together: give both, or neither")]
     HalfTls,
+    #[error("--proxy-protocol lets in --trusted-proxies alone: name the proxies in front with it")]
+    ProxyProtocolFromNobody,
     #[error("this user has no home folder: set PORTHOLE_HOME to a folder for the gateway's files")]
     NoHome,
 }
@@ -170,6 +174,7 @@ impl Config {
             public: None,
             tls: None,
             trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             admin_listen: None,
             single_host: false,
             tcp_ports: None,

@@ -31,11 +31,17 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
         None => None,
         Some((text, source)) => Some(client_token(text).map_err(|problem| value(source, problem))?),
     };
+    let trusted_proxies = read.parsed("trusted-proxies", networks)?.unwrap_or_default();
+    let proxy_protocol = read.parsed("proxy-protocol", yes_or_no)?.unwrap_or(false);
+    if proxy_protocol && trusted_proxies.is_empty() {
+        return Err(ConfigError::ProxyProtocolFromNobody);
+    }
     Ok(Config {
         listen: listen.unwrap_or(default_listen),
         public: public_url(layers)?,
         tls,
-        trusted_proxies: read.parsed("trusted-proxies", networks)?.unwrap_or_default(),
+        trusted_proxies,
+        proxy_protocol,
         admin_listen: read.parsed("admin-listen", listen_address)?,
         single_host: read.parsed("single-host", yes_or_no)?.unwrap_or(false),
         tcp_ports: read.parsed("tcp-ports", |text| text.parse().map_err(str::to_owned))?,

@@ -106,6 +106,15 @@ fn a_mistake_is_told_with_where_it_was_made() {
 }
 
 #[test]
+fn a_proxy_protocol_without_trusted_proxies_would_let_in_nobody_and_is_refused() {
+    let asked = || World::new().flag("proxy-protocol", "true");
+    assert!(asked().sentence().contains("--trusted-proxies"));
+    let config = asked().flag("trusted-proxies", "10.0.0.0/8").resolve().expect("both");
+    assert!(config.proxy_protocol);
+    assert!(!World::new().resolve().expect("neither").proxy_protocol);
+}
+
+#[test]
 fn a_secret_never_shows_in_debug() {
     let secret = "canary-canary-canary-canary-canary";
     let world = World::new().variable("PORTHOLE_GATEWAY_SECRET", secret).flag("client-token", "canary-token");

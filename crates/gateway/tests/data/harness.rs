@@ -70,7 +70,12 @@ impl World {
 
         let opened = Arc::new(AtomicUsize::new(0));
         let handler: Handler = Arc::new(move |incoming| Box::pin(handler(incoming)));
-        let link = within(agent(addr, handler, Arc::clone(&opened))).await;
+        let io = TcpStream::connect(addr).await.unwrap();
+        let mut io = Raw(io);
+        if gateway.config.proxy_protocol {
+            io.send("PROXY UNKNOWN\r\n").await;
+        }
+        let link = within(agent(io.0, addr, handler, Arc::clone(&opened))).await;
         Self { gateway, addr, link, opened, _data: data }
     }
 
@@ -101,11 +106,10 @@ impl World {
     }
 }
 
-async fn agent(addr: SocketAddr, handler: Handler, opened: Arc<AtomicUsize>) -> Link {
+async fn agent(io: TcpStream, addr: SocketAddr, handler: Handler, opened: Arc<AtomicUsize>) -> Link {
     let mut request = format!("ws://{addr}/tunnel").into_client_request().unwrap();
     request.headers_mut().insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
     request.headers_mut().insert("sec-websocket-protocol", porthole_link::SUBPROTOCOL.parse().unwrap());
-    let io = TcpStream::connect(addr).await.unwrap();
     let (socket, response) =
         tokio_tungstenite::client_async_with_config(request, Counted::new(io), Some(websocket_config()))
             .await

@@ -7,5 +7,6 @@ mod framing;
 mod harness;
 mod http2;
 mod own;
+mod proxy_protocol;
 mod tls;
 mod upgrades;

@@ -22,7 +22,7 @@ use tokio_rustls::client::TlsStream;
 use crate::harness::{World, request, saying, within};
 
 /// Serves the world's gateway on TLS as well.
-async fn listen(world: &World, folder: &std::path::Path) -> (SocketAddr, rustls::RootCertStore) {
+pub async fn listen(world: &World, folder: &std::path::Path) -> (SocketAddr, rustls::RootCertStore) {
     let pair = rcgen::generate_simple_self_signed(vec!["shop.gate.test".into()]).unwrap();
     let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
     std::fs::write(&files.cert, pair.cert.pem()).unwrap();
@@ -38,6 +38,11 @@ async fn listen(world: &World, folder: &std::path::Path) -> (SocketAddr, rustls:
 }
 
 async fn connect(addr: SocketAddr, roots: rustls::RootCertStore, alpn: &[&str]) -> TlsStream<TcpStream> {
+    over(TcpStream::connect(addr).await.unwrap(), roots, alpn).await
+}
+
+/// The handshake on a socket that is there already.
+pub async fn over(io: TcpStream, roots: rustls::RootCertStore, alpn: &[&str]) -> TlsStream<TcpStream> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -46,7 +51,6 @@ async fn connect(addr: SocketAddr, roots: rustls::RootCertStore, alpn: &[&str]) 
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     let name = ServerName::try_from("shop.gate.test").unwrap();
-    let io = TcpStream::connect(addr).await.unwrap();
     within(TlsConnector::from(Arc::new(config)).connect(name, io)).await.unwrap()
 }
 
