@@ -13,6 +13,7 @@ use porthole_link::{Open, StreamKind};
 use crate::forwarded::{self, Visitor};
 use crate::policy::{self, Canned, Credentials, Decision, Place, PolicyRequest};
 use crate::prefix::Prefix;
+use crate::redirect;
 use crate::rescue::{Answer, Problem};
 use crate::router::{Endpoint, Route, RouteRequest, normalise_host};
 use crate::server::Gateway;
@@ -27,6 +28,8 @@ pub struct Arrival {
     pub scheme: &'static str,
     /// The body's framing says that no byte can follow.
     pub bodyless: bool,
+    /// It came in where nothing is served and everything is sent to https.
+    pub to_https: bool,
 }
 
 /// What is to be done with a request.
@@ -45,7 +48,7 @@ pub enum Plan {
         /// as that, so they are no request and the connection ends (RFC 9931).
         transition: bool,
     },
-    /// Answered as its mapping asks for, without the service.
+    /// Answered here, with what is ready, without the service.
     Answer { answer: Answer, request_id: String, visitor: IpAddr, transition: bool },
 }
 
@@ -174,17 +177,29 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
         None => gateway.config.public.as_ref().map_or("localhost", |public| public.host.as_str()).into(),
     };
 
+    let answered = |answer, request_id| {
+        Step::Plan(Plan::Answer { answer, request_id, visitor: visitor.addr.ip(), transition })
+    };
+    if let Some(acme) = &gateway.acme
+        && let Some(answer) = acme.answer_http(&host, &head.target)
+    {
+        return answered(answer, request_id);
+    }
     let routes = gateway.registry.routes();
     let (path, query) = match head.target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (head.target.as_str(), None),
     };
     let request = RouteRequest { host: &host, path, query, fields: &head.fields };
-    let (endpoint, strip) = match routes.route(&request) {
+    let route = routes.route(&request);
+    if arrival.to_https && !matches!(route, Route::Unknown | Route::AmbiguousPath) {
+        return answered(redirect::to_https(&gateway.config, &host, &head.target), request_id);
+    }
+    let (endpoint, strip) = match route {
         Route::Endpoint { endpoint, strip } => (Arc::clone(endpoint), strip),
         Route::Own => return Step::Plan(Plan::Own(Own { request_id, visitor, authority, protocols })),
         // Probes and agents may know the gateway by its bare address only; no mapping has such a host.
-        Route::Unknown if host.parse::<IpAddr>().is_ok() || named.is_none() => {
+        Route::Unknown if !arrival.to_https && (host.parse::<IpAddr>().is_ok() || named.is_none()) => {
             return Step::Plan(Plan::Own(Own { request_id, visitor, authority, protocols }));
         }
         Route::Unknown => return refuse(Problem::UnknownHost, request_id),

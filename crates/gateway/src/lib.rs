@@ -12,6 +12,7 @@
 //! [`agents`] and [`tcp`] → [`status`] → [`server`].
 
 pub mod access;
+pub mod acme;
 pub mod agents;
 pub mod claims;
 pub mod cli;
@@ -25,6 +26,7 @@ pub mod own;
 pub mod policy;
 pub mod prefix;
 pub mod proxy_protocol;
+pub mod redirect;
 pub mod rescue;
 pub mod router;
 pub mod secret;

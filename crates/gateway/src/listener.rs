@@ -10,11 +10,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use crate::proxy_protocol::Entry;
+use crate::acme::certificates;
 use crate::server::Gateway;
-use crate::tls::Reloading;
+use crate::tls::Tls;
 use crate::visitor::{self, Protocol, Service};
 
-/// Connections at once, links included. At ≤ 16 KiB for an idle one this is under 1 GiB; beyond it,
+/// Connections of a listener at once, links included. At ≤ 16 KiB for an idle one this is under 1 GiB; beyond it,
 /// newcomers wait in the kernel's queue.
 pub const CONNECTIONS: usize = 50_000;
 
@@ -28,10 +29,20 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A shortage that lasts is logged this often, not at each pause.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
+/// Serves visitors and agents; see [`accept`].
+pub async fn run(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<Arc<Tls>>) {
+    accept(Service::new(gateway), listener, tls).await;
+}
+
+/// Answers certificate authorities in clear text and sends everybody else to https; see [`accept`].
+pub async fn run_clear(gateway: Arc<Gateway>, listener: TcpListener) {
+    accept(Service::to_https(gateway), listener, None).await;
+}
+
 /// Accepts on `listener` until the gateway closes: while it drains, too. Connection tasks are in
 /// `gateway.tasks` (or `late`) and end with `gateway.cut` at the latest.
-pub async fn run(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<Arc<Reloading>>) {
-    let service = Service::new(Arc::clone(&gateway));
+async fn accept(service: Arc<Service>, listener: TcpListener, tls: Option<Arc<Tls>>) {
+    let gateway = &service.gateway;
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let config = &gateway.config;
     let entry = config.proxy_protocol.then(|| Arc::new(Entry::new(config.trusted_proxies.clone())));
@@ -70,7 +81,7 @@ fn begin(
     mut stream: TcpStream,
     mut peer: SocketAddr,
     entry: Option<&Arc<Entry>>,
-    tls: Option<&Reloading>,
+    tls: Option<&Tls>,
     slot: OwnedSemaphorePermit,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
@@ -117,6 +128,8 @@ async fn serve_tls(service: Arc<Service>, acceptor: TlsAcceptor, stream: TcpStre
     };
     let protocol = match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => Protocol::Http2,
+        // A certificate authority has seen what it came for: there is nothing to say (RFC 8737 §3).
+        Some(certificates::ACME_TLS) => return,
         _ => Protocol::Http1,
     };
     visitor::serve(service, stream, peer, "https", protocol).await;

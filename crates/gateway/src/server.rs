@@ -10,13 +10,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::acme::{Acme, AcmeError};
 use crate::agents::Registry;
 use crate::claims::store;
 use crate::config::{Config, GOOD_CLIENT_TOKEN_BYTES, TlsFiles};
 use crate::policy::Passwords;
 use crate::status::Counters;
 use crate::throttle::Throttle;
-use crate::tls::Reloading;
+use crate::tls::{Reloading, Tls};
 use crate::tokens::{LoadError, REREAD, Tokens};
 
 /// How long links and leftovers have to end once they were told to.
@@ -41,6 +42,8 @@ pub struct Gateway {
     pub registry: Registry,
     pub tokens: Tokens,
     pub passwords: Passwords,
+    /// Certificates that the gateway gets by itself.
+    pub acme: Option<Arc<Acme>>,
     /// Addresses whose agents come with bad tokens.
     pub strangers: Throttle,
     pub counters: Counters,
@@ -71,6 +74,8 @@ pub enum ServeError {
     #[error(transparent)]
     Tls(#[from] crate::tls::TlsError),
     #[error(transparent)]
+    Acme(#[from] AcmeError),
+    #[error(transparent)]
     Load(#[from] LoadError),
     #[error("cannot read the claims in {}: {source}; mend or remove claims.json there", .folder.display())]
     Claims { folder: std::path::PathBuf, source: io::Error },
@@ -98,7 +103,7 @@ fn listen_problem(error: &io::Error) -> String {
 impl ServeError {
     /// Whether the settings are at fault (exit code 2).
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Tls(_) | Self::Load(LoadError::Secret(_)))
+        matches!(self, Self::Tls(_) | Self::Acme(AcmeError::Tls(_)) | Self::Load(LoadError::Secret(_)))
     }
 }
 
@@ -120,11 +125,13 @@ impl Gateway {
         let tokens = Tokens::load(&config)?;
         let registry = Registry::load(&config)
             .map_err(|source| ServeError::Claims { folder: config.data.clone(), source })?;
+        let acme = config.acme.as_ref().map(|settings| Acme::load(settings, &config)).transpose()?;
         let gateway = Arc::new(Self {
             config,
             registry,
             tokens,
             passwords: Passwords::default(),
+            acme,
             strangers: Throttle::default(),
             counters: Counters::default(),
             ready: AtomicBool::new(false),
@@ -246,9 +253,13 @@ async fn keep_claims(gateway: Arc<Gateway>) {
 
 /// Serves until SIGTERM or SIGINT, then drains.
 pub async fn serve(mut config: Config) -> Result<(), ServeError> {
-    let tls = config.tls.clone().map(Reloading::load).transpose()?.map(Arc::new);
+    let files = config.tls.clone().map(Reloading::load).transpose()?.map(Arc::new);
     let listener = bind(config.listen).await?;
     let admin = match config.admin_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let clear = match config.http_listen {
         Some(address) => Some(bind(address).await?),
         None => None,
     };
@@ -270,13 +281,18 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
             "the shared client token is short and could be guessed; {GOOD_CLIENT_TOKEN_BYTES} random bytes or more are better"
         );
     }
-    if let Some(tls) = &tls {
-        gateway.links.spawn(tls.clone().follow(gateway.links_end.clone()));
+    if let Some(files) = &files {
+        gateway.links.spawn(files.clone().follow(gateway.links_end.clone()));
     }
+    let tls = tls(&gateway, files)?.map(Arc::new);
     if let Some(admin) = admin {
         gateway.links.spawn(serve_admin(gateway.clone(), admin));
     }
     let accepting = tokio::spawn(crate::listener::run(gateway.clone(), listener, tls));
+    let accepting_clear = clear.map(|clear| tokio::spawn(crate::listener::run_clear(gateway.clone(), clear)));
+    if let Some(acme) = &gateway.acme {
+        gateway.links.spawn(crate::acme::keep(gateway.clone(), acme.clone()));
+    }
     gateway.ready.store(true, Ordering::Relaxed);
     announce(&gateway.config);
     let closed = async {
@@ -295,7 +311,19 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         _ = signals.next() => Err(ServeError::Interrupted),
     };
     accepting.abort();
+    if let Some(accepting) = accepting_clear {
+        accepting.abort();
+    }
     done
+}
+
+/// What the public listener speaks TLS with; none where it speaks clear text.
+fn tls(gateway: &Gateway, files: Option<Arc<Reloading>>) -> Result<Option<Tls>, crate::tls::TlsError> {
+    let own = gateway.config.public.as_ref().map(|public| public.host.as_str());
+    match (&gateway.acme, files) {
+        (Some(acme), _) => Ok(Some(Tls::Automatic(acme.server_config(own)?))),
+        (None, files) => Ok(files.map(Tls::Files)),
+    }
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, ServeError> {

@@ -1,4 +1,7 @@
-//! The visitors' TLS: a certificate from files that are read again when they change.
+//! The visitors' TLS: a certificate from files that are read again when they change, or those of
+//! [`crate::acme`].
+
+mod trust;
 
 use std::fs;
 use std::io;
@@ -14,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::TlsFiles;
 
+pub use trust::{authorities, trusting};
+
 /// How often the files are looked at.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -27,6 +32,38 @@ pub enum TlsError {
         "the TLS certificate and key cannot be used together: {0}; give --tls-cert and --tls-key of one pair"
     )]
     Pair(#[from] rustls::Error),
+    #[error("cannot use the certificate authorities in {place}: {problem}")]
+    Authorities { place: String, problem: String },
+}
+
+/// Where handshakes have their settings from.
+#[derive(Debug)]
+pub enum Tls {
+    Files(Arc<Reloading>),
+    /// The settings stay; it is the certificates in them that change.
+    Automatic(Arc<ServerConfig>),
+}
+
+impl Tls {
+    /// For the next handshake.
+    pub fn current(&self) -> Arc<ServerConfig> {
+        match self {
+            Self::Files(files) => files.current(),
+            Self::Automatic(config) => Arc::clone(config),
+        }
+    }
+}
+
+/// What every listener's settings begin with.
+pub(crate) fn server_builder() -> Result<rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier>, TlsError>
+{
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?)
+}
+
+/// What visitors may speak, the best first.
+pub(crate) fn alpn() -> Vec<Vec<u8>> {
+    vec![b"h2".to_vec(), b"http/1.1".to_vec()]
 }
 
 /// A configuration that follows its files.
@@ -105,12 +142,8 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     }
     let key = PrivateKeyDer::from_pem_slice(&bytes("key", &files.key)?)
         .map_err(|_| TlsError::Pem { what: "key", path: name(&files.key) })?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(certs, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let mut config = server_builder()?.with_no_client_auth().with_single_cert(certs, key)?;
+    config.alpn_protocols = alpn();
     Ok(Arc::new(config))
 }
 

@@ -26,6 +26,7 @@ pub mod bare_link;
 pub mod false_gateway;
 pub mod light_agent;
 pub mod local_page;
+pub mod pebble;
 
 pub mod cgroup;
 pub mod h2_frames;
@@ -42,6 +43,7 @@ pub use false_gateway::FalseGateway;
 pub use gateway::Gateway;
 pub use light_agent::LightAgent;
 pub use local_page::LocalPage;
+pub use pebble::Pebble;
 pub use process::Process;
 pub use service::LocalService;
 pub use visitor::{Reply, Visitor};

@@ -50,6 +50,13 @@ const TOOLS: &[Tool] = &[
         packages: &["jq"],
         why: "tests run the scripts that Porthole writes, which read JSON with it",
     },
+    // Both are in one package; neither has an option that only says that it is there.
+    Tool {
+        program: "pebble",
+        probe: &["-h"],
+        packages: &["pebble"],
+        why: "it is the certificate authority that tests ask for certificates",
+    },
     Tool {
         program: "faketime",
         probe: &["--version"],

@@ -219,7 +219,8 @@ impl Placing<'_, '_> {
         for port in candidates {
             let slot = Slot::new(Key::Tcp(port), &[]);
             let reserved = port == self.gateway.config.listen.port()
-                || self.gateway.config.admin_listen.is_some_and(|admin| admin.port() == port);
+                || self.gateway.config.admin_listen.is_some_and(|admin| admin.port() == port)
+                || self.gateway.config.http_listen.is_some_and(|clear| clear.port() == port);
             let fresh = wanted.is_some() || before == Some(port);
             let free =
                 match self.state.board.ask(&slot, self.request.claimant(), pulse(self.pulses), self.now) {

@@ -50,6 +50,8 @@ pub struct Registry {
     kept: watch::Sender<Option<u64>>,
     /// The gateway's own host.
     own: Option<String>,
+    /// The generation that the routes show.
+    shown: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -135,6 +137,7 @@ impl Registry {
             claimed: Notify::new(),
             kept: watch::Sender::new((!nowhere).then_some(0)),
             own,
+            shown: watch::Sender::new(0),
         };
         registry.publish_now();
         Ok(registry)
@@ -204,6 +207,7 @@ impl Registry {
         let router = Router::build(self.own.as_deref(), live.chain(away));
         self.routes.store(Arc::new(router));
         state.published = state.generation;
+        self.shown.send_replace(state.generation);
         state.built = Instant::now();
         state.cost = begun.elapsed();
     }
@@ -227,6 +231,23 @@ impl Registry {
         };
         self.publish(generation).await;
         self.changed.notify_one();
+    }
+
+    /// Told each time that the routes are made anew.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shown.subscribe()
+    }
+
+    /// The host of each live mapping that has one of its own, and whose mapping it is. A host of several
+    /// mappings comes as often.
+    pub fn hosts(&self) -> Vec<(String, Arc<str>)> {
+        let state = self.state();
+        let serving = state.links.values().flat_map(|held| &held.serving);
+        let host = |serving: &Serving| match &serving.place {
+            Some(Place::Host { host, .. }) => Some((host.clone(), serving.endpoint.subject.clone())),
+            Some(Place::Own { .. } | Place::Pub { .. }) | None => None,
+        };
+        serving.filter_map(host).collect()
     }
 
     /// Links now live.

@@ -46,6 +46,15 @@ pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
             }
         }
     }
+    if let Some(acme) = &config.acme {
+        match crate::tls::trusting(acme.ca_file.as_deref()) {
+            Ok(_) => println!("ok      certificates come from {}", acme.directory),
+            Err(problem) => {
+                wrong = true;
+                println!("wrong   {problem}");
+            }
+        }
+    }
     if let Some(token) = &config.client_token
         && token.bytes().len() < GOOD_CLIENT_TOKEN_BYTES
     {

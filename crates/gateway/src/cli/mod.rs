@@ -60,6 +60,23 @@ struct Serve {
     /// Its private key in PEM
     #[arg(long, value_name = "FILE")]
     tls_key: Option<String>,
+    /// Get certificates by ACME, for the gateway's own host and those of live mappings; the authority
+    /// writes to this address
+    #[arg(long, value_name = "ADDRESS")]
+    acme_email: Option<String>,
+    /// Directory of the certificate authority [default: Let's Encrypt]
+    #[arg(long, value_name = "URL")]
+    acme_directory: Option<String>,
+    /// Authorities in PEM that vouch for the directory's own certificate [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    acme_ca_file: Option<String>,
+    /// How the authority is shown that a name leads here: tls-alpn-01 (port 443) or http-01 (port 80)
+    /// [default: tls-alpn-01]
+    #[arg(long, value_name = "KIND")]
+    acme_challenge: Option<String>,
+    /// Where to answer http-01 challenges and send everybody else to https, like 0.0.0.0:80
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http_listen: Option<String>,
     /// Proxies in front whose forwarded headers are believed [default: none]
     #[arg(long, value_name = "CIDR,…")]
     trusted_proxies: Option<String>,
@@ -130,6 +147,11 @@ impl Serve {
             ("client-token", self.client_token.clone()),
             ("tls-cert", self.tls_cert.clone()),
             ("tls-key", self.tls_key.clone()),
+            ("acme-email", self.acme_email.clone()),
+            ("acme-directory", self.acme_directory.clone()),
+            ("acme-ca-file", self.acme_ca_file.clone()),
+            ("acme-challenge", self.acme_challenge.clone()),
+            ("http-listen", self.http_listen.clone()),
             ("trusted-proxies", self.trusted_proxies.clone()),
             ("proxy-protocol", switch(self.proxy_protocol)),
             ("admin-listen", self.admin_listen.clone()),

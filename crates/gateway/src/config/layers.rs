@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigError, Folders};
 
 /// Every option, as its flag spells it; files use underscores, variables upper case.
-pub const OPTIONS: [&str; 17] = [
+pub const OPTIONS: [&str; 22] = [
     "listen",
     "public-url",
     "secret",
@@ -14,6 +14,11 @@ pub const OPTIONS: [&str; 17] = [
     "client-token",
     "tls-cert",
     "tls-key",
+    "acme-email",
+    "acme-directory",
+    "acme-ca-file",
+    "acme-challenge",
+    "http-listen",
     "trusted-proxies",
     "proxy-protocol",
     "admin-listen",

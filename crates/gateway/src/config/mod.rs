@@ -1,5 +1,6 @@
 //! The gateway's settings, complete once parsed. Order: flag, variable, file, default.
 
+mod acme;
 mod layers;
 mod parse;
 mod public;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use acme::{AcmeSettings, ChallengeKind, LETS_ENCRYPT};
 pub use layers::{Layers, OPTIONS, Source};
 pub use public::{PublicBase, PublicUrlError};
 
@@ -36,9 +38,13 @@ pub struct Config {
     /// None: read off each request's Host and X-Forwarded-Proto.
     pub public: Option<PublicBase>,
     pub tls: Option<TlsFiles>,
+    /// Certificates that the gateway gets by itself, in place of files.
+    pub acme: Option<AcmeSettings>,
+    /// Where visitors in clear text are sent to https.
+    pub http_listen: Option<SocketAddr>,
     /// Peers whose forwarded headers are believed. Empty: nobody, loopback included.
     pub trusted_proxies: Vec<IpNet>,
-    /// Every connection to `listen` begins with a PROXY protocol header, and comes from one of these.
+    /// Every connection to `listen` and `http_listen` begins with a PROXY protocol header, and comes from one of these.
     pub proxy_protocol: bool,
     pub admin_listen: Option<SocketAddr>,
     pub single_host: bool,
@@ -155,6 +161,14 @@ pub enum ConfigError {
     HalfTls,
     #[error("--proxy-protocol lets in --trusted-proxies alone: name the proxies in front with it")]
     ProxyProtocolFromNobody,
+    #[error("--{option} says how certificates are had by ACME: give --acme-email as well")]
+    WithoutEmail { option: &'static str },
+    #[error(
+        "--tls-cert and --acme-email exclude each other: give files, or an address for automatic certificates"
+    )]
+    TwoCertificates,
+    #[error("--http-listen sends visitors to https: give --tls-cert and --tls-key, or --acme-email, as well")]
+    NoHttps,
     #[error("this user has no home folder: set PORTHOLE_HOME to a folder for the gateway's files")]
     NoHome,
 }
@@ -173,6 +187,8 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public: None,
             tls: None,
+            acme: None,
+            http_listen: None,
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
             admin_listen: None,

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::{
     Config, ConfigError, DEFAULT_CLAIM_DAYS, DEFAULT_GRACE, DEFAULT_LISTEN, Folders, Layers, LogFormat,
-    LogSettings, MAX_CLAIM_DAYS, MAX_GRACE, PublicBase, TlsFiles,
+    LogSettings, MAX_CLAIM_DAYS, MAX_GRACE, PublicBase, TlsFiles, acme,
 };
 use crate::secret::{Secret, Secrets};
 
@@ -26,6 +26,14 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
         (None, None) => None,
         _ => return Err(ConfigError::HalfTls),
     };
+    let acme = acme::settings(&read)?;
+    if tls.is_some() && acme.is_some() {
+        return Err(ConfigError::TwoCertificates);
+    }
+    let http_listen = read.parsed("http-listen", listen_address)?;
+    if http_listen.is_some() && tls.is_none() && acme.is_none() {
+        return Err(ConfigError::NoHttps);
+    }
     let claim_days = read.parsed("claim-days", claim_days)?.unwrap_or(DEFAULT_CLAIM_DAYS);
     let client_token = match layers.get("client-token") {
         None => None,
@@ -40,6 +48,8 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
         listen: listen.unwrap_or(default_listen),
         public: public_url(layers)?,
         tls,
+        acme,
+        http_listen,
         trusted_proxies,
         proxy_protocol,
         admin_listen: read.parsed("admin-listen", listen_address)?,
@@ -58,12 +68,12 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
     })
 }
 
-struct Read<'a> {
+pub(super) struct Read<'a> {
     layers: &'a Layers,
 }
 
 impl Read<'_> {
-    fn parsed<T>(
+    pub(super) fn parsed<T>(
         &self,
         option: &str,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -93,7 +103,7 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
     Ok(SocketAddr::new(IpAddr::V4(ip), port))
 }
 
-fn existing_file(text: &str) -> Result<PathBuf, String> {
+pub(super) fn existing_file(text: &str) -> Result<PathBuf, String> {
     match std::fs::File::open(text) {
         Ok(_) => Ok(PathBuf::from(text)),
         Err(error) => Err(format!("cannot read this file: {error}")),

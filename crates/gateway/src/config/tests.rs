@@ -86,6 +86,14 @@ fn a_mistake_is_told_with_where_it_was_made() {
         ("claim-days", "3651"),
         ("trusted-proxies", "10.0.0.0/33"),
         ("tls-cert", "/nonexistent/cert.pem"),
+        ("acme-email", "nobody"),
+        ("acme-email", "a@b.example,c@d.example"),
+        ("acme-email", "a@b.example?subject=x"),
+        ("acme-directory", "http://ca.example/directory"),
+        ("acme-directory", "ca.example"),
+        ("acme-ca-file", "/nonexistent/ca.pem"),
+        ("acme-challenge", "dns-01"),
+        ("http-listen", "nonsense"),
         ("log-format", "xml"),
         ("single-host", "perhaps"),
         ("client-token", " "),
@@ -100,6 +108,7 @@ fn a_mistake_is_told_with_where_it_was_made() {
         ("tcp-ports", "1-65535"),
         ("listen", "65535"),
         ("client-token", "x"),
+        ("acme-email", "admin@example.com"),
     ] {
         assert!(World::new().flag(option, right).resolve().is_ok(), "{option} {right}");
     }
@@ -112,6 +121,27 @@ fn a_proxy_protocol_without_trusted_proxies_would_let_in_nobody_and_is_refused()
     let config = asked().flag("trusted-proxies", "10.0.0.0/8").resolve().expect("both");
     assert!(config.proxy_protocol);
     assert!(!World::new().resolve().expect("neither").proxy_protocol);
+}
+
+#[test]
+fn automatic_certificates_need_an_address_and_exclude_files() {
+    let config = World::new().flag("acme-email", "admin@example.com").resolve().expect("enough");
+    assert_eq!(config.acme.expect("set").directory.as_str(), LETS_ENCRYPT);
+    let alone = World::new().flag("acme-directory", "https://ca.example/directory").sentence();
+    assert!(alone.contains("--acme-directory") && alone.contains("--acme-email"), "{alone}");
+    let world = World::new();
+    let file = world.home.path().join("cert.pem");
+    std::fs::write(&file, "").expect("written");
+    let file = file.to_str().expect("text");
+    let both = World::new().flag("tls-cert", file).flag("tls-key", file).flag("acme-email", "a@b.example");
+    assert!(both.sentence().contains("exclude each other"));
+}
+
+#[test]
+fn nobody_is_sent_to_https_where_none_is_spoken() {
+    let clear = World::new().flag("http-listen", "127.0.0.1:80");
+    assert!(clear.sentence().contains("--http-listen"));
+    assert!(clear.flag("acme-email", "admin@example.com").resolve().is_ok());
 }
 
 #[test]

@@ -180,7 +180,9 @@ impl<IO: VisitorIo> Visit<IO> {
         let asked = Asked::of(&head);
         let keep_alive = connection::keeps_alive(head.version, &head.fields);
         let bodyless = framing.is_bodyless();
-        let arrival = Arrival { peer: self.peer, at: Instant::now(), scheme: self.scheme, bodyless };
+        let to_https = service.to_https;
+        let arrival =
+            Arrival { peer: self.peer, at: Instant::now(), scheme: self.scheme, bodyless, to_https };
         let original = if access::is_on() { head.target.clone() } else { String::new() };
 
         match exchange::plan(&service.gateway, &mut head, &arrival).await {

@@ -182,7 +182,8 @@ async fn handle(
         }
     };
     let asked = Asked::of(&head);
-    let arrival = Arrival { peer, at: Instant::now().into_std(), scheme, bodyless: body.is_end_stream() };
+    let (bodyless, to_https) = (body.is_end_stream(), service.to_https);
+    let arrival = Arrival { peer, at: Instant::now().into_std(), scheme, bodyless, to_https };
     let original = if access::is_on() { head.target.clone() } else { String::new() };
     match exchange::plan(&service.gateway, &mut head, &arrival).await {
         Plan::Forward(mut planned) => {

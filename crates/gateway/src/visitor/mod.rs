@@ -37,12 +37,20 @@ pub struct Service {
     pub gateway: Arc<Gateway>,
     /// The gateway's own pages.
     pub(crate) own: axum::Router,
+    /// Nothing is served here: visitors are sent to https.
+    pub(crate) to_https: bool,
 }
 
 impl Service {
     pub fn new(gateway: Arc<Gateway>) -> Arc<Self> {
         let own = status::public_router(&gateway);
-        Arc::new(Self { gateway, own })
+        Arc::new(Self { gateway, own, to_https: false })
+    }
+
+    /// For visitors in clear text where TLS is spoken elsewhere.
+    pub fn to_https(gateway: Arc<Gateway>) -> Arc<Self> {
+        let own = axum::Router::new();
+        Arc::new(Self { gateway, own, to_https: true })
     }
 }
 

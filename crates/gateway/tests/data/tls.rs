@@ -11,7 +11,7 @@ use hyper::client::conn::http2::handshake;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use porthole_gateway::config::TlsFiles;
 use porthole_gateway::listener;
-use porthole_gateway::tls::Reloading;
+use porthole_gateway::tls::{Reloading, Tls};
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -27,7 +27,7 @@ pub async fn listen(world: &World, folder: &std::path::Path) -> (SocketAddr, rus
     let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
     std::fs::write(&files.cert, pair.cert.pem()).unwrap();
     std::fs::write(&files.key, pair.signing_key.serialize_pem()).unwrap();
-    let tls = Arc::new(Reloading::load(files).unwrap());
+    let tls = Arc::new(Tls::Files(Arc::new(Reloading::load(files).unwrap())));
     let listening = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listening.local_addr().unwrap();
     tokio::spawn(listener::run(Arc::clone(&world.gateway), listening, Some(tls)));
