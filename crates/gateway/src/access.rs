@@ -1,10 +1,12 @@
 //! The access log: one line for each exchange, target `access`. Costs nothing where it is off.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use tracing::Level;
 
 use crate::exchange::Forward;
+use crate::server::Gateway;
 
 /// The target that turns it on or off (`--log access=off`).
 pub const TARGET: &str = "access";
@@ -25,58 +27,73 @@ const SECRET_PARTS: [&str; 12] = [
     "jwt",
 ];
 
-/// One exchange until it is logged. Empty when the log is off.
+/// One exchange until it is over: then it is counted, and logged where that is on.
 #[derive(Debug)]
-pub struct Record(Option<Box<Line>>);
+pub struct Record {
+    /// When the request's head had been read.
+    begun: Instant,
+    /// It crosses a link: how long that takes is counted.
+    crosses: bool,
+    line: Option<Box<Line>>,
+}
 
 #[derive(Debug)]
 struct Line {
-    begun: Instant,
     request_id: String,
     mapping: String,
     host: String,
     method: String,
     path: String,
-    visitor: std::net::IpAddr,
+    visitor: IpAddr,
 }
 
 impl Record {
     /// Begins a record for a request that crosses a link. `target` is what the visitor sent.
     pub fn forward(forward: &Forward, method: &str, host: &str, target: &str) -> Self {
-        if !is_on() {
-            return Self(None);
-        }
-        Self(Some(Box::new(Line {
-            begun: Instant::now(),
-            request_id: forward.request_id.clone(),
-            mapping: forward.endpoint.label().to_owned(),
-            host: host.to_owned(),
-            method: method.to_owned(),
-            path: masked(target),
-            visitor: forward.visitor.ip(),
-        })))
+        let line = is_on().then(|| {
+            Box::new(Line {
+                request_id: forward.request_id.clone(),
+                mapping: forward.endpoint.label().to_owned(),
+                host: host.to_owned(),
+                method: method.to_owned(),
+                path: masked(target),
+                visitor: forward.visitor.ip(),
+            })
+        });
+        Self { begun: forward.arrived, crosses: true, line }
     }
 
     /// Begins a record for a request that the gateway answers itself.
-    pub fn own(request_id: &str, method: &str, host: &str, target: &str, visitor: std::net::IpAddr) -> Self {
-        if !is_on() {
-            return Self(None);
-        }
-        Self(Some(Box::new(Line {
-            begun: Instant::now(),
-            request_id: request_id.to_owned(),
-            mapping: String::new(),
-            host: host.to_owned(),
-            method: method.to_owned(),
-            path: masked(target),
-            visitor,
-        })))
+    pub fn own(
+        arrived: Instant,
+        request_id: &str,
+        method: &str,
+        host: &str,
+        target: &str,
+        visitor: IpAddr,
+    ) -> Self {
+        let line = is_on().then(|| {
+            Box::new(Line {
+                request_id: request_id.to_owned(),
+                mapping: String::new(),
+                host: host.to_owned(),
+                method: method.to_owned(),
+                path: masked(target),
+                visitor,
+            })
+        });
+        Self { begun: arrived, crosses: false, line }
     }
 
-    /// Writes the line. `status` is 0 when nothing was answered; `outcome` is `done`, `broken` or
-    /// `cancelled`; `bytes` counts the answer's body.
-    pub fn finish(self, status: u16, bytes: u64, outcome: &'static str) {
-        let Some(line) = self.0 else { return };
+    /// Counts the exchange and writes its line. `status` is 0 when nothing was answered; `outcome` is
+    /// `done`, `broken` or `cancelled`; `bytes` counts the answer's body.
+    pub fn finish(self, gateway: &Gateway, status: u16, bytes: u64, outcome: &'static str) {
+        // What comes after a 101 takes as long as it is wanted: that says nothing of the service.
+        if self.crosses && status >= 200 {
+            gateway.counters.latency.observe(self.begun.elapsed());
+        }
+        let Some(line) = self.line else { return };
+        let ms = self.begun.elapsed().as_secs_f64() * 1000.0;
         tracing::info!(
             target: "access",
             request_id = line.request_id,
@@ -86,7 +103,7 @@ impl Record {
             path = line.path,
             status,
             bytes,
-            ms = line.begun.elapsed().as_secs_f64() * 1000.0,
+            ms,
             visitor = %line.visitor,
             outcome,
         );

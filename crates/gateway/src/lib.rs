@@ -6,17 +6,20 @@
 //! may hold and swaps the router's table.
 //!
 //! What this crate deliberately lacks: anything about local services, captured traffic, and the agent's
-//! code. Nothing is stored but claims, tokens' ids and the gateway's own secret.
+//! code. Nothing is stored but claims, tokens' ids, the gateway's own secret and keys, and who changed what.
 //!
 //! In reading order: [`config`] and [`secret`] → [`tokens`] → [`claims`] → [`router`] → [`policy`] →
-//! [`agents`] and [`tcp`] → [`status`] → [`server`].
+//! [`agents`] and [`tcp`] → [`counters`], [`audit`] and [`status`] → [`server`] → [`admin`].
 
 pub mod access;
 pub mod acme;
+pub mod admin;
 pub mod agents;
+pub mod audit;
 pub mod claims;
 pub mod cli;
 pub mod config;
+pub mod counters;
 pub mod exchange;
 pub mod files;
 pub mod forwarded;

@@ -9,8 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
-use crate::proxy_protocol::Entry;
 use crate::acme::certificates;
+use crate::proxy_protocol::Entry;
 use crate::server::Gateway;
 use crate::tls::Tls;
 use crate::visitor::{self, Protocol, Service};

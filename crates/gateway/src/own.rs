@@ -75,7 +75,7 @@ pub fn accept(gateway: &Gateway, head: &RequestHead, own: Own) -> Result<Accepte
     };
     let identity = identify(gateway, bearer, own.visitor.addr.ip()).map_err(|problem| {
         tracing::info!(peer = %own.visitor.addr, code = problem.code(), "refused an agent's token");
-        gateway.counters.refused_link();
+        gateway.counters.refused_link(problem.code());
         refuse(&problem)
     })?;
 

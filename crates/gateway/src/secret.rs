@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::config::Layers;
+use crate::config::{Layers, Source};
 
 /// Shortest secret, in bytes after trimming: 256 bits, what HS256 wants of its key (RFC 7518 §3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
@@ -81,6 +81,25 @@ impl Secret {
             return Ok(Self::new(&value));
         }
         Ok(Self::new(text))
+    }
+
+    /// What an option that names a file says: its path, or `file:PATH`, `env:VARIABLE`, `exec:COMMAND`.
+    pub fn from_file_option(text: &str, source: &Source) -> Result<Self, SecretError> {
+        if ["file:", "env:", "exec:"].iter().any(|prefix| text.starts_with(prefix)) {
+            return Self::from_option(text)?.long_enough(|| format!("from {source}"));
+        }
+        let path = Path::new(text);
+        read_file(path)?.long_enough(|| format!("in {}", path.display()))
+    }
+
+    /// The one kept in `path`, made (mode 0600) where there is no such file. True: this call made it.
+    pub fn kept_in(path: &Path) -> Result<(Self, bool), SecretError> {
+        let fresh = !path.exists();
+        if fresh {
+            make_file(path)?;
+        }
+        let secret = read_file(path)?.long_enough(|| format!("in {}", path.display()))?;
+        Ok((secret, fresh))
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -192,11 +211,8 @@ impl Secrets {
             (None, secret) => secret.map(|secret| (secret, false)),
         };
         secrets.configured = match given {
-            Some(((text, _), true)) if !["file:", "env:", "exec:"].iter().any(|p| text.starts_with(p)) => {
-                let path = Path::new(text);
-                Some(read_file(path)?.long_enough(|| format!("in {}", path.display()))?)
-            }
-            Some(((text, source), _)) => {
+            Some(((text, source), true)) => Some(Secret::from_file_option(text, source)?),
+            Some(((text, source), false)) => {
                 Some(Secret::from_option(text)?.long_enough(|| format!("from {source}"))?)
             }
             None => None,
@@ -259,8 +275,7 @@ impl Secrets {
     }
 }
 
-fn is_weaker(one: &crate::config::Source, two: &crate::config::Source) -> bool {
-    use crate::config::Source;
+fn is_weaker(one: &Source, two: &Source) -> bool {
     let rank = |source: &Source| match source {
         Source::Flag(_) => 0,
         Source::Variable(_) => 1,

@@ -11,11 +11,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::acme::{Acme, AcmeError};
+use crate::admin::Admin;
 use crate::agents::Registry;
+use crate::audit::{self, Audit};
 use crate::claims::store;
 use crate::config::{Config, GOOD_CLIENT_TOKEN_BYTES, TlsFiles};
+use crate::counters::Counters;
 use crate::policy::Passwords;
-use crate::status::Counters;
 use crate::throttle::Throttle;
 use crate::tls::{Reloading, Tls};
 use crate::tokens::{LoadError, REREAD, Tokens};
@@ -47,8 +49,11 @@ pub struct Gateway {
     /// Addresses whose agents come with bad tokens.
     pub strangers: Throttle,
     pub counters: Counters,
+    pub audit: Audit,
     /// False before listening and from SIGTERM on.
     pub ready: AtomicBool,
+    /// Cancelled by an operator who wants what SIGTERM brings.
+    pub leaving: CancellationToken,
     /// Cancelled by SIGTERM: finish what is in flight, serve what still comes meanwhile.
     pub draining: CancellationToken,
     /// Cancelled when nothing is left of what SIGTERM found in flight: accept nothing more.
@@ -79,6 +84,8 @@ pub enum ServeError {
     Load(#[from] LoadError),
     #[error("cannot read the claims in {}: {source}; mend or remove claims.json there", .folder.display())]
     Claims { folder: std::path::PathBuf, source: io::Error },
+    #[error("the admin API has no key: {0}")]
+    AdminKey(#[source] crate::secret::SecretError),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
     #[error("stopped at once, as asked by a second signal")]
@@ -103,7 +110,13 @@ fn listen_problem(error: &io::Error) -> String {
 impl ServeError {
     /// Whether the settings are at fault (exit code 2).
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Tls(_) | Self::Acme(AcmeError::Tls(_)) | Self::Load(LoadError::Secret(_)))
+        matches!(
+            self,
+            Self::Tls(_)
+                | Self::Acme(AcmeError::Tls(_))
+                | Self::Load(LoadError::Secret(_))
+                | Self::AdminKey(_)
+        )
     }
 }
 
@@ -134,7 +147,9 @@ impl Gateway {
             acme,
             strangers: Throttle::default(),
             counters: Counters::default(),
+            audit: Audit::default(),
             ready: AtomicBool::new(false),
+            leaving: CancellationToken::new(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -146,6 +161,7 @@ impl Gateway {
         if !gateway.config.data.as_os_str().is_empty() {
             gateway.links.spawn(keep_tokens(gateway.clone()));
             gateway.links.spawn(keep_claims(gateway.clone()));
+            gateway.links.spawn(audit::keep(gateway.clone()));
         }
         gateway.links.spawn(keep_house(gateway.clone()));
         Ok(gateway)
@@ -256,13 +272,14 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let files = config.tls.clone().map(Reloading::load).transpose()?.map(Arc::new);
     let listener = bind(config.listen).await?;
     let admin = match config.admin_listen {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => Some(Admin::open(&config, bind(address).await?).map_err(ServeError::AdminKey)?),
         None => None,
     };
     let clear = match config.http_listen {
         Some(address) => Some(bind(address).await?),
         None => None,
     };
+    config.admin_listen = admin.as_ref().map(Admin::address);
     if let Ok(bound) = listener.local_addr() {
         config.listen = bound;
         if let Some(public) = &mut config.public
@@ -286,7 +303,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     }
     let tls = tls(&gateway, files)?.map(Arc::new);
     if let Some(admin) = admin {
-        gateway.links.spawn(serve_admin(gateway.clone(), admin));
+        gateway.links.spawn(admin.serve(gateway.clone()));
     }
     let accepting = tokio::spawn(crate::listener::run(gateway.clone(), listener, tls));
     let accepting_clear = clear.map(|clear| tokio::spawn(crate::listener::run_clear(gateway.clone(), clear)));
@@ -304,6 +321,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let why = tokio::select! {
         name = signals.next() => name,
         () = closed => "end of standard input",
+        () = gateway.leaving.cancelled() => "the admin API",
     };
     tracing::info!(why, "stopping: finishing what is in flight");
     let done = tokio::select! {
@@ -350,17 +368,6 @@ fn remember_url(config: &Config) {
         && let Err(error) = crate::files::replace(&config.data.join("public-url"), public.url().as_bytes())
     {
         tracing::warn!(%error, "cannot remember the public URL; `token create` will need --public-url");
-    }
-}
-
-async fn serve_admin(gateway: Arc<Gateway>, listener: TcpListener) {
-    let router = crate::status::admin_router(&gateway);
-    let end = gateway.links_end.clone();
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, "admin pages");
-    }
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(end.cancelled_owned()).await {
-        tracing::error!(%error, "the admin listener failed");
     }
 }
 

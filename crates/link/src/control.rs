@@ -171,6 +171,8 @@ pub mod codes {
     pub const TOKEN_REVOKED: &str = "token-revoked";
     pub const LIMIT: &str = "limit";
     pub const DRAINING: &str = "draining";
+    /// By the gateway's operator; the agent may come back.
+    pub const ENDED: &str = "link-ended";
     /// Said by the agent itself: the gateway would skip a rule of the mapping.
     pub const GATEWAY_TOO_OLD: &str = "gateway-too-old";
 }

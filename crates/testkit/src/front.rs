@@ -98,7 +98,6 @@ impl Front {
         })
         .await
     }
-
 }
 
 /// False when it ended instead.

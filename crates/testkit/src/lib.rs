@@ -16,6 +16,7 @@ pub mod certificates;
 pub mod node;
 pub mod process;
 
+pub mod admin;
 pub mod agent;
 pub mod exchanges;
 pub mod gateway;
@@ -37,6 +38,7 @@ pub mod service;
 pub mod visitor;
 pub mod world;
 
+pub use admin::Admin;
 pub use agent::Agent;
 pub use bare_link::BareLink;
 pub use false_gateway::FalseGateway;

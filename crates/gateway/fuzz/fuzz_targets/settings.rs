@@ -8,7 +8,8 @@ use libfuzzer_sys::fuzz_target;
 use porthole_gateway::config::{Config, Folders, Layers, MAX_GRACE, OPTIONS, PublicBase};
 
 /// Options whose values name files, variables or commands: not what a fuzzer should try out.
-const OUTSIDE: [&str; 5] = ["secret", "secret-file", "client-token", "tls-cert", "tls-key"];
+const OUTSIDE: [&str; 6] =
+    ["secret", "secret-file", "client-token", "tls-cert", "tls-key", "admin-key-file"];
 
 fuzz_target!(|text: &str| {
     let folders = Folders { config: "/nonexistent".into(), data: "/nonexistent".into() };

@@ -49,7 +49,7 @@ pub async fn accept_link<IO>(
     let hello = &pending.hello;
     if let Err(refused) = admit(&gateway, &identity, hello) {
         tracing::info!(%peer, subject = %identity.subject, agent = %shown(&hello.agent_id), code = refused.code, "refused an agent");
-        gateway.counters.refused_link();
+        gateway.counters.refused_link(&refused.code);
         pending.refuse(refused).await;
         return;
     }
@@ -71,6 +71,10 @@ pub async fn accept_link<IO>(
         %peer, subject = %identity.subject, agent = %agent, %session, epoch = hello.epoch,
         version = %shown(&hello.agent_version), mappings = %summary(&mappings, &results), "an agent is connected"
     );
+    // An agent that begins without mappings is about to say which it has.
+    if !mappings.is_empty() {
+        gateway.audit.note_mappings(&identity, &agent, &mappings, &results);
+    }
     let welcome = ToAgent::Welcome(Welcome {
         protocol: hello.protocol.min(porthole_link::PROTOCOL),
         gateway_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -321,6 +325,7 @@ impl Life<'_> {
             // What was served before goes on.
             Some((code, message)) => mappings
                 .iter()
+                .inspect(|_| self.gateway.counters.mappings_refused.count(code))
                 .map(|mapping| MappingResult {
                     id: mapping.id.clone(),
                     public_url: None,
@@ -355,6 +360,7 @@ impl Life<'_> {
             link.close();
         }
         self.gateway.registry.keep(made).await;
+        self.gateway.audit.note_mappings(self.identity, self.agent, mappings, &installed.results);
         installed.results
     }
 }

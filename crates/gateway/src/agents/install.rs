@@ -119,12 +119,15 @@ pub(super) fn install(
                 serving.push(serves);
                 MappingResult { id: mapping.id.clone(), public_url: Some(url), ..MappingResult::default() }
             }
-            Err(refusal) => MappingResult {
-                id: mapping.id.clone(),
-                code: Some(refusal.code.to_owned()),
-                message: Some(refusal.message),
-                public_url: None,
-            },
+            Err(refusal) => {
+                gateway.counters.mappings_refused.count(refusal.code);
+                MappingResult {
+                    id: mapping.id.clone(),
+                    code: Some(refusal.code.to_owned()),
+                    message: Some(refusal.message),
+                    public_url: None,
+                }
+            }
         });
     }
     for slot in before.iter().flat_map(|serving| &serving.slots).filter(|slot| !taken.contains(*slot)) {

@@ -5,6 +5,7 @@ mod install;
 pub mod plan;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::collections::HashMap;
 use std::io;
@@ -23,6 +24,7 @@ use crate::tcp::Port;
 use crate::tokens::Identity;
 
 pub use conversation::accept_link;
+pub use view::{EndpointView, LinkView};
 
 /// Links at once: some 64 KiB each when idle.
 pub const MAX_LINKS: usize = 10_000;
@@ -91,27 +93,6 @@ struct Serving {
     place: Option<Place>,
     /// The main slot first.
     slots: Vec<Slot>,
-}
-
-/// What `/api/v1/status` and `/metrics` show of a link.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct LinkView {
-    pub session: String,
-    pub subject: String,
-    pub agent_id: String,
-    pub agent_version: String,
-    pub draining: bool,
-    pub streams: usize,
-    pub latency_ms: Option<u64>,
-    pub connected_seconds: u64,
-    pub endpoints: Vec<EndpointView>,
-}
-
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct EndpointView {
-    pub id: String,
-    pub label: String,
-    pub public_url: String,
 }
 
 impl Registry {
@@ -248,51 +229,6 @@ impl Registry {
             Some(Place::Own { .. } | Place::Pub { .. }) | None => None,
         };
         serving.filter_map(host).collect()
-    }
-
-    /// Links now live.
-    pub fn links(&self) -> usize {
-        self.state().links.len()
-    }
-
-    /// Mappings now live.
-    pub fn endpoints(&self) -> usize {
-        self.state().links.values().map(|held| held.serving.len()).sum()
-    }
-
-    /// Streams now open on all links.
-    pub fn streams(&self) -> usize {
-        self.state().links.values().map(|held| held.link.streams()).sum()
-    }
-
-    /// All links, for the operator's eyes.
-    pub fn view(&self) -> Vec<LinkView> {
-        let state = self.state();
-        let mut links: Vec<LinkView> = state
-            .links
-            .values()
-            .map(|held| LinkView {
-                session: held.session.clone(),
-                subject: held.identity.subject.to_string(),
-                agent_id: held.agent.to_string(),
-                agent_version: held.version.clone(),
-                draining: held.draining,
-                streams: held.link.streams(),
-                latency_ms: held.link.latency().map(|latency| latency.as_millis() as u64),
-                connected_seconds: held.link.since().elapsed().as_secs(),
-                endpoints: held
-                    .serving
-                    .iter()
-                    .map(|serving| EndpointView {
-                        id: serving.endpoint.mapping.id.clone(),
-                        label: serving.endpoint.label().to_owned(),
-                        public_url: serving.endpoint.public_url.clone(),
-                    })
-                    .collect(),
-            })
-            .collect();
-        links.sort_by(|one, two| one.session.cmp(&two.session));
-        links
     }
 
     /// Resolves when claims are to be written.

@@ -71,6 +71,15 @@ pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
             );
         }
     }
+    if let Some(admin) = config.admin_listen {
+        if admin.ip().is_loopback() {
+            println!("ok      admin listener on {admin}");
+        } else {
+            println!(
+                "note    the admin listener on {admin} can be reached from elsewhere: all but /health asks for its key, which travels in clear text"
+            );
+        }
+    }
     if config.trusted_proxies.is_empty() {
         println!("ok      believes no proxy's forwarded headers");
     } else {

@@ -83,9 +83,12 @@ struct Serve {
     /// Connections come from trusted proxies alone, which say whose they are in a PROXY protocol header
     #[arg(long)]
     proxy_protocol: bool,
-    /// Where to serve /metrics and detailed status
+    /// Where to serve /metrics and the admin API; beyond this computer it asks for its key
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin_listen: Option<String>,
+    /// File with the admin API's key, at least 32 bytes [default: admin-key in the data folder]
+    #[arg(long, value_name = "FILE")]
+    admin_key_file: Option<String>,
     /// Serve mappings at /pub/{id}/… of one host only
     #[arg(long)]
     single_host: bool,
@@ -155,6 +158,7 @@ impl Serve {
             ("trusted-proxies", self.trusted_proxies.clone()),
             ("proxy-protocol", switch(self.proxy_protocol)),
             ("admin-listen", self.admin_listen.clone()),
+            ("admin-key-file", self.admin_key_file.clone()),
             ("single-host", switch(self.single_host)),
             ("tcp-ports", self.tcp_ports.clone()),
             ("grace", self.grace.clone()),

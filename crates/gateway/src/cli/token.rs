@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::{Failure, Place, folders};
+use crate::audit::{self, Change, Who};
 use crate::config::{Config, Folders, PortRange};
 use crate::secret::Secrets;
 use crate::tokens::{Book, BookError, HostGrant, LoadError, NewToken};
@@ -94,6 +95,7 @@ pub(super) fn run(token: Token) -> Result<ExitCode, Failure> {
         Action::List { json } => list(json, &folders),
         Action::Revoke { id } => {
             let revoked = Book::new(&folders.data).revoke(&id, Timestamp::now())?;
+            note(&folders, &Change::revoked(&revoked));
             println!(
                 "revoked token {} of {}; a running gateway ends its links within seconds",
                 revoked.id, revoked.name
@@ -104,12 +106,21 @@ pub(super) fn run(token: Token) -> Result<ExitCode, Failure> {
             let layers = token.place.layers([], &folders)?;
             let secrets = Secrets::find(&layers, &folders.data)?;
             let file = secrets.rotate().map_err(Failure::running)?;
+            let signing = secrets.all().ok().and_then(|all| all.first().map(crate::secret::Secret::key_id));
+            note(&folders, &Change::SecretRotated { key_id: signing });
             println!(
                 "new tokens are signed with {}; older ones stay good until the secret that signed them is removed",
                 file.display()
             );
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// Enters what was done in the audit log. It is done by then: a log that cannot be written is told.
+fn note(folders: &Folders, change: &Change) {
+    if let Err(error) = audit::append(&folders.data, change, Who::Command) {
+        eprintln!("warning: this is not in the audit log: {error}");
     }
 }
 
@@ -122,6 +133,7 @@ fn create(place: &Place, create: Create, folders: &Folders) -> Result<ExitCode, 
     };
     let secrets = Secrets::find(&layers, &folders.data)?;
     let (token, id) = crate::tokens::create(&secrets, &folders.data, &new, Timestamp::now())?;
+    note(folders, &Change::created(&id, &new));
     let link = public.as_ref().map(|gateway| {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("gateway", gateway)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigError, Folders};
 
 /// Every option, as its flag spells it; files use underscores, variables upper case.
-pub const OPTIONS: [&str; 22] = [
+pub const OPTIONS: [&str; 23] = [
     "listen",
     "public-url",
     "secret",
@@ -22,6 +22,7 @@ pub const OPTIONS: [&str; 22] = [
     "trusted-proxies",
     "proxy-protocol",
     "admin-listen",
+    "admin-key-file",
     "single-host",
     "tcp-ports",
     "grace",

@@ -47,6 +47,8 @@ pub struct Config {
     /// Every connection to `listen` and `http_listen` begins with a PROXY protocol header, and comes from one of these.
     pub proxy_protocol: bool,
     pub admin_listen: Option<SocketAddr>,
+    /// None: the one in the data folder, made where there is none.
+    pub admin_key: Option<Secret>,
     pub single_host: bool,
     /// Ports for the shared client token and for tokens without a range of their own.
     pub tcp_ports: Option<PortRange>,
@@ -192,6 +194,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
             admin_listen: None,
+            admin_key: None,
             single_host: false,
             tcp_ports: None,
             grace: DEFAULT_GRACE,

@@ -52,7 +52,11 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
         http_listen,
         trusted_proxies,
         proxy_protocol,
-        admin_listen: read.parsed("admin-listen", listen_address)?,
+        admin_listen: read.parsed("admin-listen", admin_address)?,
+        admin_key: layers
+            .get("admin-key-file")
+            .map(|(text, source)| Secret::from_file_option(text.trim(), source))
+            .transpose()?,
         single_host: read.parsed("single-host", yes_or_no)?.unwrap_or(false),
         tcp_ports: read.parsed("tcp-ports", |text| text.parse().map_err(str::to_owned))?,
         grace: read.parsed("grace", grace)?.unwrap_or(DEFAULT_GRACE),
@@ -89,6 +93,15 @@ fn value(source: &super::Source, problem: String) -> ConfigError {
 
 /// `0.0.0.0:8080`, `[::]:8080`, `localhost:8080`, or a port alone (all interfaces).
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    address(text, Ipv4Addr::UNSPECIFIED)
+}
+
+/// The same, but a port alone is this computer's.
+fn admin_address(text: &str) -> Result<SocketAddr, String> {
+    address(text, Ipv4Addr::LOCALHOST)
+}
+
+fn address(text: &str, unnamed: Ipv4Addr) -> Result<SocketAddr, String> {
     const WRONG: &str = "give an address and a port up to 65535, like 0.0.0.0:8080";
     if let Ok(address) = text.parse() {
         return Ok(address);
@@ -96,7 +109,7 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     let port: u16 = port.parse().map_err(|_| WRONG.to_owned())?;
     let ip = match host {
-        "" => Ipv4Addr::UNSPECIFIED,
+        "" => unnamed,
         "localhost" => Ipv4Addr::LOCALHOST,
         _ => return Err(WRONG.to_owned()),
     };

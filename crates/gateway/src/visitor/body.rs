@@ -154,7 +154,7 @@ impl FromLink {
 
     fn finish(&mut self, outcome: &'static str) {
         if let Some(record) = self.record.take() {
-            record.finish(self.status, self.bytes, outcome);
+            record.finish(&self.gateway, self.status, self.bytes, outcome);
         }
     }
 }

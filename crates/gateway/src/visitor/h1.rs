@@ -91,7 +91,7 @@ impl<IO: VisitorIo> Visit<IO> {
         scheme: &'static str,
     ) -> Self {
         Self {
-            conn: Conn::new(io, input),
+            conn: Conn::new(io, input, Arc::clone(&service.gateway.counters.traffic)),
             requests: Requests::new(Limits::default()),
             timer: Timer::default(),
             last_call: Box::pin(service.gateway.last_call()),
@@ -193,7 +193,7 @@ impl<IO: VisitorIo> Visit<IO> {
             }
             Plan::Refuse { problem, request_id, visitor, transition } => {
                 let host = head.fields.get_str("host").unwrap_or_default();
-                let record = Record::own(&request_id, &head.method, host, &original, visitor);
+                let record = Record::own(arrival.at, &request_id, &head.method, host, &original, visitor);
                 let answer = rescue::answer(&problem, Form::of(&head), &request_id);
                 // Where one request makes no sense, those behind it may make another sense than it seems.
                 let keep_alive = keep_alive && !transition && problem.status() != 400;
@@ -201,17 +201,17 @@ impl<IO: VisitorIo> Visit<IO> {
             }
             Plan::Answer { answer, request_id, visitor, transition } => {
                 let host = head.fields.get_str("host").unwrap_or_default();
-                let record = Record::own(&request_id, &head.method, host, &original, visitor);
+                let record = Record::own(arrival.at, &request_id, &head.method, host, &original, visitor);
                 Ok(self.answer(answer, asked, keep_alive && !transition, record).await?)
             }
             Plan::Own(own) => {
                 let host = head.fields.get_str("host").unwrap_or_default();
-                let record =
-                    Record::own(&own.request_id, &head.method, host, &original, own.visitor.addr.ip());
+                let visitor = own.visitor.addr.ip();
+                let record = Record::own(arrival.at, &own.request_id, &head.method, host, &original, visitor);
                 if own::is_tunnel(&head) {
                     match own::accept(&service.gateway, &head, own) {
                         Ok(accepted) => {
-                            record.finish(101, 0, "done");
+                            record.finish(&service.gateway, 101, 0, "done");
                             return Err(Handed::Over(Box::new(accepted)));
                         }
                         Err(answer) => return Ok(self.answer(answer, asked, keep_alive, record).await?),
@@ -268,7 +268,7 @@ impl<IO: VisitorIo> Visit<IO> {
         match pump.run().await {
             Outcome::Done(Done { status, bytes, body_read, keep_alive }) => {
                 gateway.counters.answered(status);
-                record.finish(status, bytes, "done");
+                record.finish(gateway, status, bytes, "done");
                 if upgrade {
                     return Ok(After::Linger);
                 }
@@ -285,20 +285,20 @@ impl<IO: VisitorIo> Visit<IO> {
             }
             Outcome::Broken { status, bytes } => {
                 gateway.counters.broken_off();
-                record.finish(status, bytes, "broken");
+                record.finish(gateway, status, bytes, "broken");
                 // What did arrive is still worth having; then the end, which does not look clean.
                 let _ = tokio::time::timeout(DRAIN_TIME, self.conn.flush()).await;
                 Ok(After::Drop)
             }
             Outcome::Left { status, bytes } => {
-                record.finish(status, bytes, "cancelled");
+                record.finish(gateway, status, bytes, "cancelled");
                 Ok(After::Drop)
             }
             Outcome::Upgraded(halves) => {
                 gateway.counters.answered(101);
                 let (send, recv) = *halves;
                 let bytes = Box::pin(upgrade::run(&mut self.conn, send, recv)).await;
-                record.finish(101, bytes, "done");
+                record.finish(gateway, 101, bytes, "done");
                 Ok(After::Drop)
             }
         }
@@ -329,8 +329,9 @@ impl<IO: VisitorIo> Visit<IO> {
         if !asked.head_only {
             small.extend_from_slice(&answer.body);
         }
-        self.service.gateway.counters.answered(answer.head.status);
-        record.finish(answer.head.status, answer.body.len() as u64, "done");
+        let gateway = &self.service.gateway;
+        gateway.counters.answered_here(&answer.head);
+        record.finish(gateway, answer.head.status, answer.body.len() as u64, "done");
         self.conn.flush().await?;
         Ok(match (keep_alive, body_read && self.conn.input.is_empty()) {
             (true, _) => After::Next,
@@ -350,7 +351,7 @@ impl<IO: VisitorIo> Visit<IO> {
             return;
         }
         small.extend_from_slice(&answer.body);
-        self.service.gateway.counters.answered(answer.head.status);
+        self.service.gateway.counters.answered_here(&answer.head);
         let flushed = tokio::time::timeout(DRAIN_TIME, self.conn.flush()).await;
         if matches!(flushed, Ok(Ok(()))) {
             self.linger().await;

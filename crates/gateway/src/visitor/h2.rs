@@ -195,17 +195,18 @@ async fn handle(
         }
         Plan::Refuse { problem, request_id, visitor, .. } => {
             let host = head.fields.get_str("host").unwrap_or_default();
-            let record = Record::own(&request_id, &head.method, host, &original, visitor);
+            let record = Record::own(arrival.at, &request_id, &head.method, host, &original, visitor);
             whole(service, rescue::answer(&problem, Form::of(&head), &request_id), Some(record))
         }
         Plan::Answer { answer, request_id, visitor, .. } => {
             let host = head.fields.get_str("host").unwrap_or_default();
-            let record = Record::own(&request_id, &head.method, host, &original, visitor);
+            let record = Record::own(arrival.at, &request_id, &head.method, host, &original, visitor);
             whole(service, answer, Some(record))
         }
         Plan::Own(own) => {
             let host = head.fields.get_str("host").unwrap_or_default();
-            let record = Record::own(&own.request_id, &head.method, host, &original, own.visitor.addr.ip());
+            let visitor = own.visitor.addr.ip();
+            let record = Record::own(arrival.at, &own.request_id, &head.method, host, &original, visitor);
             let answer = if own::is_tunnel(&head) {
                 rescue::answer(&Problem::UpgradeRequired, Form::of(&head), &own.request_id)
             } else {
@@ -313,12 +314,13 @@ async fn upload(
 
 /// An answer of the gateway's own.
 fn whole(service: &Service, answer: Answer, record: Option<Record>) -> Response<AnswerBody> {
+    let gateway = &service.gateway;
+    gateway.counters.answered_here(&answer.head);
     let mut fields = answer.head.fields;
     // Upgrade (on a 426) does not exist in HTTP/2.
     fields.remove("upgrade");
-    service.gateway.counters.answered(answer.head.status);
     if let Some(record) = record {
-        record.finish(answer.head.status, answer.body.len() as u64, "done");
+        record.finish(gateway, answer.head.status, answer.body.len() as u64, "done");
     }
     let mut response = response_of(answer.head.status, &fields).unwrap_or_default();
     *response.body_mut() = AnswerBody::whole(answer.body);

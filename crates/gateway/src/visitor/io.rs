@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
+
+use crate::counters::Traffic;
 
 /// Room asked for at each read of a quiet connection, in bytes. Most heads fit, and with the output
 /// below an idle connection stays under 16 KiB.
@@ -55,11 +58,12 @@ pub(super) struct Conn<IO> {
     pub(super) output: Output,
     /// Room for the next read, in bytes.
     want: usize,
+    traffic: Arc<Traffic>,
 }
 
 impl<IO: VisitorIo> Conn<IO> {
-    pub(super) fn new(io: IO, input: BytesMut) -> Self {
-        Self { io, input, output: Output::default(), want: READ_MIN }
+    pub(super) fn new(io: IO, input: BytesMut, traffic: Arc<Traffic>) -> Self {
+        Self { io, input, output: Output::default(), want: READ_MIN, traffic }
     }
 
     /// Reads once; 0 means that the visitor sends no more.
@@ -67,6 +71,7 @@ impl<IO: VisitorIo> Conn<IO> {
         self.input.reserve(self.want);
         let room = self.input.capacity() - self.input.len();
         let read = ready!(pin!(self.io.read_buf(&mut self.input)).poll(cx))?;
+        self.traffic.received(read);
         if read >= room {
             self.want = (self.want * 2).min(READ_MAX);
         } else if read < READ_MIN {
@@ -86,6 +91,7 @@ impl<IO: VisitorIo> Conn<IO> {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.traffic.sent(written);
             self.output.advance(written);
         }
         Pin::new(&mut self.io).poll_flush(cx)
@@ -217,16 +223,24 @@ impl Timer {
     }
 }
 
-/// A socket whose first bytes were read already.
+/// A socket whose first bytes were read already, and counted.
 #[derive(Debug)]
 pub(super) struct Prefixed<IO> {
     first: Bytes,
     io: IO,
+    traffic: Arc<Traffic>,
 }
 
 impl<IO> Prefixed<IO> {
-    pub(super) fn new(first: Bytes, io: IO) -> Self {
-        Self { first, io }
+    pub(super) fn new(first: Bytes, io: IO, traffic: Arc<Traffic>) -> Self {
+        Self { first, io, traffic }
+    }
+
+    fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.traffic.sent(bytes);
+        }
+        written
     }
 }
 
@@ -237,7 +251,10 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Prefixed<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.first.is_empty() {
-            return Pin::new(&mut self.io).poll_read(cx, buf);
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+            self.traffic.received(buf.filled().len() - before);
+            return Poll::Ready(Ok(()));
         }
         let len = self.first.len().min(buf.remaining());
         buf.put_slice(&self.first[..len]);
@@ -248,7 +265,8 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Prefixed<IO> {
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Prefixed<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.sent(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -264,7 +282,8 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Prefixed<IO> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.sent(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -75,9 +75,13 @@ pub async fn serve<IO: VisitorIo>(
 ) {
     match protocol {
         Protocol::Http1 => h1::serve(service, io, BytesMut::new(), peer, scheme).await,
-        Protocol::Http2 => Box::pin(h2::serve(service, Prefixed::new(Bytes::new(), io), peer, scheme)).await,
+        Protocol::Http2 => {
+            let io = Prefixed::new(Bytes::new(), io, Arc::clone(&service.gateway.counters.traffic));
+            Box::pin(h2::serve(service, io, peer, scheme)).await;
+        }
         Protocol::Sniffed => {
-            let mut conn = Conn::new(io, BytesMut::new());
+            let traffic = &service.gateway.counters.traffic;
+            let mut conn = Conn::new(io, BytesMut::new(), Arc::clone(traffic));
             let first = tokio::select! {
                 biased;
                 first = tokio::time::timeout(IDLE, conn.fill()) => first,
@@ -89,7 +93,7 @@ pub async fn serve<IO: VisitorIo>(
             let sniffed = tokio::time::timeout(SNIFF_TIME, sniff(&mut conn)).await;
             match sniffed {
                 Ok(Ok(true)) => {
-                    let io = Prefixed::new(conn.input.freeze(), conn.io);
+                    let io = Prefixed::new(conn.input.freeze(), conn.io, Arc::clone(traffic));
                     // Boxed: its state is large, and most connections are not HTTP/2.
                     Box::pin(h2::serve(service, io, peer, scheme)).await;
                 }
