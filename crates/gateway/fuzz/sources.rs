@@ -8,6 +8,9 @@ mod sources {
     pub mod agents {
         pub mod plan;
     }
+    pub mod caddy {
+        pub mod address;
+    }
     pub mod claims;
     pub mod config;
     pub mod files;
@@ -21,5 +24,5 @@ mod sources {
 }
 
 pub use sources::{
-    agents, claims, config, files, forwarded, policy, proxy_protocol, router, secret, throttle, tokens,
+    agents, caddy, claims, config, files, forwarded, policy, proxy_protocol, router, secret, throttle, tokens,
 };

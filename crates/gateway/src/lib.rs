@@ -16,6 +16,7 @@ pub mod acme;
 pub mod admin;
 pub mod agents;
 pub mod audit;
+pub mod caddy;
 pub mod claims;
 pub mod cli;
 pub mod config;

@@ -14,8 +14,9 @@ use crate::acme::{Acme, AcmeError};
 use crate::admin::Admin;
 use crate::agents::Registry;
 use crate::audit::{self, Audit};
+use crate::caddy::{self, Caddy};
 use crate::claims::store;
-use crate::config::{Config, GOOD_CLIENT_TOKEN_BYTES, TlsFiles};
+use crate::config::{CADDY_UNTRUSTED, Config, GOOD_CLIENT_TOKEN_BYTES, TlsFiles};
 use crate::counters::Counters;
 use crate::policy::Passwords;
 use crate::throttle::Throttle;
@@ -50,6 +51,8 @@ pub struct Gateway {
     pub strangers: Throttle,
     pub counters: Counters,
     pub audit: Audit,
+    /// None: no Caddy is told of anything.
+    pub caddy: Option<Caddy>,
     /// False before listening and from SIGTERM on.
     pub ready: AtomicBool,
     /// Cancelled by an operator who wants what SIGTERM brings.
@@ -139,6 +142,7 @@ impl Gateway {
         let registry = Registry::load(&config)
             .map_err(|source| ServeError::Claims { folder: config.data.clone(), source })?;
         let acme = config.acme.as_ref().map(|settings| Acme::load(settings, &config)).transpose()?;
+        let caddy = config.caddy_admin.clone().zip(config.public.clone());
         let gateway = Arc::new(Self {
             config,
             registry,
@@ -148,6 +152,7 @@ impl Gateway {
             strangers: Throttle::default(),
             counters: Counters::default(),
             audit: Audit::default(),
+            caddy: caddy.is_some().then(Caddy::default),
             ready: AtomicBool::new(false),
             leaving: CancellationToken::new(),
             draining: CancellationToken::new(),
@@ -164,6 +169,9 @@ impl Gateway {
             gateway.links.spawn(audit::keep(gateway.clone()));
         }
         gateway.links.spawn(keep_house(gateway.clone()));
+        if let Some((admin, public)) = caddy {
+            gateway.links.spawn(caddy::keep(gateway.clone(), admin, public));
+        }
         Ok(gateway)
     }
 
@@ -297,6 +305,9 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         tracing::warn!(
             "the shared client token is short and could be guessed; {GOOD_CLIENT_TOKEN_BYTES} random bytes or more are better"
         );
+    }
+    if gateway.caddy.is_some() && gateway.config.trusted_proxies.is_empty() {
+        tracing::warn!("{CADDY_UNTRUSTED}");
     }
     if let Some(files) = &files {
         gateway.links.spawn(files.clone().follow(gateway.links_end.clone()));

@@ -62,5 +62,9 @@ pub async fn health(State(gateway): State<Arc<Gateway>>, RawQuery(query): RawQue
             Json(serde_json::json!({ "status": "draining" })),
         ));
     }
-    no_store(Json(serde_json::json!({ "status": "ok" })))
+    let mut body = serde_json::json!({ "status": "ok" });
+    if let Some(caddy) = &gateway.caddy {
+        body["caddy"] = serde_json::json!(caddy.health());
+    }
+    no_store(Json(body))
 }

@@ -98,6 +98,20 @@ impl Front {
         })
         .await
     }
+
+    /// Caddy with the configuration that `config` makes of the address of its admin API, at which it
+    /// is to listen.
+    pub async fn caddy(config: impl Fn(SocketAddr) -> serde_json::Value + Send + Sync + 'static) -> Self {
+        Self::start("caddy", move |admin, folder| {
+            let file = write(folder, "caddy.json", &config(admin).to_string());
+            let mut command = command("caddy");
+            command.args(["run", "--config", &file]);
+            // It keeps its last configuration and its certificates below these.
+            command.env("HOME", folder).env("XDG_CONFIG_HOME", folder).env("XDG_DATA_HOME", folder);
+            command
+        })
+        .await
+    }
 }
 
 /// False when it ended instead.

@@ -85,6 +85,11 @@ impl Visitor {
         self.fetch(request).await
     }
 
+    /// The same, or why no whole answer came.
+    pub async fn try_get(&self, path: &str) -> Result<Reply, Broken> {
+        self.try_fetch(self.request("GET", path).body(Empty::<Bytes>::new())?).await
+    }
+
     /// A POST of `body` on a connection of its own.
     ///
     /// # Panics

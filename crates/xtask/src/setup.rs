@@ -39,6 +39,12 @@ const TOOLS: &[Tool] = &[
         why: "tests put it in front of the gateway",
     },
     Tool {
+        program: "caddy",
+        probe: &["version"],
+        packages: &["caddy"],
+        why: "tests put it in front of the gateway",
+    },
+    Tool {
         program: "curl",
         probe: &["--version"],
         packages: &["curl"],

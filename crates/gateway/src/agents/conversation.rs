@@ -173,6 +173,7 @@ async fn enter(
         if let Some((older, held)) = &replaced {
             for slot in held.serving.iter().flat_map(|serving| &serving.slots) {
                 state.board.release(slot, *older, now);
+                state.leave(slot, now);
             }
             state.close_unserved_ports();
         }
@@ -196,7 +197,15 @@ async fn enter(
         link.close();
     }
     gateway.registry.keep(made).await;
+    announced(gateway, generation).await;
     (id, installed.results)
+}
+
+/// Resolves once whoever is in front knows of the mappings.
+async fn announced(gateway: &Gateway, generation: u64) {
+    if let Some(caddy) = &gateway.caddy {
+        caddy.announced(generation).await;
+    }
 }
 
 /// What became of each mapping, for the log: `shop=https://…, cart!name-in-use`.
@@ -361,6 +370,7 @@ impl Life<'_> {
         }
         self.gateway.registry.keep(made).await;
         self.gateway.audit.note_mappings(self.identity, self.agent, mappings, &installed.results);
+        announced(self.gateway, generation).await;
         installed.results
     }
 }

@@ -132,6 +132,7 @@ pub(super) fn install(
     }
     for slot in before.iter().flat_map(|serving| &serving.slots).filter(|slot| !taken.contains(*slot)) {
         state.board.release(slot, id, now);
+        state.leave(slot, now);
     }
     state.drop_lost(id, &taken);
     if let Some(held) = state.links.get_mut(&id) {
@@ -188,6 +189,7 @@ impl Placing<'_, '_> {
         };
         let outcome = self.state.board.take(slot, holder, label, pulse(self.pulses), self.now, keep);
         outcome.map_err(|refusal| refused(refusal, mapping))?;
+        self.state.left.remove(&slot.key);
         self.taken.insert(slot.clone());
         Ok(())
     }

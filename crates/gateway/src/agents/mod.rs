@@ -3,11 +3,12 @@
 mod conversation;
 mod install;
 pub mod plan;
+mod sites;
 #[cfg(test)]
 mod tests;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use crate::tcp::Port;
 use crate::tokens::Identity;
 
 pub use conversation::accept_link;
+pub use sites::{Site, Sites};
 pub use view::{EndpointView, LinkView};
 
 /// Links at once: some 64 KiB each when idle.
@@ -63,6 +65,8 @@ struct State {
     /// By subject and agent id.
     by_agent: HashMap<(Arc<str>, Arc<str>), LinkId>,
     ports: HashMap<u16, Arc<Port>>,
+    /// Claims whose mapping was taken away, rather than lost with its link.
+    left: HashSet<Key>,
     next: LinkId,
     /// Grows with each change; `published` is the one that the routes show.
     generation: u64,
@@ -108,6 +112,7 @@ impl Registry {
                 links: HashMap::new(),
                 by_agent: HashMap::new(),
                 ports: HashMap::new(),
+                left: HashSet::new(),
                 next: 1,
                 generation: 1,
                 published: 0,
@@ -201,6 +206,9 @@ impl Registry {
             let Some(held) = state.links.remove(&id) else { return };
             for slot in held.serving.iter().flat_map(|serving| &serving.slots) {
                 state.board.release(slot, id, now);
+                if held.draining {
+                    state.leave(slot, now);
+                }
             }
             let agent = (held.identity.subject.clone(), held.agent.clone());
             if state.by_agent.get(&agent) == Some(&id) {
@@ -241,7 +249,11 @@ impl Registry {
         let forgotten = {
             let mut state = self.state();
             state.generation += 1;
-            state.board.forget_lapsed(Timestamp::now())
+            let now = Timestamp::now();
+            let forgotten = state.board.forget_lapsed(now);
+            let State { left, board, .. } = &mut *state;
+            left.retain(|key| board.is_claimed(key, now));
+            forgotten
         };
         if forgotten > 0 {
             tracing::info!(forgotten, "claims lapsed");
@@ -281,6 +293,13 @@ impl Registry {
 }
 
 impl State {
+    /// Remembers that nobody serves `slot`, and that this was wanted.
+    fn leave(&mut self, slot: &Slot, now: Timestamp) {
+        if !self.board.is_live(&slot.key) && self.board.is_claimed(&slot.key, now) {
+            self.left.insert(slot.key.clone());
+        }
+    }
+
     fn close_unserved_ports(&mut self) {
         let board = &self.board;
         self.ports.retain(|&port, listener| {

@@ -1,6 +1,7 @@
 //! What agents are given, and when it is taken away.
 
 mod policies;
+mod sites;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 
 use super::{Failure, Serve, USAGE, folders};
-use crate::config::{Config, GOOD_CLIENT_TOKEN_BYTES, Layers};
+use crate::config::{CADDY_UNTRUSTED, Config, GOOD_CLIENT_TOKEN_BYTES, Layers};
 
 pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
     let folders = folders()?;
@@ -87,6 +87,12 @@ pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
     }
     if config.proxy_protocol {
         println!("ok      takes no connection but theirs, each with a PROXY protocol header");
+    }
+    if let Some(admin) = &config.caddy_admin {
+        println!("ok      tells the Caddy at {admin} of its routes");
+        if config.trusted_proxies.is_empty() {
+            println!("note    {CADDY_UNTRUSTED}");
+        }
     }
     Ok(if wrong { ExitCode::from(USAGE) } else { ExitCode::SUCCESS })
 }

@@ -83,6 +83,9 @@ struct Serve {
     /// Connections come from trusted proxies alone, which say whose they are in a PROXY protocol header
     #[arg(long)]
     proxy_protocol: bool,
+    /// Admin API of a Caddy in front, which is told of the routes (http://localhost:2019, unix//…)
+    #[arg(long, value_name = "URL")]
+    caddy_admin: Option<String>,
     /// Where to serve /metrics and the admin API; beyond this computer it asks for its key
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin_listen: Option<String>,
@@ -157,6 +160,7 @@ impl Serve {
             ("http-listen", self.http_listen.clone()),
             ("trusted-proxies", self.trusted_proxies.clone()),
             ("proxy-protocol", switch(self.proxy_protocol)),
+            ("caddy-admin", self.caddy_admin.clone()),
             ("admin-listen", self.admin_listen.clone()),
             ("admin-key-file", self.admin_key_file.clone()),
             ("single-host", switch(self.single_host)),

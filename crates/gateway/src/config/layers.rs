@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigError, Folders};
 
 /// Every option, as its flag spells it; files use underscores, variables upper case.
-pub const OPTIONS: [&str; 23] = [
+pub const OPTIONS: [&str; 24] = [
     "listen",
     "public-url",
     "secret",
@@ -21,6 +21,7 @@ pub const OPTIONS: [&str; 23] = [
     "http-listen",
     "trusted-proxies",
     "proxy-protocol",
+    "caddy-admin",
     "admin-listen",
     "admin-key-file",
     "single-host",

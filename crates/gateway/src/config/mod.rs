@@ -17,6 +17,7 @@ pub use acme::{AcmeSettings, ChallengeKind, LETS_ENCRYPT};
 pub use layers::{Layers, OPTIONS, Source};
 pub use public::{PublicBase, PublicUrlError};
 
+use crate::caddy;
 use crate::secret::{Secret, SecretError, Secrets};
 
 /// Where `serve` listens when nothing says otherwise.
@@ -30,6 +31,9 @@ pub const GOOD_CLIENT_TOKEN_BYTES: usize = 16;
 /// Longest grace and longest claim that may be set: beyond them a typing error is likelier.
 pub const MAX_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 pub const MAX_CLAIM_DAYS: u32 = 3650;
+
+/// What is missing where Caddy is told of routes and not believed.
+pub const CADDY_UNTRUSTED: &str = "Caddy is in front and no proxy is trusted: all visitors seem to come from it, over plain HTTP; name its address with --trusted-proxies";
 
 /// Everything `serve` needs.
 #[derive(Debug, Clone)]
@@ -46,6 +50,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Every connection to `listen` and `http_listen` begins with a PROXY protocol header, and comes from one of these.
     pub proxy_protocol: bool,
+    /// Where the Caddy in front is told of our routes.
+    pub caddy_admin: Option<caddy::address::Address>,
     pub admin_listen: Option<SocketAddr>,
     /// None: the one in the data folder, made where there is none.
     pub admin_key: Option<Secret>,
@@ -171,6 +177,10 @@ pub enum ConfigError {
     TwoCertificates,
     #[error("--http-listen sends visitors to https: give --tls-cert and --tls-key, or --acme-email, as well")]
     NoHttps,
+    #[error("--caddy-admin needs --public-url, which says for which hosts Caddy is to send visitors here")]
+    CaddyWithoutUrl,
+    #[error("Caddy speaks clear text to the gateway: with --caddy-admin, leave out {0}")]
+    CaddyWith(&'static str),
     #[error("this user has no home folder: set PORTHOLE_HOME to a folder for the gateway's files")]
     NoHome,
 }
@@ -193,6 +203,7 @@ impl Config {
             http_listen: None,
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
+            caddy_admin: None,
             admin_listen: None,
             admin_key: None,
             single_host: false,

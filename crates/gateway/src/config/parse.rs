@@ -10,6 +10,7 @@ use super::{
     Config, ConfigError, DEFAULT_CLAIM_DAYS, DEFAULT_GRACE, DEFAULT_LISTEN, Folders, Layers, LogFormat,
     LogSettings, MAX_CLAIM_DAYS, MAX_GRACE, PublicBase, TlsFiles, acme,
 };
+use crate::caddy::address::{Address, AddressError};
 use crate::secret::{Secret, Secrets};
 
 pub(super) fn public_url(layers: &Layers) -> Result<Option<PublicBase>, ConfigError> {
@@ -44,14 +45,25 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
     if proxy_protocol && trusted_proxies.is_empty() {
         return Err(ConfigError::ProxyProtocolFromNobody);
     }
+    let public = public_url(layers)?;
+    let caddy_admin = read.parsed("caddy-admin", caddy_address)?;
+    if caddy_admin.is_some() {
+        match (&public, &tls) {
+            (None, _) => return Err(ConfigError::CaddyWithoutUrl),
+            (_, Some(_)) => return Err(ConfigError::CaddyWith("--tls-cert and --tls-key")),
+            _ if proxy_protocol => return Err(ConfigError::CaddyWith("--proxy-protocol")),
+            _ => {}
+        }
+    }
     Ok(Config {
         listen: listen.unwrap_or(default_listen),
-        public: public_url(layers)?,
+        public,
         tls,
         acme,
         http_listen,
         trusted_proxies,
         proxy_protocol,
+        caddy_admin,
         admin_listen: read.parsed("admin-listen", admin_address)?,
         admin_key: layers
             .get("admin-key-file")
@@ -139,6 +151,10 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
         "false" | "0" | "no" | "off" => Ok(false),
         _ => Err("give true or false".to_owned()),
     }
+}
+
+fn caddy_address(text: &str) -> Result<Address, String> {
+    text.parse().map_err(|error: AddressError| error.to_string())
 }
 
 fn grace(text: &str) -> Result<Duration, String> {

@@ -145,6 +145,17 @@ fn nobody_is_sent_to_https_where_none_is_spoken() {
 }
 
 #[test]
+fn caddy_is_told_where_it_is_to_lead_and_speaks_clear_text() {
+    let asked = |admin: &str| World::new().flag("caddy-admin", admin);
+    assert!(asked("http://localhost:2019").sentence().contains("--public-url"));
+    let with_url = |admin: &str| asked(admin).flag("public-url", "https://t.example");
+    assert!(with_url("unix//run/caddy.sock").resolve().expect("valid").caddy_admin.is_some());
+    assert!(with_url("https://localhost:2019").sentence().contains("plain HTTP"));
+    let behind = with_url("http://localhost:2019").flag("trusted-proxies", "127.0.0.1");
+    assert!(behind.flag("proxy-protocol", "true").sentence().contains("leave out --proxy-protocol"));
+}
+
+#[test]
 fn a_secret_never_shows_in_debug() {
     let secret = "canary-canary-canary-canary-canary";
     let world = World::new().variable("PORTHOLE_GATEWAY_SECRET", secret).flag("client-token", "canary-token");
