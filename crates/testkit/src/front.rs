@@ -13,8 +13,9 @@ use crate::wait::eventually;
 
 /// How often a free port is looked for anew: another program may take one before the proxy does.
 const TRIES: usize = 5;
-/// Below the ports that the system gives to outgoing connections, which come and go all the time.
-const PORTS: Range<u16> = 10_000..32_000;
+/// Below the ports that the system gives to outgoing connections, which come and go all the time, and
+/// above those that tests of TCP mappings have to themselves.
+const PORTS: Range<u16> = 21_000..32_000;
 
 type Start = Box<dyn Fn(SocketAddr, &Path) -> Command + Send + Sync>;
 
