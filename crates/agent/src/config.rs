@@ -78,6 +78,7 @@ struct RawMapping {
     id: Option<String>,
     enabled: Option<bool>,
     remote_port: Option<i64>,
+    proxy_protocol: Option<String>,
 }
 
 impl Config {
@@ -155,7 +156,7 @@ fn read_mapping(
     inspect: Option<Switch>,
 ) -> Result<Option<MappingSpec>, String> {
     let mut raw = toml::Table::new();
-    for key in ["target", "id", "enabled", "remote_port"] {
+    for key in ["target", "id", "enabled", "remote_port", "proxy_protocol"] {
         if let Some(value) = table.remove(key) {
             raw.insert(key.into(), value);
         }
@@ -192,6 +193,11 @@ fn read_mapping(
                 .ok_or_else(|| format!("remote_port: {port} is not a port: ports are 1 to 65535"))?,
         ),
     };
+    spec.proxy_protocol = raw
+        .proxy_protocol
+        .map(|version| version.parse())
+        .transpose()
+        .map_err(|error: crate::mapping::MappingError| format!("proxy_protocol: {error}"))?;
     fields.apply(&mut spec).map_err(|error: FieldsError| error.to_string())?;
     if spec.name.is_none()
         && spec.host.is_none()
@@ -288,7 +294,7 @@ mod tests {
     #[test]
     fn mappings_of_the_file_are_complete_and_keep_their_ids() {
         let text = "timeout = \"5s\"\n[[mappings]]\ntarget = 3000\nname = \"shop\"\nallow_ip = \"10.0.0.1\"\n\
-                    [[mappings]]\ntarget = \"tcp://db:5432\"\nremote_port = 20000\n\
+                    [[mappings]]\ntarget = \"tcp://db:5432\"\nremote_port = 20000\nproxy_protocol = \"v2\"\n\
                     [[mappings]]\ntarget = 4000\nname = \"off\"\nenabled = false\n";
         let (one, two) = (parse(text).unwrap(), parse(text).unwrap());
         assert_eq!(one.mappings, two.mappings);
@@ -296,6 +302,7 @@ mod tests {
         assert_eq!(one.mappings[0].timeout_ms, 5000);
         assert_eq!(one.mappings[0].policy.allow_ip, ["10.0.0.1/32"]);
         assert_eq!(one.mappings[1].remote_port, Some(20000));
+        assert_eq!(one.mappings[1].proxy_protocol, Some(crate::mapping::ProxyProtocol::V2));
     }
 
     #[test]

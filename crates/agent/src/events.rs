@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::mapping::ProxyProtocol;
 use crate::target::Target;
 
 /// Events kept for a listener that reads slowly; beyond, it is told that it missed some. One busy
@@ -65,6 +66,8 @@ impl std::fmt::Display for HostHeader {
 pub struct Served {
     pub wire: porthole_link::Mapping,
     pub target: Target,
+    /// A TCP service is told of each visitor.
+    pub proxy_protocol: Option<ProxyProtocol>,
     pub host_header: HostHeader,
     /// The service's certificate need not be valid.
     pub allow_invalid_certs: bool,

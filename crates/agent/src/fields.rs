@@ -111,6 +111,7 @@ pub const FILE_KEYS: &[&str] = &[
     "id",
     "enabled",
     "remote_port",
+    "proxy_protocol",
     "name",
     "host",
     "path",

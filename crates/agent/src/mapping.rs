@@ -1,5 +1,6 @@
 //! What a mapping is, wherever it was written down: in the store, in the file, or on a command line.
 
+mod proxy_protocol;
 mod rate;
 mod rules;
 
@@ -13,6 +14,7 @@ use crate::events::{DEFAULT_ANSWER_TIMEOUT, HostHeader, Served};
 use crate::inspect::filter;
 use crate::target::{Scheme, Target};
 
+pub use proxy_protocol::ProxyProtocol;
 pub use rate::{parse_rate, rate_text};
 pub use rules::{
     RETRY_AFTER, checked_answer, checked_maintenance, parse_answer, parse_maintenance, parse_method,
@@ -36,6 +38,9 @@ pub struct MappingSpec {
     pub strip_prefix: bool,
     /// Raw TCP: the port wanted on the gateway.
     pub remote_port: Option<u16>,
+    /// Raw TCP: the service is told of each visitor.
+    #[serde(default)]
+    pub proxy_protocol: Option<ProxyProtocol>,
     #[serde(with = "as_text")]
     pub target: Target,
     #[serde(with = "as_text")]
@@ -98,6 +103,10 @@ pub enum MappingError {
     HostHeader(#[from] crate::events::HostHeaderError),
     #[error("{0} works for HTTP only, not for a TCP mapping")]
     HttpOnly(&'static str),
+    #[error("“{0}” is no version of the PROXY protocol: write v1 or v2")]
+    ProxyProtocol(String),
+    #[error("the PROXY protocol is for TCP mappings: HTTP services are told of visitors in X-Forwarded-For")]
+    ProxyProtocolForHttp,
     #[error("a port on the gateway can be asked for by TCP mappings only")]
     TcpOnly,
     #[error("the mapping would have no public address: give it a name, a host or a path")]
@@ -114,6 +123,7 @@ impl MappingSpec {
             path: None,
             strip_prefix: false,
             remote_port: None,
+            proxy_protocol: None,
             target,
             host_header: HostHeader::Preserve,
             allow_invalid_certs: false,
@@ -152,8 +162,13 @@ impl MappingSpec {
             ];
             let set = http_only.into_iter().filter(|(set, ..)| *set);
             problems.extend(set.map(|(_, field, what)| (field, MappingError::HttpOnly(what))));
-        } else if self.remote_port.is_some() {
-            problems.push(("remote_port", MappingError::TcpOnly));
+        } else {
+            if self.remote_port.is_some() {
+                problems.push(("remote_port", MappingError::TcpOnly));
+            }
+            if self.proxy_protocol.is_some() {
+                problems.push(("proxy_protocol", MappingError::ProxyProtocolForHttp));
+            }
         }
         problems
     }
@@ -210,6 +225,7 @@ impl MappingSpec {
                 policy: self.policy.clone(),
             },
             target: self.target.clone(),
+            proxy_protocol: self.proxy_protocol,
             host_header: self.host_header.clone(),
             allow_invalid_certs: self.allow_invalid_certs,
             timeout: Duration::from_millis(self.timeout_ms),

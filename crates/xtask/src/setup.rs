@@ -45,6 +45,30 @@ const TOOLS: &[Tool] = &[
         why: "tests put it in front of the gateway",
     },
     Tool {
+        program: "redis-cli",
+        probe: &["--version"],
+        packages: &["redis-server", "redis-tools"],
+        why: "tests reach it through a TCP mapping",
+    },
+    Tool {
+        program: "psql",
+        probe: &["--version"],
+        packages: &["postgresql", "postgresql-client"],
+        why: "tests reach it through a TCP mapping",
+    },
+    Tool {
+        program: "sshd",
+        probe: &["-V"],
+        packages: &["openssh-server"],
+        why: "tests reach it through a TCP mapping",
+    },
+    Tool {
+        program: "ssh",
+        probe: &["-V"],
+        packages: &["openssh-client"],
+        why: "tests reach it through a TCP mapping",
+    },
+    Tool {
         program: "curl",
         probe: &["--version"],
         packages: &["curl"],

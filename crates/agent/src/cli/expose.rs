@@ -11,7 +11,7 @@ use super::{ConnectionArgs, Context, Failure, RunArgs};
 use crate::dial;
 use crate::door::Wanted;
 use crate::fields::{FieldsError, MappingFields};
-use crate::mapping::MappingSpec;
+use crate::mapping::{MappingSpec, ProxyProtocol};
 use crate::target::Target;
 
 /// How long the look at the local port may take.
@@ -43,6 +43,9 @@ pub(super) struct TcpArgs {
     /// The port wanted on the gateway; without it the gateway chooses one
     #[arg(long, value_name = "PORT", env = "PORTHOLE_REMOTE_PORT")]
     remote_port: Option<String>,
+    /// Tell the service of each visitor in a PROXY protocol header
+    #[arg(long, value_name = "v1|v2", env = "PORTHOLE_PROXY_PROTOCOL")]
+    proxy_protocol: Option<ProxyProtocol>,
     /// A name for lists and logs
     #[arg(long, value_name = "NAME", env = "PORTHOLE_NAME")]
     name: Option<String>,
@@ -117,6 +120,7 @@ pub(super) async fn tcp(context: &Context, args: TcpArgs) -> Result<(), Failure>
     let fields = context.fields(fields, true);
     let mut spec = MappingSpec::new(String::new(), target);
     spec.remote_port = args.remote_port.as_deref().map(parse_remote_port).transpose()?;
+    spec.proxy_protocol = args.proxy_protocol;
     apply(&fields, &mut spec)?;
     expose(context, &asked, &page, spec, args.save, args.run).await
 }

@@ -14,7 +14,7 @@ use crate::door::{FromEngine, Hello, PROTOCOL, ToEngine};
 use crate::fields::MappingFields;
 use crate::inspect::filter::bytes_text;
 use crate::lock::EngineLock;
-use crate::mapping::{MappingError, MappingSpec, random_id, rate_text};
+use crate::mapping::{MappingError, MappingSpec, ProxyProtocol, random_id, rate_text};
 use crate::names::random_name;
 use crate::store::{Mend, Store, StoreError, StoredMapping};
 use crate::target::{Scheme, Target};
@@ -60,6 +60,9 @@ pub(super) struct AddArgs {
     /// TCP: the port wanted on the gateway
     #[arg(long, value_name = "PORT", env = "PORTHOLE_REMOTE_PORT")]
     remote_port: Option<String>,
+    /// TCP: tell the service of each visitor in a PROXY protocol header
+    #[arg(long, value_name = "v1|v2", env = "PORTHOLE_PROXY_PROTOCOL")]
+    proxy_protocol: Option<ProxyProtocol>,
     /// Store it switched off
     #[arg(long)]
     disabled: bool,
@@ -82,6 +85,9 @@ pub(super) struct EditArgs {
     /// TCP: the port wanted on the gateway; empty lets the gateway choose
     #[arg(long, value_name = "PORT", env = "PORTHOLE_REMOTE_PORT")]
     remote_port: Option<String>,
+    /// TCP: tell the service of each visitor in a PROXY protocol header; empty for none
+    #[arg(long, value_name = "v1|v2", env = "PORTHOLE_PROXY_PROTOCOL")]
+    proxy_protocol: Option<String>,
     /// Print the mapping as JSON
     #[arg(long)]
     json: bool,
@@ -177,6 +183,7 @@ async fn add(context: &Context, store: &Store, args: AddArgs) -> Result<(), Fail
     let asked = Asked::read(&args.connection)?;
     let mut spec = MappingSpec::new(random_id(), parse_target(&args.target)?);
     spec.remote_port = args.remote_port.as_deref().map(parse_remote_port).transpose()?;
+    spec.proxy_protocol = args.proxy_protocol;
     let tcp = spec.target.scheme == Scheme::Tcp;
     apply(&context.fields(args.fields, tcp), &mut spec)?;
     let gateway = asked.gateway(context, Some(store)).await?;
@@ -196,6 +203,11 @@ async fn edit(context: &Context, store: &Store, args: EditArgs) -> Result<(), Fa
     }
     if let Some(port) = &args.remote_port {
         mapping.spec.remote_port = if port.trim().is_empty() { None } else { Some(parse_remote_port(port)?) };
+    }
+    if let Some(version) = &args.proxy_protocol {
+        let version = if version.trim().is_empty() { None } else { Some(version.parse()) };
+        mapping.spec.proxy_protocol =
+            version.transpose().map_err(|error: MappingError| Failure::usage("proxy-protocol", error))?;
     }
     apply(&args.fields, &mut mapping.spec)?;
     if !mapping.spec.has_address() {
@@ -291,6 +303,7 @@ fn spec_json(spec: &MappingSpec, enabled: bool, stored: Option<&StoredMapping>, 
         "path": spec.path,
         "strip_prefix": spec.strip_prefix,
         "remote_port": spec.remote_port,
+        "proxy_protocol": spec.proxy_protocol,
         "protocol": spec.target.scheme.as_str(),
         "target": spec.target.to_string(),
         "allow_invalid_certs": spec.allow_invalid_certs,

@@ -193,7 +193,7 @@ async fn run(route: Arc<Route>, incoming: Incoming) {
     record.capture(open.kind, open.visitor, gateway);
     let result = match (open.kind, scheme) {
         (StreamKind::Tcp, Scheme::Tcp) => {
-            Box::pin(tcp::connection(&mut record, &mut send, &mut recv, data, ended)).await
+            Box::pin(tcp::connection(&mut record, &mut send, &mut recv, open.visitor, (data, ended))).await
         }
         (StreamKind::Http | StreamKind::Upgrade, Scheme::Http | Scheme::Https | Scheme::H2c) if has_head => {
             let public = record.route.rule.apply(&mut record.head);

@@ -8,7 +8,7 @@ use crate::target::Target;
 
 const COLUMNS: &str = "id, name, external_host, external_path, external_port, internal_host, internal_port, \
      protocol, allow_invalid_certs, enabled, strip_prefix, host_header, timeout_ms, inspect, matches, policy, \
-     gateway, created_at, updated_at";
+     gateway, created_at, updated_at, proxy_protocol";
 
 /// A mapping with what only the store knows about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +148,7 @@ fn write(connection: &Connection, mapping: &StoredMapping) -> Result<(), StoreEr
     connection.execute(
         &format!(
             "INSERT OR REPLACE INTO mappings ({COLUMNS})
-             VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
+             VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)"
         ),
         params![
             spec.id,
@@ -170,6 +170,7 @@ fn write(connection: &Connection, mapping: &StoredMapping) -> Result<(), StoreEr
             mapping.gateway,
             mapping.created_at,
             mapping.updated_at,
+            spec.proxy_protocol.map(|version| version.to_string()),
         ],
     )?;
     Ok(())
@@ -195,6 +196,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StoredMapping> {
             host: row.get(2)?,
             path: row.get(3)?,
             remote_port: row.get(4)?,
+            proxy_protocol: match row.get::<_, Option<String>>(19)? {
+                Some(version) => Some(version.parse().map_err(|error| unreadable(19, error))?),
+                None => None,
+            },
             target: Target { host: row.get(5)?, port: row.get(6)?, scheme: text(row, 7)? },
             allow_invalid_certs: row.get(8)?,
             strip_prefix: row.get(10)?,

@@ -168,6 +168,9 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (stand_in_id, seq)
     ) WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE mappings ADD COLUMN proxy_protocol TEXT;  -- 'v1' | 'v2'; NULL: none
+",
 ];
 
 /// The connection, where a damaged database went, and whether this one lives in memory only.

@@ -128,6 +128,7 @@ pub fn served(target: &str) -> Served {
         } else {
             target.parse().unwrap()
         },
+        proxy_protocol: None,
         host_header: porthole_agent::events::HostHeader::Preserve,
         allow_invalid_certs: false,
         timeout: Duration::from_secs(120),

@@ -79,6 +79,9 @@ impl MappingInput {
         spec.strip_prefix = self.strip_prefix;
         spec.remote_port = take(&mut wrong, "remote_port", self.remote_port.map(port).transpose());
         spec.allow_invalid_certs = self.allow_invalid_certs;
+        // Not theirs to change, and kept where it still can be.
+        spec.proxy_protocol =
+            before.and_then(|before| before.proxy_protocol).filter(|_| spec.target.scheme == Scheme::Tcp);
         if let Some(header) = text(self.host_header.as_ref()) {
             spec.host_header = take(&mut wrong, "host_header", header.parse());
         }

@@ -1,6 +1,8 @@
 //! Raw TCP through the tunnel.
 
-use std::net::SocketAddr;
+mod programs;
+
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use porthole_testkit::agent::Home;
@@ -17,6 +19,17 @@ struct Tunnel {
     address: SocketAddr,
     url: String,
     service: LocalService,
+    _ports: Ports,
+}
+
+/// A port of the gateway's that leads to one of this computer's.
+struct Lead {
+    agent: Agent,
+    gateway: Gateway,
+    token: String,
+    address: SocketAddr,
+    url: String,
+    ports: Ports,
 }
 
 /// Gives back what it gets; says good-bye when the other side has ended its half.
@@ -30,34 +43,50 @@ async fn echo() -> LocalService {
     .await
 }
 
-/// A few ports that are free now; another program may still take them, so the gateway picks.
-fn free_range() -> String {
-    // Below the ports that the system gives to outgoing connections: any of a busy machine's could hold
-    // the one that a test asks for by number.
-    const LOWEST: u16 = 10_000;
-    const RANGES: u16 = 90;
-    const PORTS: u16 = 100;
-    let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let random = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let begin = random.local_addr().expect("an address").port();
-    let range = (0..RANGES)
-        .map(|step| LOWEST + begin.wrapping_add(step) % RANGES * PORTS)
-        .find(|&first| (first..first + PORTS).all(is_free))
-        .expect("a range of free ports");
-    format!("{range}-{}", range + PORTS - 1)
+/// Ports that are free, and that no other test takes while this lives.
+struct Ports {
+    range: String,
+    /// Of the first port, for UDP, which nobody else wants there: a sign for other tests.
+    _sign: UdpSocket,
+}
+
+impl Ports {
+    fn find() -> Self {
+        // Below the ports that the system gives to outgoing connections, and those of `front`: any of a
+        // busy machine's could hold the one that a test asks for by number.
+        const LOWEST: u16 = 10_000;
+        const RANGES: u16 = 90;
+        const PORTS: u16 = 100;
+        let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+        let random = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let begin = random.local_addr().expect("an address").port();
+        let mut ranges = (0..RANGES).filter_map(|step| {
+            let first = LOWEST + begin.wrapping_add(step) % RANGES * PORTS;
+            let sign = UdpSocket::bind(("127.0.0.1", first)).ok()?;
+            let last = first + PORTS - 1;
+            (first..=last).all(is_free).then(|| Self { range: format!("{first}-{last}"), _sign: sign })
+        });
+        ranges.next().expect("a range of free ports")
+    }
 }
 
 async fn tunnel(service: LocalService, more: &[&str]) -> Tunnel {
+    let Lead { agent, gateway, token, address, url, ports } = lead_to(service.port(), more).await;
+    Tunnel { agent, gateway, token, address, url, service, _ports: ports }
+}
+
+async fn lead_to(port: u16, more: &[&str]) -> Lead {
+    let ports = Ports::find();
     let gateway = Gateway::start().await;
-    let token = gateway.token("tcp", &["--tcp", &free_range()]).await.token;
+    let token = gateway.token("tcp", &["--tcp", &ports.range]).await.token;
     let url = gateway.url();
-    let port = service.port().to_string();
+    let port = port.to_string();
     let mut words = vec!["tcp", &port, "--gateway", &url, "--token", &token, "--json"];
     words.extend(more);
     let mut agent = Agent::start(&Home::new(), words);
     let url = agent.ready().await;
     let public: u16 = url.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port");
-    Tunnel { agent, gateway, token, address: ([127, 0, 0, 1], public).into(), url, service }
+    Lead { agent, gateway, token, address: ([127, 0, 0, 1], public).into(), url, ports }
 }
 
 #[tokio::test]
@@ -87,6 +116,19 @@ async fn a_service_that_speaks_first_is_heard() {
     let mut greeting = [0; 11];
     within("the greeting", socket.read_exact(&mut greeting)).await.expect("open");
     assert_eq!(&greeting, b"220 hello\r\n");
+}
+
+#[tokio::test]
+async fn a_service_that_asks_for_it_is_told_of_each_visitor_first() {
+    let tunnel = tunnel(echo().await, &["--proxy-protocol", "v1"]).await;
+    let mut socket = TcpStream::connect(tunnel.address).await.expect("the public port accepts");
+    let own = socket.local_addr().expect("an address").port();
+    let header = format!("PROXY TCP4 127.0.0.1 127.0.0.1 {own} {}\r\n", tunnel.service.port());
+    socket.write_all(b"hello").await.expect("open");
+    socket.shutdown().await.expect("half a close");
+    let mut all = String::new();
+    within("the echo", socket.read_to_string(&mut all)).await.expect("a clean end");
+    assert_eq!(all, format!("{header}hello[end]"));
 }
 
 #[tokio::test]
