@@ -7,9 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use porthole_http1::{Framing, RequestHead, ResponseHead, Version, announced_length, connection};
+use porthole_http1::{Fields, Framing, RequestHead, ResponseHead, Version, announced_length, connection};
 use porthole_link::{Open, StreamKind};
 
+use crate::config::Config;
 use crate::forwarded::{self, Visitor};
 use crate::policy::{self, Canned, Credentials, Decision, Place, PolicyRequest};
 use crate::prefix::Prefix;
@@ -20,7 +21,7 @@ use crate::server::Gateway;
 
 /// What is known about a request beside its head.
 #[derive(Debug, Clone, Copy)]
-pub struct Arrival {
+pub struct Arrival<'a> {
     pub peer: SocketAddr,
     /// When its head had been read.
     pub at: Instant,
@@ -28,6 +29,8 @@ pub struct Arrival {
     pub scheme: &'static str,
     /// The body's framing says that no byte can follow.
     pub bodyless: bool,
+    /// What the TLS handshake was for, in lower case.
+    pub server_name: Option<&'a str>,
     /// It came in where nothing is served and everything is sent to https.
     pub to_https: bool,
 }
@@ -95,7 +98,7 @@ impl Forward {
 
 /// Decides on a request and rewrites `head` for the service: hop-by-hop fields gone, one Host,
 /// forwarded fields set, prefix stripped.
-pub async fn plan(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Plan {
+pub async fn plan(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> Plan {
     match decide(gateway, head, arrival) {
         Step::Plan(plan) => plan,
         Step::Password { forward, credentials } => {
@@ -150,7 +153,7 @@ enum Step {
     },
 }
 
-fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step {
+fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> Step {
     let authority = head.authority().unwrap_or_default().to_owned();
     if head.is_absolute_form() {
         head.target = head.origin_form().into_owned();
@@ -177,6 +180,11 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival) -> Step 
         None => gateway.config.public.as_ref().map_or("localhost", |public| public.host.as_str()).into(),
     };
 
+    // A browser may use one connection for all names of a certificate; it comes again on another
+    // (RFC 9110 §15.5.20). A proxy that we trust has looked at the visitor's handshake itself.
+    if arrival.server_name.is_some_and(|name| name != host) && named.is_some() && !visitor.trusted_peer {
+        return refuse(Problem::Misdirected, request_id);
+    }
     let answered = |answer, request_id| {
         Step::Plan(Plan::Answer { answer, request_id, visitor: visitor.addr.ip(), transition })
     };
@@ -292,12 +300,31 @@ pub struct Asked {
     pub version: Version,
     /// HEAD.
     pub head_only: bool,
+    /// Seconds for which the visitor is told to come by https only. None: not told.
+    pub hsts: Option<u32>,
 }
 
 impl Asked {
     pub fn of(head: &RequestHead) -> Self {
-        Self { version: head.version, head_only: head.method == "HEAD" }
+        Self { version: head.version, head_only: head.method == "HEAD", hsts: None }
     }
+
+    /// Tells the visitor to come by https only, unless the service has said so in its own way.
+    pub fn mark(&self, fields: &mut Fields) {
+        if let Some(seconds) = self.hsts
+            && !fields.contains(HSTS)
+        {
+            fields.push(HSTS, format!("max-age={seconds}"));
+        }
+    }
+}
+
+const HSTS: &str = "strict-transport-security";
+
+/// For how many seconds a visitor who speaks `scheme` is told to come by https only: over clear text
+/// nothing is said of it (RFC 6797 §7.2).
+pub fn hsts(config: &Config, scheme: &str) -> Option<u32> {
+    config.hsts.filter(|_| scheme == "https")
 }
 
 /// The service's answer is none that can be passed on.
@@ -319,6 +346,7 @@ pub fn answer_head(
         return Err(BadAnswer);
     }
     connection::strip_hop_by_hop(&mut head.fields);
+    asked.mark(&mut head.fields);
     let length = announced_length(&head.fields).map_err(|_| BadAnswer)?;
     if let Some(prefix) = prefix {
         prefix.put_back(&mut head.fields);
@@ -337,8 +365,6 @@ pub fn answer_head(
 
 #[cfg(test)]
 mod tests {
-    use porthole_http1::Fields;
-
     use super::*;
 
     fn response(status: u16, pairs: &[(&str, &str)]) -> ResponseHead {
@@ -346,7 +372,7 @@ mod tests {
         ResponseHead { status, reason: Vec::new(), version: Version::Http11, fields }
     }
 
-    const GET: Asked = Asked { version: Version::Http11, head_only: false };
+    const GET: Asked = Asked { version: Version::Http11, head_only: false, hsts: None };
 
     #[test]
     fn an_answer_keeps_its_length_and_is_chunked_without_one() {
@@ -382,6 +408,19 @@ mod tests {
             response(200, &[("Connection", "close, X-A"), ("X-A", "1"), ("Keep-Alive", "5"), ("B", "2")]);
         answer_head(&mut head, GET, None).unwrap();
         assert_eq!(head.fields, Fields::from_iter([("B", "2")]));
+    }
+
+    #[test]
+    fn https_only_is_said_once_and_what_the_service_says_of_it_stays() {
+        let asked = Asked { hsts: Some(60), ..GET };
+        let told = |pairs: &[_]| {
+            let mut head = response(200, pairs);
+            answer_head(&mut head, asked, None).unwrap();
+            let values = head.fields.get_all("strict-transport-security");
+            values.map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[]), ["max-age=60"]);
+        assert_eq!(told(&[("Strict-Transport-Security", "max-age=1; preload")]), ["max-age=1; preload"]);
     }
 
     #[test]

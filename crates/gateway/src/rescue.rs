@@ -42,6 +42,8 @@ pub enum Problem {
     BadRequest,
     HeadTimeout,
     ConnectNotSupported,
+    /// The TLS handshake was for another host.
+    Misdirected,
     MethodNotAllowed,
     /// `GET /tunnel` without a WebSocket handshake.
     UpgradeRequired,
@@ -152,6 +154,11 @@ impl Problem {
                 405,
                 "connect-not-supported",
                 "CONNECT is not supported here; for raw TCP use `porthole tcp`.",
+            ),
+            Self::Misdirected => (
+                421,
+                "misdirected-request",
+                "This connection was made for another host; send the request on a connection of its own.",
             ),
             Self::MethodNotAllowed => (405, "method-not-allowed", "This address answers GET requests only."),
             Self::UpgradeRequired => (

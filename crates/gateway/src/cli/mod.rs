@@ -77,6 +77,9 @@ struct Serve {
     /// Where to answer http-01 challenges and send everybody else to https, like 0.0.0.0:80
     #[arg(long, value_name = "ADDRESS:PORT")]
     http_listen: Option<String>,
+    /// Tell visitors to come by https only, for this long (Strict-Transport-Security) [default: not told]
+    #[arg(long, value_name = "TIME")]
+    hsts: Option<String>,
     /// Proxies in front whose forwarded headers are believed [default: none]
     #[arg(long, value_name = "CIDR,…")]
     trusted_proxies: Option<String>,
@@ -158,6 +161,7 @@ impl Serve {
             ("acme-ca-file", self.acme_ca_file.clone()),
             ("acme-challenge", self.acme_challenge.clone()),
             ("http-listen", self.http_listen.clone()),
+            ("hsts", self.hsts.clone()),
             ("trusted-proxies", self.trusted_proxies.clone()),
             ("proxy-protocol", switch(self.proxy_protocol)),
             ("caddy-admin", self.caddy_admin.clone()),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigError, Folders};
 
 /// Every option, as its flag spells it; files use underscores, variables upper case.
-pub const OPTIONS: [&str; 24] = [
+pub const OPTIONS: [&str; 25] = [
     "listen",
     "public-url",
     "secret",
@@ -19,6 +19,7 @@ pub const OPTIONS: [&str; 24] = [
     "acme-ca-file",
     "acme-challenge",
     "http-listen",
+    "hsts",
     "trusted-proxies",
     "proxy-protocol",
     "caddy-admin",

@@ -31,6 +31,8 @@ pub const GOOD_CLIENT_TOKEN_BYTES: usize = 16;
 /// Longest grace and longest claim that may be set: beyond them a typing error is likelier.
 pub const MAX_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 pub const MAX_CLAIM_DAYS: u32 = 3650;
+/// Longest time for which visitors may be told to come by https only: nobody could take it back sooner.
+pub const MAX_HSTS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// What is missing where Caddy is told of routes and not believed.
 pub const CADDY_UNTRUSTED: &str = "Caddy is in front and no proxy is trusted: all visitors seem to come from it, over plain HTTP; name its address with --trusted-proxies";
@@ -46,6 +48,8 @@ pub struct Config {
     pub acme: Option<AcmeSettings>,
     /// Where visitors in clear text are sent to https.
     pub http_listen: Option<SocketAddr>,
+    /// Seconds for which visitors on TLS are told to come by https only.
+    pub hsts: Option<u32>,
     /// Peers whose forwarded headers are believed. Empty: nobody, loopback included.
     pub trusted_proxies: Vec<IpNet>,
     /// Every connection to `listen` and `http_listen` begins with a PROXY protocol header, and comes from one of these.
@@ -175,12 +179,12 @@ pub enum ConfigError {
         "--tls-cert and --acme-email exclude each other: give files, or an address for automatic certificates"
     )]
     TwoCertificates,
-    #[error("--http-listen sends visitors to https: give --tls-cert and --tls-key, or --acme-email, as well")]
-    NoHttps,
     #[error("--caddy-admin needs --public-url, which says for which hosts Caddy is to send visitors here")]
     CaddyWithoutUrl,
     #[error("Caddy speaks clear text to the gateway: with --caddy-admin, leave out {0}")]
     CaddyWith(&'static str),
+    #[error("--{option} is about https: give --tls-cert and --tls-key, or --acme-email, as well")]
+    NoHttps { option: &'static str },
     #[error("this user has no home folder: set PORTHOLE_HOME to a folder for the gateway's files")]
     NoHome,
 }
@@ -201,6 +205,7 @@ impl Config {
             tls: None,
             acme: None,
             http_listen: None,
+            hsts: None,
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
             caddy_admin: None,

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::{
     Config, ConfigError, DEFAULT_CLAIM_DAYS, DEFAULT_GRACE, DEFAULT_LISTEN, Folders, Layers, LogFormat,
-    LogSettings, MAX_CLAIM_DAYS, MAX_GRACE, PublicBase, TlsFiles, acme,
+    LogSettings, MAX_CLAIM_DAYS, MAX_GRACE, MAX_HSTS, PublicBase, TlsFiles, acme,
 };
 use crate::caddy::address::{Address, AddressError};
 use crate::secret::{Secret, Secrets};
@@ -32,8 +32,12 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
         return Err(ConfigError::TwoCertificates);
     }
     let http_listen = read.parsed("http-listen", listen_address)?;
-    if http_listen.is_some() && tls.is_none() && acme.is_none() {
-        return Err(ConfigError::NoHttps);
+    let hsts = read.parsed("hsts", hsts)?;
+    let of_https = [("http-listen", http_listen.is_some()), ("hsts", hsts.is_some())];
+    if let Some((option, _)) =
+        of_https.into_iter().find(|(_, given)| *given && tls.is_none() && acme.is_none())
+    {
+        return Err(ConfigError::NoHttps { option });
     }
     let claim_days = read.parsed("claim-days", claim_days)?.unwrap_or(DEFAULT_CLAIM_DAYS);
     let client_token = match layers.get("client-token") {
@@ -51,6 +55,7 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
         match (&public, &tls) {
             (None, _) => return Err(ConfigError::CaddyWithoutUrl),
             (_, Some(_)) => return Err(ConfigError::CaddyWith("--tls-cert and --tls-key")),
+            _ if acme.is_some() => return Err(ConfigError::CaddyWith("--acme-email")),
             _ if proxy_protocol => return Err(ConfigError::CaddyWith("--proxy-protocol")),
             _ => {}
         }
@@ -61,6 +66,7 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
         tls,
         acme,
         http_listen,
+        hsts,
         trusted_proxies,
         proxy_protocol,
         caddy_admin,
@@ -157,9 +163,20 @@ fn caddy_address(text: &str) -> Result<Address, String> {
     text.parse().map_err(|error: AddressError| error.to_string())
 }
 
+/// Seconds, or a time with its unit.
+fn time(text: &str) -> Option<Duration> {
+    text.parse().map(Duration::from_secs).ok().or_else(|| humantime::parse_duration(text).ok())
+}
+
+fn hsts(text: &str) -> Result<u32, String> {
+    let seconds =
+        time(text).filter(|time| *time <= MAX_HSTS).and_then(|time| u32::try_from(time.as_secs()).ok());
+    seconds
+        .ok_or_else(|| "give a time up to 3650 days, like 365d; 0 takes back what was told before".to_owned())
+}
+
 fn grace(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse().map(Duration::from_secs).ok().or_else(|| humantime::parse_duration(text).ok());
-    match parsed {
+    match time(text) {
         Some(grace) if grace <= MAX_GRACE => Ok(grace),
         _ => Err("give a time up to 24h, like 30s".to_owned()),
     }

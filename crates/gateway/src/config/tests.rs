@@ -94,6 +94,8 @@ fn a_mistake_is_told_with_where_it_was_made() {
         ("acme-ca-file", "/nonexistent/ca.pem"),
         ("acme-challenge", "dns-01"),
         ("http-listen", "nonsense"),
+        ("hsts", "for ever"),
+        ("hsts", "3651d"),
         ("log-format", "xml"),
         ("single-host", "perhaps"),
         ("client-token", " "),
@@ -142,6 +144,10 @@ fn nobody_is_sent_to_https_where_none_is_spoken() {
     let clear = World::new().flag("http-listen", "127.0.0.1:80");
     assert!(clear.sentence().contains("--http-listen"));
     assert!(clear.flag("acme-email", "admin@example.com").resolve().is_ok());
+    let hsts = World::new().flag("hsts", "365d");
+    assert!(hsts.sentence().contains("--hsts"));
+    let config = hsts.flag("acme-email", "admin@example.com").resolve().expect("both");
+    assert_eq!(config.hsts, Some(31_536_000));
 }
 
 #[test]
@@ -153,6 +159,8 @@ fn caddy_is_told_where_it_is_to_lead_and_speaks_clear_text() {
     assert!(with_url("https://localhost:2019").sentence().contains("plain HTTP"));
     let behind = with_url("http://localhost:2019").flag("trusted-proxies", "127.0.0.1");
     assert!(behind.flag("proxy-protocol", "true").sentence().contains("leave out --proxy-protocol"));
+    let own = with_url("http://localhost:2019").flag("acme-email", "admin@example.com");
+    assert!(own.sentence().contains("leave out --acme-email"));
 }
 
 #[test]

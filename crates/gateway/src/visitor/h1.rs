@@ -177,12 +177,18 @@ impl<IO: VisitorIo> Visit<IO> {
 
     async fn exchange(&mut self, mut head: RequestHead, framing: Framing) -> Result<After, Handed> {
         let service = Arc::clone(&self.service);
-        let asked = Asked::of(&head);
+        let hsts = exchange::hsts(&service.gateway.config, self.scheme);
+        let asked = Asked { hsts, ..Asked::of(&head) };
         let keep_alive = connection::keeps_alive(head.version, &head.fields);
         let bodyless = framing.is_bodyless();
-        let to_https = service.to_https;
-        let arrival =
-            Arrival { peer: self.peer, at: Instant::now(), scheme: self.scheme, bodyless, to_https };
+        let arrival = Arrival {
+            peer: self.peer,
+            at: Instant::now(),
+            scheme: self.scheme,
+            bodyless,
+            server_name: self.conn.io.server_name(),
+            to_https: service.to_https,
+        };
         let original = if access::is_on() { head.target.clone() } else { String::new() };
 
         match exchange::plan(&service.gateway, &mut head, &arrival).await {
@@ -322,6 +328,7 @@ impl<IO: VisitorIo> Visit<IO> {
         } else if asked.version == Version::Http10 {
             answer.head.fields.push("Connection", "keep-alive");
         }
+        asked.mark(&mut answer.head.fields);
         let small = &mut self.conn.output.small;
         if write_response_head(&answer.head, small).is_err() {
             return Ok(After::Drop);

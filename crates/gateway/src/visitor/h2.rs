@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{Entry, HeaderValue, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body as _;
@@ -54,19 +55,27 @@ const LOCAL_RESETS: usize = 256;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Serves a connection until it ends.
-pub(super) async fn serve<IO>(service: Arc<Service>, io: IO, peer: SocketAddr, scheme: &'static str)
-where
+/// Serves a connection until it ends; `name` is what its TLS handshake was for.
+pub(super) async fn serve<IO>(
+    service: Arc<Service>,
+    io: IO,
+    peer: SocketAddr,
+    scheme: &'static str,
+    name: Option<Arc<str>>,
+) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let gateway = Arc::clone(&service.gateway);
     let activity = Activity::default();
     let begins = activity.clone();
+    let hsts = exchange::hsts(&gateway.config, scheme);
     let requests = service_fn(move |request: Request<Incoming>| {
-        let service = Arc::clone(&service);
+        let (service, name) = (Arc::clone(&service), name.clone());
         let open = begins.begin();
         async move {
-            let answer = handle(&service, request, peer, scheme).await;
+            let came = Came { peer, scheme, name: name.as_deref() };
+            let mut answer = handle(&service, request, came).await;
+            mark(&mut answer, hsts);
             Ok::<_, Infallible>(answer.map(|body| body.during(open)))
         }
     });
@@ -168,12 +177,25 @@ where
     }
 }
 
-async fn handle(
-    service: &Service,
-    request: Request<Incoming>,
+/// The same as [`Asked::mark`], for any answer.
+fn mark(answer: &mut Response<AnswerBody>, hsts: Option<u32>) {
+    if let Some(seconds) = hsts
+        && let Entry::Vacant(field) = answer.headers_mut().entry(STRICT_TRANSPORT_SECURITY)
+        && let Ok(value) = HeaderValue::try_from(format!("max-age={seconds}"))
+    {
+        field.insert(value);
+    }
+}
+
+/// What holds for every request of a connection.
+#[derive(Debug, Clone, Copy)]
+struct Came<'a> {
     peer: SocketAddr,
     scheme: &'static str,
-) -> Response<AnswerBody> {
+    name: Option<&'a str>,
+}
+
+async fn handle(service: &Service, request: Request<Incoming>, came: Came<'_>) -> Response<AnswerBody> {
     let (parts, body) = request.into_parts();
     let mut head = match head_of(&parts) {
         Ok(head) => head,
@@ -182,8 +204,14 @@ async fn handle(
         }
     };
     let asked = Asked::of(&head);
-    let (bodyless, to_https) = (body.is_end_stream(), service.to_https);
-    let arrival = Arrival { peer, at: Instant::now().into_std(), scheme, bodyless, to_https };
+    let arrival = Arrival {
+        peer: came.peer,
+        at: Instant::now().into_std(),
+        scheme: came.scheme,
+        bodyless: body.is_end_stream(),
+        server_name: came.name,
+        to_https: service.to_https,
+    };
     let original = if access::is_on() { head.target.clone() } else { String::new() };
     match exchange::plan(&service.gateway, &mut head, &arrival).await {
         Plan::Forward(mut planned) => {

@@ -36,6 +36,11 @@ const KEPT_OUTPUT: usize = 4 * 1024;
 pub trait VisitorIo: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The socket underneath.
     fn tcp(&self) -> &TcpStream;
+
+    /// What the TLS handshake was for, in lower case. None where there was none, or it named nothing.
+    fn server_name(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl VisitorIo for TcpStream {
@@ -47,6 +52,10 @@ impl VisitorIo for TcpStream {
 impl VisitorIo for TlsStream<TcpStream> {
     fn tcp(&self) -> &TcpStream {
         self.get_ref().0
+    }
+
+    fn server_name(&self) -> Option<&str> {
+        self.get_ref().1.server_name()
     }
 }
 

@@ -76,8 +76,9 @@ pub async fn serve<IO: VisitorIo>(
     match protocol {
         Protocol::Http1 => h1::serve(service, io, BytesMut::new(), peer, scheme).await,
         Protocol::Http2 => {
+            let name = io.server_name().map(Arc::from);
             let io = Prefixed::new(Bytes::new(), io, Arc::clone(&service.gateway.counters.traffic));
-            Box::pin(h2::serve(service, io, peer, scheme)).await;
+            Box::pin(h2::serve(service, io, peer, scheme, name)).await;
         }
         Protocol::Sniffed => {
             let traffic = &service.gateway.counters.traffic;
@@ -95,7 +96,7 @@ pub async fn serve<IO: VisitorIo>(
                 Ok(Ok(true)) => {
                     let io = Prefixed::new(conn.input.freeze(), conn.io, Arc::clone(traffic));
                     // Boxed: its state is large, and most connections are not HTTP/2.
-                    Box::pin(h2::serve(service, io, peer, scheme)).await;
+                    Box::pin(h2::serve(service, io, peer, scheme, None)).await;
                 }
                 Ok(Ok(false)) => h1::serve(service, conn.io, conn.input, peer, scheme).await,
                 // No slower than a head that shows at once that it is HTTP/1's.

@@ -100,3 +100,65 @@ async fn a_stalled_handshake_ends_within_its_bound() {
     let _ = within(stalled.read_to_end(&mut seen)).await;
     assert!(begun.elapsed() < Duration::from_secs(13), "{:?}", begun.elapsed());
 }
+
+/// One GET over HTTP/1.1 on a connection for `shop.gate.test`; returns the whole answer.
+async fn ask_for(addr: SocketAddr, roots: rustls::RootCertStore, host: &str) -> String {
+    let mut io = connect(addr, roots, &["http/1.1"]).await;
+    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    io.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    within(io.read_to_string(&mut reply)).await.unwrap();
+    reply
+}
+
+#[tokio::test]
+async fn a_request_for_another_host_than_the_handshakes_is_misdirected_in_any_protocol() {
+    let (world, folder) = (world().await, tempfile::tempdir().unwrap());
+    let (addr, roots) = listen(&world, folder.path()).await;
+    for host in ["shop.gate.test", "SHOP.gate.test.:443"] {
+        assert!(ask_for(addr, roots.clone(), host).await.starts_with("HTTP/1.1 200 "), "{host}");
+    }
+    for host in ["gate.test", "other.gate.test", "127.0.0.1"] {
+        let reply = ask_for(addr, roots.clone(), host).await;
+        assert!(
+            reply.starts_with("HTTP/1.1 421 ") && reply.contains("misdirected-request"),
+            "{host}: {reply}"
+        );
+    }
+    let io = connect(addr, roots, &["h2"]).await;
+    let (mut sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(io)).await.unwrap();
+    tokio::spawn(connection);
+    for (host, status) in [("other.gate.test", 421), ("shop.gate.test", 200)] {
+        let request = Request::get(format!("https://{host}/")).body(Empty::<Bytes>::new()).unwrap();
+        assert_eq!(within(sender.send_request(request)).await.unwrap().status(), status, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn visitors_on_tls_are_told_to_come_by_https_only_where_that_is_set_and_others_are_not() {
+    let handler = || saying(|_| "hello".to_owned());
+    let strict = World::with(|config| config.hsts = Some(60), handler()).await;
+    let plain = World::new(handler()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let field = "strict-transport-security";
+    for (world, told) in [(&strict, Some("max-age=60")), (&plain, None)] {
+        let (addr, roots) = listen(world, folder.path()).await;
+        // The service's answer, and one of the gateway's own.
+        for host in ["shop.gate.test", "other.gate.test"] {
+            let reply = ask_for(addr, roots.clone(), host).await.to_ascii_lowercase();
+            let line = told.map(|value| format!("\r\n{field}: {value}\r\n"));
+            assert_eq!(reply.contains(field), line.is_some(), "{reply}");
+            assert!(line.is_none_or(|line| reply.contains(&line)), "{reply}");
+        }
+        let io = connect(addr, roots, &["h2"]).await;
+        let (mut sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(io)).await.unwrap();
+        tokio::spawn(connection);
+        for host in ["shop.gate.test", "other.gate.test"] {
+            let request = Request::get(format!("https://{host}/")).body(Empty::<Bytes>::new()).unwrap();
+            let response = within(sender.send_request(request)).await.unwrap();
+            assert_eq!(response.headers().get(field).map(|value| value.to_str().unwrap()), told, "{host}");
+        }
+    }
+    let clear = strict.say(request("GET", "/", "Connection: close\r\n")).await;
+    assert!(clear.starts_with("HTTP/1.1 200 ") && !clear.to_ascii_lowercase().contains(field), "{clear}");
+}
