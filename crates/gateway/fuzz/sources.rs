@@ -17,6 +17,7 @@ mod sources {
     pub mod forwarded;
     pub mod policy;
     pub mod proxy_protocol;
+    pub mod rescue;
     pub mod router;
     pub mod secret;
     pub mod throttle;
@@ -24,5 +25,6 @@ mod sources {
 }
 
 pub use sources::{
-    agents, caddy, claims, config, files, forwarded, policy, proxy_protocol, router, secret, throttle, tokens,
+    agents, caddy, claims, config, files, forwarded, policy, proxy_protocol, rescue, router, secret,
+    throttle, tokens,
 };

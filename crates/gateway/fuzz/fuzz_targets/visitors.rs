@@ -90,7 +90,10 @@ fn authorization(value: &[u8]) {
     let policy = Compiled::new(&guarded, &label).expect("a fixed policy");
     let visitor = "192.0.2.1".parse().expect("a constant");
     let fields = Fields::from_iter([("Authorization", value)]);
-    match decide(&policy, &PolicyRequest { visitor, method: "GET", path: "/", fields: &fields, now: Instant::now() }) {
+    match decide(
+        &policy,
+        &PolicyRequest { visitor, method: "GET", path: "/", fields: &fields, now: Instant::now() },
+    ) {
         Decision::Refuse(Problem::Policy(refusal)) => {
             let challenge = refusal.www_authenticate.expect("a 401 asks");
             let inside = challenge.strip_prefix("Basic realm=\"").expect("its scheme");
