@@ -139,7 +139,7 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
     ] {
         assert!(sentence(&run(&home, arguments), 2).starts_with("error: "), "{arguments:?}");
     }
-    for arguments in [&["serve", "--acme-email", "a@b"][..], &["token"], &["nonsense"], &[]] {
+    for arguments in [&["serve", "--acme", "a@b"][..], &["token"], &["nonsense"], &[]] {
         assert_eq!(run(&home, arguments).status.code(), Some(2), "{arguments:?}");
     }
 }

@@ -239,18 +239,24 @@ impl Frames<TcpStream> {
 
 impl Frames<TlsStream<TcpStream>> {
     /// The same over TLS; `config` is to offer `h2`.
-    pub async fn tls(address: SocketAddr, config: Arc<ClientConfig>, settings: &[(u16, u32)]) -> Self {
-        let stream = tls(address, config).await;
+    pub async fn tls(
+        address: SocketAddr,
+        host: &str,
+        config: Arc<ClientConfig>,
+        settings: &[(u16, u32)],
+    ) -> Self {
+        let stream = tls(address, host, config).await;
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
         Self::begin(stream, settings).await
     }
 }
 
-/// A TLS connection to the gateway under the name `localhost`.
-pub async fn tls(address: SocketAddr, config: Arc<ClientConfig>) -> TlsStream<TcpStream> {
+/// A TLS connection to the gateway for `host`, a port in it or not: its requests may ask for no other.
+pub async fn tls(address: SocketAddr, host: &str, config: Arc<ClientConfig>) -> TlsStream<TcpStream> {
     let socket = TcpStream::connect(address).await.expect("the gateway listens");
     socket.set_nodelay(true).expect("a socket takes options");
-    let name = ServerName::try_from("localhost").expect("a name");
+    let name = host.split_once(':').map_or(host, |(name, _)| name).to_owned();
+    let name = ServerName::try_from(name).expect("a name");
     let handshake = TlsConnector::from(config).connect(name, socket);
     within("a TLS handshake", handshake).await.expect("a TLS handshake")
 }

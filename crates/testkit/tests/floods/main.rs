@@ -61,7 +61,7 @@ impl Other {
                 assert_eq!((reply.status, reply.text().as_str()), (200, "hello"));
             }
             Self::Tls(visitor, config) => {
-                let mut stream = h2_frames::tls(visitor.address, config.clone()).await;
+                let mut stream = h2_frames::tls(visitor.address, &visitor.host, config.clone()).await;
                 let host = &visitor.host;
                 let request = format!("GET /hello HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
                 stream.write_all(request.as_bytes()).await.expect("sent");

@@ -146,15 +146,15 @@ async fn tls_that_stalls_is_ended_and_others_are_served_over_tls_meanwhile() {
         }
         // Past the handshake, no preface or half of one.
         let mut agreed = Vec::new();
+        let host = world.visitor().host;
         for number in 0..size(20, 200) {
-            let mut stream = h2_frames::tls(world.gateway.address, authority.client(&["h2"])).await;
+            let mut stream = h2_frames::tls(world.gateway.address, &host, authority.client(&["h2"])).await;
             let part = [0, 10][number % 2];
             stream.write_all(&PREFACE[..part]).await.expect("sent");
             stream.flush().await.expect("sent");
             agreed.push(stream);
         }
-        let mut well = Frames::tls(world.gateway.address, authority.client(&["h2"]), &[]).await;
-        let host = world.visitor().host;
+        let mut well = Frames::tls(world.gateway.address, &host, authority.client(&["h2"]), &[]).await;
         let fields =
             [(":method", "GET"), (":scheme", "https"), (":authority", &host[..]), (":path", "/hello")];
         well.send(&[Frame::head(1, END_STREAM, &fields)]).await.expect("sent");
