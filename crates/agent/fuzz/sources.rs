@@ -41,7 +41,7 @@ mod sources {
             pub use matches::Subject;
             use term::media_parts;
             pub use term::{Filter, MAX_FILTER_BYTES, MAX_LIST, MAX_TERMS, Phrase, Term, Test};
-            pub use value::{Compare, StatusTest, When};
+            pub use value::{Compare, StatusTest, When, bytes, bytes_text};
         }
         pub mod har;
         pub mod name;

@@ -140,7 +140,7 @@ fn new_names_leave_room_for_renewals() {
     world.order_all(&new, now);
     world.held.insert("old.example".to_owned(), certificate(now - DAY * 80, now + DAY * 10));
     let old = wanted("old.example", "alice");
-    assert_eq!(world.next(&[old.clone()], now), Next::Order { wanted: old, renewal: true });
+    assert_eq!(world.next(std::slice::from_ref(&old), now), Next::Order { wanted: old, renewal: true });
 }
 
 #[test]
