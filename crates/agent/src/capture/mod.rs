@@ -36,7 +36,7 @@ pub const CHUNK_BYTES: usize = 64 * 1024;
 /// unseen. A bound of the agent's memory: with 12 MiB it grew by more than 32 MiB beside stalled readers.
 pub const QUEUE_BYTES: usize = 5 * 1024 * 1024;
 
-/// The same while the writer has to rest, beyond which no exchange begins: some seventy small ones, for which
+/// The same while the writer has to rest or a flood comes, beyond which no exchange begins: some seventy small ones, for which
 /// another short rest makes up.
 pub const RESTING_BYTES: usize = QUEUE_BYTES / 32;
 
@@ -55,6 +55,9 @@ pub const BATCH_WAIT: Duration = Duration::from_millis(250);
 pub const BATCH_ITEMS: usize = 500;
 /// … or so many chunks of bodies: one megabyte.
 pub const BATCH_PIECES: usize = 16;
+
+/// Where nothing came for so long, a flood is over, and there is all the room again.
+pub const QUIET: Duration = Duration::from_millis(100);
 
 /// So many items in one batch, or all the chunks that it takes, are not what a person clicks together, and may wait
 /// until nobody else wants the processor.

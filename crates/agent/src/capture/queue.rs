@@ -13,7 +13,7 @@ use super::frames::Batch;
 use super::import::Import;
 use super::replaying::Replaying;
 use super::{
-    BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, BODY_BYTES, CROWD, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES,
+    BATCH_ITEMS, BATCH_PIECES, BATCH_WAIT, BODY_BYTES, CROWD, EXCHANGE_BYTES, OPEN_AFTER, QUEUE_BYTES, QUIET,
     RESTING_BYTES,
 };
 
@@ -257,11 +257,17 @@ impl Recorder {
             |state: &State| state.waiting.is_empty() && state.imports.is_empty() && state.open.is_empty();
         // What waits after a rest has waited for long enough.
         let rested = std::mem::take(&mut state.rested) && !nothing(&state);
+        let quiet = Instant::now() + QUIET;
         while nothing(&state) && !state.nudged && !state.closed {
+            let little_room = self.queue.room.load(Relaxed) < QUEUE_BYTES;
             state.asleep = true;
-            state = self.wait(state, idle);
+            state = self.wait(state, if little_room { quiet.min(idle) } else { idle });
             state.asleep = false;
-            if Instant::now() >= idle {
+            let now = Instant::now();
+            if nothing(&state) && now >= quiet {
+                self.queue.room.store(QUEUE_BYTES, Relaxed);
+            }
+            if now >= idle {
                 break;
             }
         }
@@ -294,10 +300,10 @@ impl Recorder {
     }
 
     /// Rests from writing. From then on no more is taken in than [`RESTING_BYTES`], and that is written at once,
-    /// until no rest is due any more.
-    pub fn rest_from_writing(&self, time: Duration) {
+    /// until no rest is due any more and no flood comes, or nothing comes for [`QUIET`].
+    pub fn rest_from_writing(&self, time: Duration, flood: bool) {
         let rests = !time.is_zero();
-        self.queue.room.store(if rests { RESTING_BYTES } else { QUEUE_BYTES }, Relaxed);
+        self.queue.room.store(if rests || flood { RESTING_BYTES } else { QUEUE_BYTES }, Relaxed);
         if rests {
             self.rest(time);
             self.lock().rested = true;
@@ -473,7 +479,7 @@ mod tests {
         recorder.resume(None);
         let resting = {
             let recorder = recorder.clone();
-            std::thread::spawn(move || recorder.rest_from_writing(Duration::from_secs(600)))
+            std::thread::spawn(move || recorder.rest_from_writing(Duration::from_secs(600), false))
         };
         while recorder.queue.room.load(Relaxed) == QUEUE_BYTES {
             std::thread::yield_now();
@@ -488,8 +494,20 @@ mod tests {
         resting.join().unwrap();
         recorder.resume(None);
         assert!(begin(&recorder).is_none(), "another rest may be due");
-        recorder.rest_from_writing(Duration::ZERO);
+        recorder.rest_from_writing(Duration::ZERO, true);
+        assert!(begin(&recorder).is_none(), "no rest, and a flood");
+        recorder.rest_from_writing(Duration::ZERO, false);
         assert!(begin(&recorder).is_some(), "it works again");
+    }
+
+    #[test]
+    fn where_nothing_comes_after_a_flood_there_is_all_the_room_again() {
+        let recorder = Recorder::default();
+        recorder.resume(None);
+        recorder.rest_from_writing(Duration::ZERO, true);
+        assert_eq!(recorder.queue.room.load(Relaxed), RESTING_BYTES);
+        assert!(recorder.next(QUIET * 2).items.is_empty());
+        assert_eq!(recorder.queue.room.load(Relaxed), QUEUE_BYTES);
     }
 
     #[test]
@@ -498,7 +516,7 @@ mod tests {
         recorder.resume(None);
         // One of several, since a busy machine takes its time, too.
         let at_once = (0..20).any(|_| {
-            recorder.rest_from_writing(Duration::from_nanos(1));
+            recorder.rest_from_writing(Duration::from_nanos(1), false);
             begin(&recorder).unwrap().end(None);
             let began = Instant::now();
             assert_eq!(recorder.next(Duration::ZERO).items.len(), 1);

@@ -19,11 +19,21 @@ const FLOOD_RATE: f64 = 5_000.0;
 
 /// So many beyond that rate are a flood, and no burst: a program measures, or attacks, and wants the processor more
 /// than to be read.
-const FLOOD_ITEMS: f64 = 2_000.0;
+const FLOOD_ITEMS: f64 = 1_000.0;
 
 /// The longest rest at once. What comes as one begins is stored before the end of the next: within a second, also
 /// where writing takes its time.
 const LONGEST_REST: Duration = Duration::from_millis(250);
+
+/// What is due after work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rest {
+    pub(super) time: Duration,
+    /// There is a flood: where no rest is due, either, only little of it is to be taken in. With all the room that
+    /// there is, thousands came at once, and no rest made up for them: 8,500 were stored in 3 s where 3,500 should
+    /// have been.
+    pub(super) flood: bool,
+}
 
 /// Says when to rest. Takes the time, does not ask for it.
 #[derive(Debug)]
@@ -42,7 +52,7 @@ impl Pace {
 
     /// Work on so many items went on from `began` to `now`, and `unseen` more were not taken in since the last time;
     /// how long to rest before more of it.
-    pub(super) fn worked(&mut self, began: Instant, now: Instant, items: usize, unseen: u64) -> Duration {
+    pub(super) fn worked(&mut self, began: Instant, now: Instant, items: usize, unseen: u64) -> Rest {
         let passed = now.saturating_duration_since(self.since).as_secs_f64();
         let came = items as f64 + unseen as f64;
         // Twice as many are forgotten as soon as they came to be one.
@@ -59,7 +69,8 @@ impl Pace {
         // What one long rest would not make up for is forgiven.
         let longest = LONGEST_REST.as_secs_f64() * share / each;
         self.credit = ((self.credit + earned).min(BURST_ITEMS) - items as f64).max(-longest);
-        Duration::from_secs_f64((-self.credit).clamp(0.0, longest) * each / share).min(LONGEST_REST)
+        let time = Duration::from_secs_f64((-self.credit).clamp(0.0, longest) * each / share);
+        Rest { time: time.min(LONGEST_REST), flood }
     }
 }
 
@@ -74,7 +85,7 @@ mod tests {
         for _ in 0..1000 {
             let began = now + Duration::from_millis(250);
             now = began + Duration::from_millis(15);
-            assert_eq!(pace.worked(began, now, 500, 0), Duration::ZERO);
+            assert_eq!(pace.worked(began, now, 500, 0).time, Duration::ZERO);
         }
     }
 
@@ -96,7 +107,7 @@ mod tests {
                 let began = now;
                 now += batch;
                 worked += batch;
-                now += pace.worked(began, now, 75, unseen);
+                now += pace.worked(began, now, 75, unseen).time;
             }
             let share = (now - start).mul_f64(share);
             let burst = each.mul_f64(BURST_ITEMS);
@@ -112,7 +123,7 @@ mod tests {
         for each in [40, 1_000, 90, 4_000].map(Duration::from_micros).into_iter().cycle().take(20) {
             let began = now;
             now += each * 250;
-            assert_eq!(pace.worked(began, now, 250, 0), Duration::ZERO);
+            assert_eq!(pace.worked(began, now, 250, 0).time, Duration::ZERO);
         }
     }
 
@@ -127,12 +138,27 @@ mod tests {
                 let began = now;
                 now += Duration::from_micros(40) * 500;
                 stored += 500;
-                if pace.worked(began, now, 500, unseen) > Duration::ZERO {
+                if pace.worked(began, now, 500, unseen).time > Duration::ZERO {
                     break;
                 }
             }
-            assert!(f64::from(stored) <= BURST_ITEMS / 2.0, "{stored}");
+            assert!(f64::from(stored) <= BURST_ITEMS / 4.0, "{stored}");
         }
+    }
+
+    #[test]
+    fn a_flood_is_one_until_it_is_over_whether_a_rest_is_due_or_not() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        let mut next = |items, unseen, passed: u64| {
+            now += Duration::from_millis(passed);
+            pace.worked(now - Duration::from_micros(40) * items as u32, now, items, unseen)
+        };
+        assert!(next(500, 20_000, 20).flood);
+        // It had to wait so long for the processor that it has earned more than it took.
+        let rest = next(70, 20_000, 900);
+        assert_eq!((rest.time, rest.flood), (Duration::ZERO, true));
+        assert!(!next(1, 0, 500).flood);
     }
 
     #[test]
@@ -143,7 +169,7 @@ mod tests {
             let began = now;
             // All that a connection may ask at once, and the same again before anybody looks.
             now += Duration::from_millis(100);
-            assert_eq!(pace.worked(began, now, 500, 0), Duration::ZERO);
+            assert_eq!(pace.worked(began, now, 500, 0).time, Duration::ZERO);
         }
     }
 
@@ -152,6 +178,6 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(now);
         pace.worked(now, now + Duration::from_secs(60), 10_000, 0);
-        assert_eq!(pace.worked(now, now + Duration::from_secs(60), 10_000, 0), LONGEST_REST);
+        assert_eq!(pace.worked(now, now + Duration::from_secs(60), 10_000, 0).time, LONGEST_REST);
     }
 }

@@ -181,7 +181,7 @@ impl Desk {
         let unseen = self.recorder.tell_unseen();
         let rest = self.pace.worked(began, Instant::now(), items, unseen);
         // Where the engine leaves meanwhile, what waits is still written.
-        self.recorder.rest_from_writing(rest);
+        self.recorder.rest_from_writing(rest.time, rest.flood);
         true
     }
 
