@@ -112,7 +112,8 @@ impl ToSchema for GatewayToTry {}
 
 /// `porthole://connect?…`, whole.
 pub(super) fn link() -> Schema {
-    let token = "(?:&token=[A-Za-z0-9._~-]{1,200})?";
+    // Any text may be a token, and is taken as it stands.
+    let token = r"(?:&token=[^\r\n]*)?";
     text(format!(r"^porthole://connect\?gateway=https?%3A%2F%2F{GATEWAY_HOST}{token}$")).into()
 }
 
@@ -170,7 +171,7 @@ fn addressed() -> AnyOfBuilder {
         .item(begins("name", "[A-Za-z0-9]"))
         .item(begins("host", "[A-Za-z0-9*]"))
         .item(begins("path", "/[^/]"))
-        .item(begins("target", "tcp:"))
+        .item(begins("target", "tcp://"))
         .item(any().property("protocol", one_of([json!("tcp")])).required("protocol"))
 }
 

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::objects;
 use super::problem::Problem;
 
 /// The parameters in a path.
@@ -24,20 +25,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let (parts, body) = request.into_parts();
         let read = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
         let body = read.map_err(|rejection| refused(rejection.status(), rejection.body_text()))?;
-        // Read into a struct, a list would be its members in order.
+        let unfit = |detail| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", detail);
         if body.trim_ascii_start().starts_with(b"[") {
-            let detail = "the body must be a JSON object";
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", detail));
+            return Err(unfit("the body must be a JSON object".to_owned()));
         }
         let again = body.clone();
-        match Json::from_request(Request::from_parts(parts, body.into()), state).await {
-            Ok(Json(value)) => Ok(Self(value)),
+        // It names the member that is wrong.
+        match Json::<T>::from_request(Request::from_parts(parts, body.into()), state).await {
+            Ok(Json(_)) => {
+                let read = serde_json::from_slice(&again).and_then(objects::read);
+                read.map(Self).map_err(|error| unfit(error.to_string()))
+            }
             Err(rejection) => {
                 let detail = rejection.body_text();
                 Err(match &rejection {
                     JsonRejection::JsonDataError(_) => match with_whole_numbers(&again) {
                         Some(value) => return Ok(Self(value)),
-                        None => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", detail),
+                        None => unfit(detail),
                     },
                     JsonRejection::JsonSyntaxError(_) => {
                         Problem::new(StatusCode::BAD_REQUEST, "invalid-json", detail)
@@ -53,7 +57,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 fn with_whole_numbers<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     let mut value = serde_json::from_slice(body).ok()?;
     make_whole(&mut value);
-    serde_json::from_value(value).ok()
+    objects::read(value).ok()
 }
 
 fn make_whole(value: &mut Value) {

@@ -29,6 +29,7 @@ mod import;
 mod kept;
 mod login;
 mod mappings;
+mod objects;
 mod page;
 mod ports;
 mod problem;

@@ -110,6 +110,9 @@ async fn each_wrong_field_is_told_in_a_sentence_and_nothing_is_kept() {
         (json!({"target": "3000", "nonsense": 1}), 422, "invalid-body"),
         (json!({"target": 3000}), 422, "invalid-body"),
         (json!([]), 422, "invalid-body"),
+        // To serde a list is as good as an object.
+        (json!({"target": "3000", "policy": []}), 422, "invalid-body"),
+        (json!({"target": "3000", "policy": {"maintenance": [null, null]}}), 422, "invalid-body"),
     ] {
         let refused = page.call("POST", "/mappings", &body).await;
         assert_eq!((refused.status, &refused.json()["code"]), (status, &code.into()), "{body}");
