@@ -1,16 +1,19 @@
 //! What listens on this computer: ports with the programs and projects behind them.
 //!
-//! [`listening`] asks the system, [`kind`] guesses from a command line, [`project`] looks for the folder that
+//! [`listening`] asks the system, [`sockets`] whether that may have changed, [`kind`] guesses from a command line, [`project`] looks for the folder that
 //! a program was started in. Programs of other users are seen only as far as the system shows them.
 
 mod kind;
 mod project;
+mod sockets;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use listeners::{Protocol, SocketState};
+
+pub use sockets::sockets;
 
 /// Ports told at once: a computer with more is no laptop.
 const MAX_PORTS: usize = 1000;
