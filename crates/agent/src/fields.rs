@@ -1,6 +1,7 @@
 //! A mapping's settings as people write them, on a command line or in the file: one list for both.
 
 mod rules;
+mod shape;
 
 use porthole_link::control::Match;
 use serde::Deserialize;
@@ -84,6 +85,24 @@ pub struct MappingFields {
     /// Have the gateway redirect from this path [default status: 302] (repeatable)
     #[arg(long, value_name = "PATH=[STATUS ]URL", env = "PORTHOLE_REDIRECT")]
     pub redirect: Vec<String>,
+    /// Set this header field of requests to the service, in place of what visitors send (repeatable)
+    #[arg(long, value_name = "NAME: VALUE", env = "PORTHOLE_REQUEST_HEADER")]
+    pub request_header: Vec<String>,
+    /// Add this header field to requests (repeatable)
+    #[arg(long, value_name = "NAME: VALUE", env = "PORTHOLE_ADD_REQUEST_HEADER")]
+    pub add_request_header: Vec<String>,
+    /// Take this header field off requests (repeatable, or with commas)
+    #[arg(long, value_name = "NAME", env = "PORTHOLE_REMOVE_REQUEST_HEADER", value_delimiter = ',')]
+    pub remove_request_header: Vec<String>,
+    /// Set this header field of answers, in place of what the service sends (repeatable)
+    #[arg(long, value_name = "NAME: VALUE", env = "PORTHOLE_RESPONSE_HEADER")]
+    pub response_header: Vec<String>,
+    /// Add this header field to answers (repeatable)
+    #[arg(long, value_name = "NAME: VALUE", env = "PORTHOLE_ADD_RESPONSE_HEADER")]
+    pub add_response_header: Vec<String>,
+    /// Take this header field off answers (repeatable, or with commas)
+    #[arg(long, value_name = "NAME", env = "PORTHOLE_REMOVE_RESPONSE_HEADER", value_delimiter = ',')]
+    pub remove_response_header: Vec<String>,
     /// Only requests with this header (repeatable)
     #[arg(long, value_name = "NAME[=VALUE]", env = "PORTHOLE_MATCH_HEADER")]
     pub match_header: Vec<String>,
@@ -131,6 +150,12 @@ pub const FILE_KEYS: &[&str] = &[
     "private_path",
     "answer",
     "redirect",
+    "request_header",
+    "add_request_header",
+    "remove_request_header",
+    "response_header",
+    "add_response_header",
+    "remove_response_header",
     "match_header",
     "match_query",
     "match_cookie",
@@ -197,6 +222,7 @@ impl MappingFields {
             spec.policy.max_body = unless_empty(most, parse_body)?;
         }
         rules::apply(self, &mut spec.policy)?;
+        shape::apply(self, &mut spec.policy)?;
         self.apply_matches(spec)?;
         if let Some(insecure) = self.insecure {
             spec.allow_invalid_certs = insecure;

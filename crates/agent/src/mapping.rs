@@ -3,6 +3,7 @@
 mod proxy_protocol;
 mod rate;
 mod rules;
+mod shape;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub use rules::{
     RETRY_AFTER, checked_answer, checked_maintenance, parse_answer, parse_maintenance, parse_method,
     parse_redirect, parse_retry_after, parse_rule_path,
 };
+pub use shape::{checked_headers, parse_header};
 
 /// Requests at once that a mapping may bound itself to.
 pub const MAX_CONCURRENT: u32 = 1_000_000;
@@ -93,6 +95,12 @@ pub enum MappingError {
     Redirect(String),
     #[error("the answer cannot be: {0}")]
     AnswerParts(&'static str),
+    #[error("“{0}” is no header field: write it as NAME: VALUE, like X-Env: dev")]
+    Header(String),
+    #[error("the header field “{0}” cannot be changed: {1}")]
+    HeaderField(String, &'static str),
+    #[error("the changes to header fields cannot be: {0}")]
+    HeaderRules(&'static str),
     #[error("“{0}” is no condition: write it as NAME or NAME=VALUE")]
     Match(String),
     #[error("the password could not be hashed: {0}")]
@@ -158,6 +166,16 @@ impl MappingSpec {
                 (!self.policy.public_paths.is_empty(), "policy.public_paths", "a public path"),
                 (!self.policy.private_paths.is_empty(), "policy.private_paths", "a private path"),
                 (!self.policy.answers.is_empty(), "policy.answers", "an answer of the gateway's"),
+                (
+                    !self.policy.request_headers.is_empty(),
+                    "policy.request_headers",
+                    "a change to header fields",
+                ),
+                (
+                    !self.policy.response_headers.is_empty(),
+                    "policy.response_headers",
+                    "a change to header fields",
+                ),
                 (self.host_header != HostHeader::Preserve, "host_header", "the Host header's setting"),
             ];
             let set = http_only.into_iter().filter(|(set, ..)| *set);

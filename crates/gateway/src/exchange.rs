@@ -18,6 +18,7 @@ use crate::redirect;
 use crate::rescue::{Answer, Problem};
 use crate::router::{Endpoint, Route, RouteRequest, normalise_host};
 use crate::server::Gateway;
+use crate::way_back::WayBack;
 
 /// What is known about a request beside its head.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +76,7 @@ pub struct Forward {
     pub kind: StreamKind,
     pub request_id: String,
     pub visitor: SocketAddr,
-    pub prefix: Option<Prefix>,
+    pub way_back: WayBack,
     /// Of the mapping's places, where they are bounded: to be held until the answer is over.
     pub place: Option<Place>,
     /// What is answered in the service's place.
@@ -97,9 +98,9 @@ impl Forward {
 }
 
 /// Decides on a request and rewrites `head` for the service: hop-by-hop fields gone, one Host,
-/// forwarded fields set, prefix stripped.
+/// forwarded fields set, prefix stripped, and what the mapping asks for.
 pub async fn plan(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> Plan {
-    match decide(gateway, head, arrival) {
+    let plan = match decide(gateway, head, arrival) {
         Step::Plan(plan) => plan,
         Step::Password { forward, credentials } => {
             // Boxed, because it is rare and every connection's task would be as large.
@@ -109,16 +110,19 @@ pub async fn plan(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'
                 Err(refusal) => refused(forward, refusal),
             }
         }
+    };
+    if let Plan::Forward(forward) = &plan {
+        // Last, so that whatever was decided was decided on what the visitor sent.
+        forward.endpoint.policy.change_request(head);
     }
+    plan
 }
 
 /// Who may enter, if there is a place.
 fn admit(mut forward: Forward) -> Plan {
     if let Some(canned) = forward.canned.take() {
         let mut answer = canned.answer();
-        if let Some(prefix) = &forward.prefix {
-            prefix.put_back(&mut answer.head.fields);
-        }
+        forward.way_back.dress(&mut answer.head.fields);
         return Plan::Answer {
             answer,
             request_id: forward.request_id,
@@ -226,6 +230,7 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> S
     let decision = policy::decide(&endpoint.policy, &asked);
 
     let prefix = (strip > 0).then(|| Prefix::take(head, strip, &authority));
+    let way_back = WayBack::new(&endpoint.policy, prefix);
     if !head.fields.contains("x-request-id") {
         head.fields.push("X-Request-Id", &request_id);
     }
@@ -246,7 +251,7 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> S
         kind,
         request_id,
         visitor: visitor.addr,
-        prefix,
+        way_back,
         place: None,
         canned: None,
     };
@@ -332,25 +337,19 @@ pub fn hsts(config: &Config, scheme: &str) -> Option<u32> {
 #[error("the answer's status or length makes no sense")]
 pub struct BadAnswer;
 
-/// Makes a final answer's head fit for the visitor: hop-by-hop fields gone, prefix back, framing
-/// decided. For HTTP/1 the caller announces the framing with [`porthole_http1::set_framing`].
+/// Makes a final answer's head fit for the visitor: hop-by-hop fields gone, prefix back, changed as the
+/// mapping asks for, framing decided. For HTTP/1 the caller announces the framing with [`porthole_http1::set_framing`].
 ///
 /// # Errors
 /// [`BadAnswer`] for a 1xx, a status that is none, or a Content-Length that is repeated or no number.
-pub fn answer_head(
-    head: &mut ResponseHead,
-    asked: Asked,
-    prefix: Option<&Prefix>,
-) -> Result<Framing, BadAnswer> {
+pub fn answer_head(head: &mut ResponseHead, asked: Asked, way_back: &WayBack) -> Result<Framing, BadAnswer> {
     if !(200..=999).contains(&head.status) {
         return Err(BadAnswer);
     }
     connection::strip_hop_by_hop(&mut head.fields);
-    asked.mark(&mut head.fields);
     let length = announced_length(&head.fields).map_err(|_| BadAnswer)?;
-    if let Some(prefix) = prefix {
-        prefix.put_back(&mut head.fields);
-    }
+    way_back.dress(&mut head.fields);
+    asked.mark(&mut head.fields);
     if head.status == 204 {
         // RFC 9110 §8.6: a 204 has none.
         head.fields.remove("content-length");
@@ -376,7 +375,9 @@ mod tests {
 
     #[test]
     fn an_answer_keeps_its_length_and_is_chunked_without_one() {
-        let framing = |status, pairs: &[_], asked| answer_head(&mut response(status, pairs), asked, None);
+        let framing = |status, pairs: &[_], asked| {
+            answer_head(&mut response(status, pairs), asked, &WayBack::default())
+        };
         assert_eq!(framing(200, &[("Content-Length", "5")], GET), Ok(Framing::Length(5)));
         assert_eq!(framing(200, &[], GET), Ok(Framing::Chunked));
         assert_eq!(framing(200, &[], Asked { version: Version::Http10, ..GET }), Ok(Framing::UntilClose));
@@ -396,17 +397,21 @@ mod tests {
             &[("Content-Length", "5"), ("Content-Length", "5")],
             &[("Content-Length", "18446744073709551615")],
         ] {
-            assert_eq!(answer_head(&mut response(200, pairs), GET, None), Err(BadAnswer), "{pairs:?}");
+            assert_eq!(
+                answer_head(&mut response(200, pairs), GET, &WayBack::default()),
+                Err(BadAnswer),
+                "{pairs:?}"
+            );
         }
-        assert_eq!(answer_head(&mut response(101, &[]), GET, None), Err(BadAnswer));
-        assert_eq!(answer_head(&mut response(99, &[]), GET, None), Err(BadAnswer));
+        assert_eq!(answer_head(&mut response(101, &[]), GET, &WayBack::default()), Err(BadAnswer));
+        assert_eq!(answer_head(&mut response(99, &[]), GET, &WayBack::default()), Err(BadAnswer));
     }
 
     #[test]
     fn hop_by_hop_fields_of_an_answer_stop_here() {
         let mut head =
             response(200, &[("Connection", "close, X-A"), ("X-A", "1"), ("Keep-Alive", "5"), ("B", "2")]);
-        answer_head(&mut head, GET, None).unwrap();
+        answer_head(&mut head, GET, &WayBack::default()).unwrap();
         assert_eq!(head.fields, Fields::from_iter([("B", "2")]));
     }
 
@@ -415,7 +420,7 @@ mod tests {
         let asked = Asked { hsts: Some(60), ..GET };
         let told = |pairs: &[_]| {
             let mut head = response(200, pairs);
-            answer_head(&mut head, asked, None).unwrap();
+            answer_head(&mut head, asked, &WayBack::default()).unwrap();
             let values = head.fields.get_all("strict-transport-security");
             values.map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>()
         };

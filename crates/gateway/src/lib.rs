@@ -41,6 +41,7 @@ pub mod throttle;
 pub mod tls;
 pub mod tokens;
 pub mod visitor;
+pub mod way_back;
 
 pub use config::{Config, PublicBase};
 pub use server::{Gateway, ServeError, serve};

@@ -4,11 +4,13 @@
 //! `Unknown` and are skipped. A field may be added within a protocol version, never removed or given another
 //! meaning.
 
+mod headers;
 mod policy;
 mod rules;
 
 use serde::{Deserialize, Serialize};
 
+pub use headers::{HeaderField, HeaderRules, WrongHeader};
 pub use policy::{BasicAuth, POLICIES, Policy, RateLimit, Unknown};
 pub use rules::{CannedAnswer, Maintenance};
 

@@ -902,6 +902,20 @@ export interface components {
                 }[];
             };
         };
+        /** @description One header field. */
+        HeaderField: {
+            name: string;
+            /** @description May be empty. */
+            value?: string;
+        };
+        /** @description Changes to the header fields of one head: some go, then some are set, then some are added. */
+        HeaderRules: {
+            add?: components["schemas"]["HeaderField"][];
+            /** @description Names. */
+            remove?: string[];
+            /** @description Each in the place of the first one of its name; the others of that name go. */
+            set?: components["schemas"]["HeaderField"][];
+        };
         /** @description That there is an engine. */
         Health: {
             /** @description Always `ok`. */
@@ -1135,6 +1149,28 @@ export interface components {
                 private_paths?: string[];
                 public_paths?: string[];
                 rate_limit?: string | null;
+                request_headers?: {
+                    add?: {
+                        name: string;
+                        value?: string;
+                    }[];
+                    remove?: string[];
+                    set?: {
+                        name: string;
+                        value?: string;
+                    }[];
+                };
+                response_headers?: {
+                    add?: {
+                        name: string;
+                        value?: string;
+                    }[];
+                    remove?: string[];
+                    set?: {
+                        name: string;
+                        value?: string;
+                    }[];
+                };
                 visitor_rate_limit?: string | null;
             };
             protocol?: components["schemas"]["Protocol"] | null;
@@ -1179,6 +1215,16 @@ export interface components {
                 max_body?: null | "";
                 private_paths?: unknown[];
                 public_paths?: unknown[];
+                request_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                response_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
             };
             /** @enum {unknown} */
             protocol: "tcp";
@@ -1203,6 +1249,16 @@ export interface components {
                 max_body?: null | "";
                 private_paths?: unknown[];
                 public_paths?: unknown[];
+                request_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                response_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
             };
             /** @enum {unknown} */
             protocol?: null | "tcp";
@@ -1270,6 +1326,28 @@ export interface components {
                 private_paths?: string[];
                 public_paths?: string[];
                 rate_limit?: string | null;
+                request_headers?: {
+                    add?: {
+                        name: string;
+                        value?: string;
+                    }[];
+                    remove?: string[];
+                    set?: {
+                        name: string;
+                        value?: string;
+                    }[];
+                };
+                response_headers?: {
+                    add?: {
+                        name: string;
+                        value?: string;
+                    }[];
+                    remove?: string[];
+                    set?: {
+                        name: string;
+                        value?: string;
+                    }[];
+                };
                 visitor_rate_limit?: string | null;
             };
             protocol?: components["schemas"]["Protocol"] | null;
@@ -1314,6 +1392,16 @@ export interface components {
                 max_body?: null | "";
                 private_paths?: unknown[];
                 public_paths?: unknown[];
+                request_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                response_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
             };
             /** @enum {unknown} */
             protocol: "tcp";
@@ -1338,6 +1426,16 @@ export interface components {
                 max_body?: null | "";
                 private_paths?: unknown[];
                 public_paths?: unknown[];
+                request_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                response_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
             };
             /** @enum {unknown} */
             protocol?: null | "tcp";
@@ -1434,6 +1532,10 @@ export interface components {
             public_paths: string[];
             /** @description Requests within a time, like `10/s` or `5/10s`: for all visitors together. */
             rate_limit?: string | null;
+            /** @description Of requests that go to the service. */
+            request_headers: components["schemas"]["HeaderRules"];
+            /** @description Of its answers, and of those given in its place. */
+            response_headers: components["schemas"]["HeaderRules"];
             /** @description The same for each visitor's address. */
             visitor_rate_limit?: string | null;
         };
@@ -1460,6 +1562,10 @@ export interface components {
             public_paths?: string[];
             /** @description Requests within a time, like `10/s` or `5/10s`: for all visitors together. */
             rate_limit?: string | null;
+            /** @description Of requests that go to the service. */
+            request_headers?: components["schemas"]["HeaderRules"];
+            /** @description Of its answers, and of those given in its place. */
+            response_headers?: components["schemas"]["HeaderRules"];
             /** @description The same for each visitor's address. */
             visitor_rate_limit?: string | null;
         };

@@ -10,6 +10,7 @@ import { say } from "@/parts/toasts";
 import { useSubmit } from "@/parts/use-submit";
 import { ConditionFields } from "./condition-fields";
 import { BLANK, formOf, inputOf, localErrors, type MappingForm } from "./form";
+import { HeaderFields } from "./header-fields";
 import { PolicyFields } from "./policy-fields";
 import { RuleFields } from "./rule-fields";
 
@@ -119,6 +120,7 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
         {http && <ConditionFields form={form} set={set} error={error} />}
         <PolicyFields form={form} set={set} error={error} />
         {http && <RuleFields form={form} set={set} error={error} />}
+        {http && <HeaderFields form={form} set={set} error={error} />}
         <div className="pt-2 md:col-span-2">
           <Switch
             label="Keep exchanges"

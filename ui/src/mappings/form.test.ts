@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Mapping } from "@/api/types";
 import { BLANK, formOf, inputOf, localErrors } from "./form";
+import { NO_HEADERS } from "./headers";
 import { NO_RULES } from "./rules";
 
 const mapping = {
@@ -24,6 +25,7 @@ const mapping = {
     visitor_rate_limit: "5/10s",
     max_concurrent: 5,
     ...NO_RULES,
+    ...NO_HEADERS,
     max_body: "10MB",
   },
 } as unknown as Mapping;
@@ -50,6 +52,7 @@ describe("a mapping in the dialog", () => {
         visitor_rate_limit: "5/10s",
         max_concurrent: 5,
         ...NO_RULES,
+        ...NO_HEADERS,
         max_body: "10MB",
       },
     });
@@ -72,6 +75,7 @@ describe("a mapping in the dialog", () => {
         visitor_rate_limit: null,
         max_concurrent: null,
         ...NO_RULES,
+        ...NO_HEADERS,
       },
     });
   });

@@ -1,9 +1,17 @@
 import type { Mapping, MappingInput } from "@/api/types";
 import { type ConditionDraft, conditionErrors, conditionsOf, draftsOf } from "./conditions";
+import {
+  BLANK_HEADERS,
+  type HeadersForm,
+  headerErrors,
+  headersFormOf,
+  headersOf,
+  NO_HEADERS,
+} from "./headers";
 import { BLANK_RULES, NO_RULES, type RulesForm, ruleErrors, rulesFormOf, rulesOf, words } from "./rules";
 
 /** A mapping as it is written in the dialog: texts, as they are typed. */
-export interface MappingForm extends RulesForm {
+export interface MappingForm extends RulesForm, HeadersForm {
   protocol: "http" | "tcp";
   target: string;
   address: "name" | "host";
@@ -49,6 +57,7 @@ export const BLANK: MappingForm = {
   visitorRate: "",
   atOnce: "",
   ...BLANK_RULES,
+  ...BLANK_HEADERS,
 };
 
 export function formOf(mapping: Mapping): MappingForm {
@@ -76,6 +85,7 @@ export function formOf(mapping: Mapping): MappingForm {
     visitorRate: mapping.policy.visitor_rate_limit ?? "",
     atOnce: mapping.policy.max_concurrent === null ? "" : String(mapping.policy.max_concurrent),
     ...rulesFormOf(mapping.policy),
+    ...headersFormOf(mapping.policy),
   };
 }
 
@@ -95,7 +105,7 @@ export function inputOf(form: MappingForm): MappingInput {
       ...common,
       remote_port: number(form.remotePort),
       matches: [],
-      policy: { basic_auth: [], ...policy, ...NO_RULES },
+      policy: { basic_auth: [], ...policy, ...NO_RULES, ...NO_HEADERS },
     };
   }
   return {
@@ -115,6 +125,7 @@ export function inputOf(form: MappingForm): MappingInput {
       })),
       ...policy,
       ...rulesOf(form),
+      ...headersOf(form),
     },
   };
 }
@@ -151,5 +162,5 @@ export function localErrors(form: MappingForm): Record<string, string> {
   } else if (form.users.some((one) => !one.known && one.password === "")) {
     errors["policy.basic_auth"] = "Each new user needs a password.";
   }
-  return { ...errors, ...ruleErrors(form), ...conditionErrors(form.conditions) };
+  return { ...errors, ...ruleErrors(form), ...headerErrors(form), ...conditionErrors(form.conditions) };
 }

@@ -4,6 +4,8 @@
 //! The parsers know more (an IPv6 address in its short form, say). `schemathesis` holds both together; how it is
 //! run stands in `crates/README.md`.
 
+mod shape;
+
 use porthole_link::control::{CannedAnswer, Maintenance};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, SchemaType};
@@ -239,7 +241,7 @@ fn rules(policy: ObjectBuilder) -> ObjectBuilder {
     let policy = policy.property("maintenance", closed(maintenance)).property("allow_methods", methods);
     let policy = policy.property("public_paths", paths()).property("private_paths", paths());
     let answers = ArrayBuilder::new().items(canned(path)).max_items(Some(CannedAnswer::MAX_ANSWERS));
-    policy.property("answers", answers)
+    shape::rules(policy.property("answers", answers))
 }
 
 /// An answer with a body, one without, and one that leads elsewhere.
@@ -294,7 +296,7 @@ fn together() -> AnyOfBuilder {
             .property("matches", list_or_null().max_items(Some(0)))
             .property(
                 "policy",
-                any()
+                shape::none(any())
                     .property("basic_auth", none())
                     .property("max_body", blank())
                     .property("maintenance", one_of([Value::Null]))

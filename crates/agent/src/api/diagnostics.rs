@@ -93,6 +93,8 @@ fn mapping(shown: &Shown) -> String {
         (!spec.policy.public_paths.is_empty(), ", public paths"),
         (!spec.policy.private_paths.is_empty(), ", private paths"),
         (!spec.policy.answers.is_empty(), ", answers"),
+        (!spec.policy.request_headers.is_empty(), ", request headers"),
+        (!spec.policy.response_headers.is_empty(), ", response headers"),
         (spec.host.is_some(), ", own host"),
         (spec.path.is_some(), ", path"),
     ];

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use porthole_gateway::policy::{Compiled, Decision, PolicyRequest, decide};
-use porthole_http1::Fields;
-use porthole_link::control::{BasicAuth, CannedAnswer, Maintenance, Policy, RateLimit};
+use porthole_http1::{Fields, RequestHead, Version};
+use porthole_link::control::{
+    BasicAuth, CannedAnswer, HeaderField, HeaderRules, Maintenance, Policy, RateLimit,
+};
 
 /// A hash of agents' own cost; nothing here checks a password against it.
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
@@ -61,5 +63,37 @@ pub fn all(criterion: &mut Criterion) {
             matches!(decide(black_box(&compiled), black_box(&request)), Decision::Allow(_))
         });
     });
+    group.finish();
+    changes(criterion);
+}
+
+/// What is changed of a request's head after it was let in; the head's own copy is part of it.
+fn changes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("policy/change");
+    let of = |range: std::ops::Range<usize>| {
+        range.map(|n| HeaderField { name: format!("X-Field-{n}"), value: "v".into() }).collect()
+    };
+    let headers = HeaderRules {
+        remove: (0..10).map(|n| format!("X-Gone-{n}")).collect(),
+        set: of(0..11),
+        add: of(11..22),
+    };
+    let pairs = (0..20).map(|n| (format!("X-Field-{}", 2 * n), "visitors"));
+    let fields = pairs.chain([("Host".to_owned(), "shop.example")]).collect();
+    let head =
+        RequestHead { method: "GET".into(), target: "/v1/x?y".into(), version: Version::Http11, fields };
+    for (name, policy) in [
+        ("nothing", Policy::default()),
+        ("32 changes to 21 fields", Policy { request_headers: headers, ..Policy::default() }),
+    ] {
+        let compiled = Compiled::new(&policy, "shop").expect("the policy is valid");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut head = head.clone();
+                black_box(&compiled).change_request(&mut head);
+                head
+            });
+        });
+    }
     group.finish();
 }

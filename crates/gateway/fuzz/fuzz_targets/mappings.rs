@@ -12,7 +12,10 @@ use porthole_gateway::policy::{Compiled, Decision, PolicyRequest, decide};
 use porthole_gateway::rescue::{Form, answer};
 use porthole_gateway::router::{Place, is_reserved, normalise_host};
 use porthole_gateway::tokens::Identity;
-use porthole_http1::{Fields, write_response_head};
+use porthole_gateway::way_back::WayBack;
+use porthole_http1::{
+    Fields, RequestHead, ResponseHead, Version, announced_length, write_request_head, write_response_head,
+};
 use porthole_link::Mapping;
 
 fuzz_target!(|text: &str| {
@@ -34,6 +37,7 @@ fuzz_target!(|text: &str| {
             }
             Ok(Plan::Http { slot, place, public_url, extra, policy }) => {
                 judge(&policy, &mapping.policy.private_paths);
+                change(&policy);
                 agree(&place, &public_url, single_host);
                 assert_eq!(slot.key, Key::Place(place.clone()));
                 for key in [Some(&slot.key), extra.as_ref().map(|slot| &slot.key)].into_iter().flatten() {
@@ -68,6 +72,38 @@ fn judge(policy: &Compiled, private: &[String]) {
     for path in private {
         assert!(matches!(ask(path), Decision::Refuse(_)), "{path}");
     }
+}
+
+/// Whatever is changed of a head can be written, is as long as before, and for the same host and connection.
+fn change(policy: &Compiled) {
+    let fields = [
+        ("Host", "a"),
+        ("Content-Length", "5"),
+        ("X-Forwarded-For", "192.0.2.1"),
+        ("X-Env", "1"),
+        ("Origin", "https://app.example"),
+    ];
+    let fields = Fields::from_iter(fields);
+    let same = |after: &Fields| {
+        assert_eq!(announced_length(after), announced_length(&fields));
+        for name in ["host", "x-forwarded-for", "connection", "transfer-encoding", "upgrade"] {
+            assert!(after.get_all(name).eq(fields.get_all(name)), "{name}");
+        }
+    };
+    let mut head = RequestHead {
+        method: "GET".into(),
+        target: "/a/b?c".into(),
+        version: Version::Http11,
+        fields: fields.clone(),
+    };
+    policy.change_request(&mut head);
+    same(&head.fields);
+    write_request_head(&head, &mut Vec::new()).expect("a changed request can be written");
+    let mut head =
+        ResponseHead { status: 200, reason: Vec::new(), version: Version::Http11, fields: fields.clone() };
+    WayBack::new(policy, None).dress(&mut head.fields);
+    same(&head.fields);
+    write_response_head(&head, &mut Vec::new()).expect("a changed answer can be written");
 }
 
 fn agree(place: &Place, public_url: &str, single_host: bool) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use argon2::password_hash::phc::PasswordHash;
 use ipnet::{IpNet, Ipv4Net};
+use porthole_http1::RequestHead;
 use porthole_link::control::{BasicAuth, Policy, RateLimit};
 
 use super::places::none_left;
@@ -98,6 +99,18 @@ impl Compiled {
     /// Bytes that the body of one request may have.
     pub fn max_body(&self) -> u64 {
         self.rules.as_ref().map_or(u64::MAX, |rules| rules.max_body)
+    }
+
+    /// Makes the head of a request that was let in what the service is to see.
+    pub fn change_request(&self, head: &mut RequestHead) {
+        if let Some(rules) = &self.rules {
+            rules.change_request(head);
+        }
+    }
+
+    /// Those that change answers, if any do.
+    pub fn answer_rules(&self) -> Option<Arc<Rules>> {
+        self.rules.as_ref().filter(|rules| rules.changes_answers()).cloned()
     }
 
     /// Whether the address lists let `visitor` in: deny wins; with an allow list only those on it.

@@ -3,6 +3,7 @@
 
 mod answers;
 mod compile;
+mod headers;
 mod passwords;
 mod paths;
 mod places;

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use porthole_http1::announced_length;
+use porthole_http1::{Fields, RequestHead, announced_length};
 use porthole_link::control::{Maintenance, Policy};
 
+use super::headers::Headers;
 use super::paths::{Part, Paths};
 use super::{Canned, PolicyRefusal, PolicyRequest};
 use crate::rescue::Problem;
@@ -22,6 +23,8 @@ pub struct Rules {
     maintenance: Option<PolicyRefusal>,
     methods: Option<Methods>,
     paths: Paths,
+    request_headers: Headers,
+    response_headers: Headers,
 }
 
 /// What is known of a request that may go on.
@@ -44,11 +47,15 @@ impl Rules {
             maintenance: policy.maintenance.as_ref().map(maintenance).transpose()?,
             methods: Methods::new(&policy.allow_methods)?,
             paths: Paths::new(policy)?,
+            request_headers: Headers::new(&policy.request_headers)?,
+            response_headers: Headers::new(&policy.response_headers)?,
         };
         let asks = policy.max_body.is_some()
             || rules.maintenance.is_some()
             || rules.methods.is_some()
-            || !rules.paths.is_empty();
+            || !rules.paths.is_empty()
+            || !rules.request_headers.is_empty()
+            || rules.changes_answers();
         Ok(asks.then_some(rules))
     }
 
@@ -71,6 +78,20 @@ impl Rules {
                 canned: found.answer.map(|at| self.paths.canned(at)),
             }),
         }
+    }
+
+    /// Only after [`Self::decide`] has let it in.
+    pub(super) fn change_request(&self, head: &mut RequestHead) {
+        self.request_headers.apply(&mut head.fields);
+    }
+
+    pub(super) fn changes_answers(&self) -> bool {
+        !self.response_headers.is_empty()
+    }
+
+    /// Makes an answer's fields what the visitor is to see.
+    pub fn change_answer(&self, fields: &mut Fields) {
+        self.response_headers.apply(fields);
     }
 }
 

@@ -259,7 +259,7 @@ impl<IO: VisitorIo> Visit<IO> {
                 return self.answer(answer, asked, keep_alive && !upgrade, record).await;
             }
         };
-        let shape = Shape { asked, prefix: forward.prefix.as_ref(), keep_alive, upgrade, max_body };
+        let shape = Shape { asked, way_back: &forward.way_back, keep_alive, upgrade, max_body };
         let gateway = &self.service.gateway;
         let keeps_on = || !gateway.draining.is_cancelled();
         let pump = Pump::new(

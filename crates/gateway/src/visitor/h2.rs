@@ -282,7 +282,7 @@ async fn forward(
             Err(stopped) => return refuse(stopped.0.into(), record),
         }
     };
-    let Ok(framing) = exchange::answer_head(&mut head, asked, forward.prefix.as_ref()) else {
+    let Ok(framing) = exchange::answer_head(&mut head, asked, &forward.way_back) else {
         return refuse(Problem::ServiceBadAnswer, record);
     };
     let Some(mut response) = response_of(head.status, &head.fields) else {

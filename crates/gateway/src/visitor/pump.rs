@@ -16,8 +16,8 @@ use porthole_link::{Item, LinkStream, RecvHalf, ResetCode, SendHalf, Stopped};
 use super::io::{Conn, READ_AHEAD, Timer, VisitorIo};
 use super::requests::{Part, Requests};
 use crate::exchange::{Asked, answer_head};
-use crate::prefix::Prefix;
 use crate::rescue::Problem;
+use crate::way_back::WayBack;
 
 /// How long a visitor that has closed its sending half may still wait for an answer. From here, one
 /// that only shut its half cannot be told from one that is gone; a bound between serving the first and
@@ -28,7 +28,7 @@ const HALF_CLOSED: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Shape<'a> {
     pub(super) asked: Asked,
-    pub(super) prefix: Option<&'a Prefix>,
+    pub(super) way_back: &'a WayBack,
     /// The visitor would like the connection to go on.
     pub(super) keep_alive: bool,
     /// The stream is of kind Upgrade: what comes after the head is held until a 101.
@@ -311,6 +311,7 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
         let protocol = head.fields.get("upgrade")?.to_vec();
         connection::strip_hop_by_hop(&mut head.fields);
         head.fields.retain(|name, _| !name.eq_ignore_ascii_case(b"content-length"));
+        self.shape.way_back.dress(&mut head.fields);
         head.fields.push("Connection", "Upgrade");
         head.fields.push("Upgrade", protocol);
         write_response_head(&head, &mut self.conn.output.small).ok()?;
@@ -324,7 +325,7 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
         if self.down.writer.is_some() {
             return None;
         }
-        let framing = answer_head(&mut head, self.shape.asked, self.shape.prefix).ok()?;
+        let framing = answer_head(&mut head, self.shape.asked, self.shape.way_back).ok()?;
         set_framing(&mut head.fields, framing);
         // A service cannot have seen an end that did not pass through here: where the body is not read
         // yet, it is not waited for, and what is left of it ends the connection. So does an upgrade that was

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CannedAnswer, Maintenance};
+use super::{CannedAnswer, HeaderRules, Maintenance};
 
 /// The fields of a policy that came after its first three. A gateway says in its welcome which of them it
 /// enforces; one from before skips them all, so an agent keeps mappings from it that need one.
@@ -19,6 +19,8 @@ pub const POLICIES: &[&str] = &[
     "public_paths",
     "private_paths",
     "answers",
+    "request_headers",
+    "response_headers",
 ];
 
 /// What is decided before a request crosses the link.
@@ -58,6 +60,12 @@ pub struct Policy {
     /// What the gateway answers in the service's place; the longest path counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<CannedAnswer>,
+    /// Of requests that go to the service, once they were let in.
+    #[serde(skip_serializing_if = "HeaderRules::is_empty")]
+    pub request_headers: HeaderRules,
+    /// Of the service's answers, and of those that the gateway gives in its place.
+    #[serde(skip_serializing_if = "HeaderRules::is_empty")]
+    pub response_headers: HeaderRules,
     /// What a newer agent asks for beside. Skipping it would open what it is meant to close: a gateway
     /// refuses the mapping.
     #[serde(flatten)]
@@ -77,6 +85,8 @@ impl Policy {
             !self.public_paths.is_empty(),
             !self.private_paths.is_empty(),
             !self.answers.is_empty(),
+            !self.request_headers.is_empty(),
+            !self.response_headers.is_empty(),
         ];
         let known = POLICIES.iter().copied().zip(asked).filter_map(|(name, asked)| asked.then_some(name));
         known.chain(self.unknown.names())
@@ -180,6 +190,8 @@ mod tests {
             public_paths: vec!["/".into()],
             private_paths: vec!["/".into()],
             answers: vec![CannedAnswer::default()],
+            request_headers: HeaderRules { remove: vec!["a".into()], ..HeaderRules::default() },
+            response_headers: HeaderRules { remove: vec!["a".into()], ..HeaderRules::default() },
             ..Policy::default()
         };
         assert_eq!(needs(&all), POLICIES);

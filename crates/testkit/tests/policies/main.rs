@@ -1,5 +1,6 @@
 //! What is decided before a request crosses the link, and whose word about the visitor is believed.
 
+mod headers;
 mod requests;
 
 use bytes::Bytes;
@@ -19,6 +20,16 @@ async fn ask(world: &World, path: &str, fields: &[(&str, &str)]) -> Reply {
         request = request.header(*name, *value);
     }
     world.visitor().fetch(request.body(Empty::<Bytes>::new()).expect("a request")).await
+}
+
+/// The same over HTTP/2, with any method.
+async fn ask_http2(world: &World, method: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+    let request = http::Request::builder().method(method).uri(world.visitor().uri(path));
+    let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let request = request.body(Empty::<Bytes>::new()).expect("a request");
+    let mut connection = world.visitor().http2().await.expect("a connection");
+    let response = connection.send_request(request).await.expect("an answer");
+    collect(response).await.expect("a whole answer")
 }
 
 #[tokio::test]

@@ -5,32 +5,17 @@ use http_body_util::Empty;
 use porthole_testkit::agent::Home;
 use porthole_testkit::{Reply, World};
 
-use super::ask;
+use super::{ask, ask_http2};
 
 async fn send(world: &World, method: &str, path: &str) -> Reply {
-    send_with(world, method, path, &[], false).await
+    let visitor = world.visitor();
+    let request = visitor.request(method, path).body(Empty::<Bytes>::new()).expect("a request");
+    visitor.fetch(request).await
 }
 
 /// The same over HTTP/2.
 async fn send_http2(world: &World, method: &str, path: &str) -> Reply {
-    send_with(world, method, path, &[], true).await
-}
-
-async fn send_with(world: &World, method: &str, path: &str, fields: &[(&str, &str)], http2: bool) -> Reply {
-    let visitor = world.visitor();
-    let request = if http2 {
-        http::Request::builder().method(method).uri(visitor.uri(path))
-    } else {
-        visitor.request(method, path)
-    };
-    let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    let request = request.body(Empty::<Bytes>::new()).expect("a request");
-    if !http2 {
-        return visitor.fetch(request).await;
-    }
-    let mut connection = visitor.http2().await.expect("a connection");
-    let response = connection.send_request(request).await.expect("an answer");
-    porthole_testkit::visitor::collect(response).await.expect("a whole answer")
+    ask_http2(world, method, path, &[]).await
 }
 
 #[tokio::test]
@@ -165,7 +150,8 @@ async fn a_files_rules_are_read_as_the_command_lines_are() {
     let home = Home::new();
     let text = "[[mappings]]\ntarget = 3000\nname = \"shop\"\nmaintenance = \"Back soon.\"\nmaintenance_retry = 90\n\
                 max_body = 1000\nallow_method = [\"get\"]\npublic_path = \"/hooks\"\nprivate_path = [\"/\", \"/a\"]\n\
-                answer = \"/gone=410\"\nredirect = \"/old=/new\"\n";
+                answer = \"/gone=410\"\nredirect = \"/old=/new\"\nrequest_header = \"X-Env: dev\"\n\
+                remove_response_header = [\"Server\"]\n";
     std::fs::write(home.path().join("config.toml"), text).expect("a file can be written");
     let listed = home.run(&["mappings", "list", "--json"]).await;
     assert_eq!(listed.code, Some(0), "{listed:?}");
@@ -177,4 +163,6 @@ async fn a_files_rules_are_read_as_the_command_lines_are() {
         (&mapping["answers"][0]["status"], &mapping["answers"][1]["location"]),
         (&410.into(), &"/new".into())
     );
+    assert_eq!(mapping["request_headers"]["set"][0]["value"], "dev");
+    assert_eq!(mapping["response_headers"]["remove"][0], "Server");
 }

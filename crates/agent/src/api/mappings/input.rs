@@ -183,7 +183,9 @@ mod tests {
             "policy": {"basic_auth": [{"user": "me"}], "allow_ip": ["x"], "deny_ip": ["1.2.3.4/33"],
                 "rate_limit": "10", "visitor_rate_limit": "0/s", "max_concurrent": 0,
                 "max_body": "much", "maintenance": {"retry_after_s": 0}, "allow_methods": ["G T"],
-                "public_paths": ["a"], "private_paths": ["/a//b"], "answers": [{"path": "/", "status": 302}]},
+                "public_paths": ["a"], "private_paths": ["/a//b"], "answers": [{"path": "/", "status": 302}],
+                "request_headers": {"set": [{"name": "Host", "value": "a"}]},
+                "response_headers": {"remove": ["a b"]}},
         }))
         .unwrap_err();
         let fields: Vec<&str> = wrong.keys().copied().collect();
@@ -206,6 +208,8 @@ mod tests {
                 "policy.private_paths",
                 "policy.public_paths",
                 "policy.rate_limit",
+                "policy.request_headers",
+                "policy.response_headers",
                 "policy.visitor_rate_limit",
                 "remote_port",
                 "target",
@@ -240,6 +244,8 @@ mod tests {
             "maintenance": {"message": "Back at noon.", "retry_after_s": 60},
             "allow_methods": ["GET"], "public_paths": ["/hooks"], "private_paths": ["/"], "max_body": "10MB",
             "answers": [{"path": "/old", "status": 302, "location": "/new", "content_type": null, "body": ""}],
+            "request_headers": {"remove": ["Cookie"], "set": [{"name": "X-Env", "value": "dev"}], "add": []},
+            "response_headers": {"remove": [], "set": [], "add": [{"name": "Set-Cookie", "value": "a=1"}]},
         });
         let spec = read(json!({"target": "3000", "policy": policy})).unwrap();
         let shown: super::super::policy::Policy = spec.policy.into();

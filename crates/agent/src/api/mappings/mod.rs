@@ -7,6 +7,7 @@ mod input;
 pub(super) mod password;
 mod policy;
 mod rules;
+mod shape;
 
 pub(super) use input::MappingInput;
 pub(super) use policy::MAX_USERS;

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::input::{Wrong, take, text};
 use super::rules::{CannedAnswer, Maintenance};
+use super::shape::HeaderRules;
 use crate::inspect::filter::bytes_text;
 use crate::mapping::{self, MappingError};
 
@@ -36,6 +37,10 @@ pub(super) struct Policy {
     private_paths: Vec<String>,
     /// What the gateway answers in the service's place.
     answers: Vec<CannedAnswer>,
+    /// Of requests that go to the service.
+    request_headers: HeaderRules,
+    /// Of its answers, and of those given in its place.
+    response_headers: HeaderRules,
 }
 
 /// Somebody with a password, which stays where it is.
@@ -81,6 +86,12 @@ pub(super) struct PolicyInput {
     /// What the gateway answers in the service's place.
     #[serde(default)]
     answers: Vec<CannedAnswer>,
+    /// Of requests that go to the service.
+    #[serde(default)]
+    request_headers: HeaderRules,
+    /// Of its answers, and of those given in its place.
+    #[serde(default)]
+    response_headers: HeaderRules,
 }
 
 /// Somebody with a password.
@@ -123,6 +134,8 @@ impl From<control::Policy> for Policy {
             public_paths: policy.public_paths,
             private_paths: policy.private_paths,
             answers: policy.answers.into_iter().map(CannedAnswer::from).collect(),
+            request_headers: policy.request_headers.into(),
+            response_headers: policy.response_headers.into(),
         }
     }
 }
@@ -181,6 +194,8 @@ impl PolicyInput {
                 "policy.answers",
                 self.answers.into_iter().map(control::CannedAnswer::try_from).collect(),
             ),
+            request_headers: take(wrong, "policy.request_headers", self.request_headers.try_into()),
+            response_headers: take(wrong, "policy.response_headers", self.response_headers.try_into()),
             // Nobody can have meant to take off what is not known here.
             unknown: before.map(|before| before.unknown.clone()).unwrap_or_default(),
         }

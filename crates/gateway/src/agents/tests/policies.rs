@@ -1,6 +1,6 @@
 //! What a mapping's policy becomes at the gateway.
 
-use porthole_link::control::{POLICIES, RateLimit};
+use porthole_link::control::{HeaderField, HeaderRules, POLICIES, RateLimit};
 
 use super::*;
 
@@ -44,6 +44,32 @@ async fn a_limit_that_counts_nothing_or_forever_is_refused() {
         mapping.policy.visitor_rate_limit = Some(RateLimit { requests, seconds });
         let (_link, welcome, _messages) = world.joined("alice", "a", 1, vec![mapping]).await;
         assert_eq!(code(&welcome.results[0]), codes::MAPPING_INVALID, "{requests}/{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_to_what_belongs_to_connections_or_would_split_a_head_is_refused() {
+    let world = World::new();
+    let field = |name: &str, value: &str| HeaderField { name: name.into(), value: value.into() };
+    let set = |name, value| HeaderRules { set: vec![field(name, value)], ..HeaderRules::default() };
+    for rules in [
+        set("Content-Length", "5"),
+        set("X-Forwarded-For", "::1"),
+        set("X-Env", "a\r\nX-Canary: 1"),
+        set("X-Env:", "a"),
+        HeaderRules { remove: vec!["Host".into()], ..HeaderRules::default() },
+        HeaderRules { add: vec![field("a", ""); HeaderRules::MAX_CHANGES + 1], ..HeaderRules::default() },
+    ] {
+        for of_requests in [true, false] {
+            let mut mapping = named("m1", 1, "shop");
+            let policy = &mut mapping.policy;
+            let place = if of_requests { &mut policy.request_headers } else { &mut policy.response_headers };
+            place.clone_from(&rules);
+            let (_link, welcome, _messages) = world.joined("alice", "a", 1, vec![mapping]).await;
+            assert_eq!(code(&welcome.results[0]), codes::MAPPING_INVALID, "{rules:?}");
+            let sentence = welcome.results[0].message.as_deref().expect("a sentence");
+            assert!(!sentence.chars().any(char::is_control), "{sentence:?}");
+        }
     }
 }
 

@@ -1,0 +1,60 @@
+//! What is changed of requests and answers: as it is shown, and as somebody writes it.
+
+use porthole_link::control;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::mapping::{self, MappingError};
+
+/// Changes to the header fields of one head: some go, then some are set, then some are added.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeaderRules {
+    /// Names.
+    #[serde(default)]
+    remove: Vec<String>,
+    /// Each in the place of the first one of its name; the others of that name go.
+    #[serde(default)]
+    set: Vec<HeaderField>,
+    #[serde(default)]
+    add: Vec<HeaderField>,
+}
+
+/// One header field.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct HeaderField {
+    name: String,
+    /// May be empty.
+    #[serde(default)]
+    value: String,
+}
+
+/// The value may be a credential.
+impl std::fmt::Debug for HeaderField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HeaderField").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl From<control::HeaderRules> for HeaderRules {
+    fn from(rules: control::HeaderRules) -> Self {
+        let shown = |fields: Vec<control::HeaderField>| {
+            let one = |control::HeaderField { name, value }| HeaderField { name, value };
+            fields.into_iter().map(one).collect()
+        };
+        Self { remove: rules.remove, set: shown(rules.set), add: shown(rules.add) }
+    }
+}
+
+impl TryFrom<HeaderRules> for control::HeaderRules {
+    type Error = MappingError;
+
+    fn try_from(asked: HeaderRules) -> Result<Self, MappingError> {
+        let meant = |fields: Vec<HeaderField>| {
+            let one = |HeaderField { name, value }| control::HeaderField { name, value };
+            fields.into_iter().map(one).collect()
+        };
+        mapping::checked_headers(Self { remove: asked.remove, set: meant(asked.set), add: meant(asked.add) })
+    }
+}
