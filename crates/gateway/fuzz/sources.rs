@@ -8,6 +8,7 @@ mod sources {
     pub mod agents {
         pub mod plan;
     }
+    pub mod allowance;
     pub mod caddy {
         pub mod address;
     }
@@ -25,6 +26,6 @@ mod sources {
 }
 
 pub use sources::{
-    agents, caddy, claims, config, files, forwarded, policy, proxy_protocol, rescue, router, secret,
-    throttle, tokens,
+    agents, allowance, caddy, claims, config, files, forwarded, policy, proxy_protocol, rescue, router,
+    secret, throttle, tokens,
 };

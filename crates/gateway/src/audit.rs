@@ -20,6 +20,7 @@ use porthole_link::control::MappingResult;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use crate::allowance::TokenLimits;
 use crate::server::Gateway;
 use crate::tokens::{Identity, Issued, NewToken};
 
@@ -53,6 +54,8 @@ pub enum Change {
         tcp: Option<String>,
         /// None: until it is revoked.
         good_for_seconds: Option<u64>,
+        #[serde(skip_serializing_if = "TokenLimits::is_none")]
+        limits: TokenLimits,
     },
     TokenRevoked {
         token: String,
@@ -136,6 +139,7 @@ impl Change {
             hosts: new.hosts.clone(),
             tcp: new.tcp.map(|range| range.to_string()),
             good_for_seconds: new.expires.map(|time| time.as_secs()),
+            limits: new.limits,
         }
     }
 

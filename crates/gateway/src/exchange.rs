@@ -10,9 +10,10 @@ use std::time::Instant;
 use porthole_http1::{Fields, Framing, RequestHead, ResponseHead, Version, announced_length, connection};
 use porthole_link::{Open, StreamKind};
 
+use crate::allowance::Share;
 use crate::config::Config;
 use crate::forwarded::{self, Visitor};
-use crate::policy::{self, Canned, Credentials, Decision, Place, PolicyRequest};
+use crate::policy::{self, Canned, Credentials, Decision, Place, PolicyRefusal, PolicyRequest};
 use crate::prefix::Prefix;
 use crate::redirect;
 use crate::rescue::{Answer, Problem};
@@ -77,10 +78,17 @@ pub struct Forward {
     pub request_id: String,
     pub visitor: SocketAddr,
     pub way_back: WayBack,
-    /// Of the mapping's places, where they are bounded: to be held until the answer is over.
-    pub place: Option<Place>,
+    /// To be held until the answer is over.
+    pub stay: Stay,
     /// What is answered in the service's place.
     canned: Option<Arc<Canned>>,
+}
+
+/// What one exchange takes up, where that is bounded: one of the mapping's places, and of its token's.
+#[derive(Debug, Default)]
+pub struct Stay {
+    _place: Option<Place>,
+    _share: Option<Share>,
 }
 
 impl Forward {
@@ -130,13 +138,19 @@ fn admit(mut forward: Forward) -> Plan {
             transition: forward.kind == StreamKind::Upgrade,
         };
     }
-    match forward.endpoint.policy.enter() {
-        Ok(place) => {
-            forward.place = place;
+    match stay(&forward.endpoint) {
+        Ok(stay) => {
+            forward.stay = stay;
             Plan::Forward(forward)
         }
         Err(refusal) => refused(forward, refusal),
     }
+}
+
+fn stay(endpoint: &Endpoint) -> Result<Stay, PolicyRefusal> {
+    let place = endpoint.policy.enter()?;
+    let share = endpoint.allowance.as_ref().map(|allowance| allowance.enter(false)).transpose()?;
+    Ok(Stay { _place: place, _share: share })
 }
 
 fn refused(forward: Forward, problem: impl Into<Problem>) -> Plan {
@@ -252,7 +266,7 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> S
         request_id,
         visitor: visitor.addr,
         way_back,
-        place: None,
+        stay: Stay::default(),
         canned: None,
     };
     match decision {

@@ -9,12 +9,13 @@
 //! code. Nothing is stored but claims, tokens' ids, the gateway's own secret and keys, and who changed what.
 //!
 //! In reading order: [`config`] and [`secret`] → [`tokens`] → [`claims`] → [`router`] → [`policy`] →
-//! [`agents`] and [`tcp`] → [`counters`], [`audit`] and [`status`] → [`server`] → [`admin`].
+//! [`agents`], [`allowance`] and [`tcp`] → [`counters`], [`audit`] and [`status`] → [`server`] → [`admin`].
 
 pub mod access;
 pub mod acme;
 pub mod admin;
 pub mod agents;
+pub mod allowance;
 pub mod audit;
 pub mod caddy;
 pub mod claims;

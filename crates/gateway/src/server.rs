@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::acme::{Acme, AcmeError};
 use crate::admin::Admin;
 use crate::agents::Registry;
+use crate::allowance::Allowances;
 use crate::audit::{self, Audit};
 use crate::caddy::{self, Caddy};
 use crate::claims::store;
@@ -50,6 +51,8 @@ pub struct Gateway {
     /// Addresses whose agents come with bad tokens.
     pub strangers: Throttle,
     pub counters: Counters,
+    /// What limited tokens use.
+    pub allowances: Allowances,
     pub audit: Audit,
     /// None: no Caddy is told of anything.
     pub caddy: Option<Caddy>,
@@ -151,6 +154,7 @@ impl Gateway {
             acme,
             strangers: Throttle::default(),
             counters: Counters::default(),
+            allowances: Allowances::default(),
             audit: Audit::default(),
             caddy: caddy.is_some().then(Caddy::default),
             ready: AtomicBool::new(false),

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use bytes::{Bytes, BytesMut};
-use porthole_link::{Item, Open, RecvHalf, ResetCode, SendHalf, StreamKind};
+use porthole_link::{Item, Open, ResetCode, StreamKind};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::allowance::{Receiving, Sending, paced};
 use crate::router::Endpoint;
 use crate::server::Gateway;
 
@@ -142,6 +143,15 @@ async fn carry(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint) {
         abort(&stream);
         return;
     };
+    let share = endpoint.allowance.as_ref().map(|allowance| allowance.enter(true)).transpose();
+    let _share = match share {
+        Ok(share) => share,
+        Err(full) => {
+            tracing::info!(mapping = endpoint.label(), %visitor, limit = full.limit, "refused a TCP connection: its token has as many as it may have");
+            abort(&stream);
+            return;
+        }
+    };
     let _ = stream.set_nodelay(true);
     let request_id = uuid::Uuid::new_v4().simple().to_string();
     let open = Open {
@@ -161,7 +171,7 @@ async fn carry(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint) {
         }
     };
     tracing::debug!(mapping = endpoint.label(), %visitor, %request_id, "a TCP connection begins");
-    let (mut send, mut recv) = link.split();
+    let (mut send, mut recv) = paced(link, endpoint.bucket(), 0);
     let (mut from_visitor, mut to_visitor) = stream.into_split();
     let both = async {
         tokio::try_join!(upload(&mut from_visitor, &mut send), download(&mut recv, &mut to_visitor))
@@ -174,7 +184,7 @@ async fn carry(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint) {
     tracing::debug!(mapping = endpoint.label(), %request_id, ?outcome, "a TCP connection is over");
 }
 
-async fn upload(from: &mut OwnedReadHalf, to: &mut SendHalf) -> Result<(), ResetCode> {
+async fn upload(from: &mut OwnedReadHalf, to: &mut Sending) -> Result<(), ResetCode> {
     loop {
         // Room is taken only when something has come: an idle connection costs no buffer.
         tokio::select! {
@@ -191,7 +201,7 @@ async fn upload(from: &mut OwnedReadHalf, to: &mut SendHalf) -> Result<(), Reset
     }
 }
 
-async fn download(from: &mut RecvHalf, to: &mut OwnedWriteHalf) -> Result<(), ResetCode> {
+async fn download(from: &mut Receiving, to: &mut OwnedWriteHalf) -> Result<(), ResetCode> {
     loop {
         match from.recv().await.map_err(|stopped| stopped.0)? {
             Item::Data(data) => to.write_all(&data).await.map_err(|_| ResetCode::Cancelled)?,

@@ -172,6 +172,8 @@ pub mod codes {
     pub const TOKEN_NOT_YET_VALID: &str = "token-not-yet-valid";
     pub const TOKEN_REVOKED: &str = "token-revoked";
     pub const LIMIT: &str = "limit";
+    /// As much as the token may have is in use.
+    pub const TOKEN_LIMIT: &str = "token-limit";
     pub const DRAINING: &str = "draining";
     /// By the gateway's operator; the agent may come back.
     pub const ENDED: &str = "link-ended";

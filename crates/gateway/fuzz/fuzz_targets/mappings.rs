@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
 use porthole_gateway::agents::plan::{Plan, Site, check_set, plan};
+use porthole_gateway::allowance::TokenLimits;
 use porthole_gateway::claims::Key;
 use porthole_gateway::config::{PortRange, PublicBase};
 use porthole_gateway::policy::{Compiled, Decision, PolicyRequest, decide};
@@ -23,7 +24,7 @@ fuzz_target!(|text: &str| {
     if check_set(std::slice::from_ref(&mapping)).is_err() {
         return;
     }
-    let identity = Identity::shared(Some(PortRange { first: 20000, last: 20009 }));
+    let identity = Identity::shared(Some(PortRange { first: 20000, last: 20009 }), TokenLimits::default());
     let public = PublicBase::parse("https://tunnel.example.com").expect("a constant");
     for single_host in [false, true] {
         let site = Site { public: Some(&public), base: Some(&public), single_host };

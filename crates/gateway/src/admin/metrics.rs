@@ -58,6 +58,11 @@ pub(super) fn exposition(gateway: &Gateway) -> String {
         "code",
         counters.mappings_refused.read(),
     );
+    text.by(
+        (Counter, "token_limits_total", "How often a token met one of its limits; rate: waits of streams."),
+        "limit",
+        gateway.allowances.told.read(),
+    );
     let registry = &gateway.registry;
     text.number(Gauge, "links", "Links now live.", registry.links() as u64);
     text.number(Gauge, "endpoints", "Mappings now live.", registry.endpoints() as u64);

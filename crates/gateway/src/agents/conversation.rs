@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::install::{Pulses, Request, holders, install};
 use super::plan::check_set;
 use super::{Held, MAX_LINKS, MAX_MAPPINGS};
+use crate::allowance::Allowance;
 use crate::claims::LinkId;
 use crate::config::PublicBase;
 use crate::logging::shown;
@@ -56,7 +57,11 @@ pub async fn accept_link<IO>(
     let mappings = std::mem::take(&mut pending.hello.mappings);
     let hello = pending.hello.clone();
     let agent: Arc<str> = hello.agent_id.as_str().into();
-    let request = Request { identity: &identity, agent: &agent, mappings: &mappings, base: base.as_ref() };
+    // Held by the link itself: the token's next link is to find what this one counted.
+    let allowance = gateway.allowances.of(identity.token(), identity.limits);
+    let allowance = allowance.as_ref();
+    let request =
+        Request { identity: &identity, agent: &agent, mappings: &mappings, base: base.as_ref(), allowance };
     let pulses = ping(holders(&gateway, request)).await;
     // Asked again: a newer start of the same agent may have come while holders were pinged.
     if let Err(refused) = admit(&gateway, &identity, &hello) {
@@ -84,8 +89,9 @@ pub async fn accept_link<IO>(
         policies: POLICIES.iter().map(|&name| name.to_owned()).collect(),
     });
     link.send_control(&welcome);
+    let base = base.as_ref();
     let life =
-        Life { gateway: &gateway, id, link: &link, identity: &identity, agent: &agent, base: base.as_ref() };
+        Life { gateway: &gateway, id, link: &link, identity: &identity, agent: &agent, base, allowance };
     let reason = life.hold(messages).await;
     gateway.registry.remove(id).await;
     link.close();
@@ -118,12 +124,23 @@ fn admit(gateway: &Gateway, identity: &Identity, hello: &Hello) -> Result<(), Re
     let state = gateway.registry.state();
     let agent = (identity.subject.clone(), Arc::from(id.as_str()));
     let older = state.by_agent.get(&agent).and_then(|id| state.links.get(id));
+    // Links of its own agent are about to be replaced, or have just been.
+    let beside = |held: &&Held| held.identity.token() == identity.token() && *held.agent != **id;
+    let most = identity.limits.links.map_or(usize::MAX, |most| most as usize);
     match older {
         Some(older) if older.epoch > hello.epoch => {
             refuse(codes::REPLACED, "A newer start of this agent is connected; stop one of the two.", false)
         }
         None if state.links.len() >= MAX_LINKS => {
             refuse(codes::LIMIT, "The gateway has no room for another agent; try again later.", true)
+        }
+        _ if most < usize::MAX && state.links.values().filter(beside).count() >= most => {
+            crate::allowance::met(&gateway.allowances.told.links);
+            // Perhaps one that fell silent and is found out in a moment.
+            let message = format!(
+                "This token allows {most} agent(s) at once, and as many are connected; stop another one, or ask the gateway's operator for more."
+            );
+            refuse(codes::TOKEN_LIMIT, &message, true)
         }
         _ => Ok(()),
     }
@@ -237,6 +254,7 @@ struct Life<'a> {
     identity: &'a Identity,
     agent: &'a Arc<str>,
     base: Option<&'a PublicBase>,
+    allowance: Option<&'a Arc<Allowance>>,
 }
 
 impl Life<'_> {
@@ -352,7 +370,8 @@ impl Life<'_> {
     }
 
     async fn install(&self, mappings: &[Mapping]) -> Vec<MappingResult> {
-        let request = Request { identity: self.identity, agent: self.agent, mappings, base: self.base };
+        let Self { identity, agent, base, allowance, .. } = *self;
+        let request = Request { identity, agent, mappings, base, allowance };
         let pulses = ping(holders(self.gateway, request)).await;
         let (installed, generation, made) = {
             let mut state = self.gateway.registry.state();

@@ -9,6 +9,7 @@ use porthole_link::{Link, Mapping};
 
 use super::plan::{Plan, Refusal, Site, label, plan};
 use super::{Held, Serving, State};
+use crate::allowance::Allowance;
 use crate::claims::{ClaimRefusal, Claimant, Holder, Key, LinkId, Pulse, Slot, Verdict};
 use crate::config::PublicBase;
 use crate::policy::Compiled;
@@ -35,12 +36,19 @@ pub(super) struct Request<'a> {
     pub agent: &'a Arc<str>,
     pub mappings: &'a [Mapping],
     pub base: Option<&'a PublicBase>,
+    /// The token's, where its streams are limited.
+    pub allowance: Option<&'a Arc<Allowance>>,
 }
 
 impl<'a> Request<'a> {
     fn site(&self, gateway: &'a Gateway) -> Site<'a> {
         let public = gateway.config.public.as_ref();
         Site { public, base: public.or(self.base), single_host: gateway.config.single_host }
+    }
+
+    /// Whether `held` is the link of another agent with the same token.
+    fn is_beside(&self, held: &Held) -> bool {
+        held.identity.token() == self.identity.token() && held.agent != *self.agent
     }
 
     fn claimant(&self) -> Claimant<'a> {
@@ -92,8 +100,15 @@ pub(super) fn install(
     let mut results = Vec::with_capacity(request.mappings.len());
     let mut serving: Vec<Serving> = Vec::new();
     let mut taken = HashSet::new();
+    let kept = request.mappings.iter().filter(|mapping| same.contains_key(mapping.id.as_str())).count();
+    let mut room = room(state, id, request, pulses).map(|room| room.saturating_sub(kept));
     for mapping in request.mappings {
+        let is_kept = same.contains_key(mapping.id.as_str());
         let served = plan(mapping, request.identity, request.site(gateway)).and_then(|mut plan| {
+            if !is_kept && room == Some(0) {
+                crate::allowance::met(&gateway.allowances.told.mappings);
+                return Err(too_many_mappings(request.identity));
+            }
             if let Some(same) = same.get(mapping.id.as_str()) {
                 plan.policy_mut().go_on_from(&same.policy);
             }
@@ -115,6 +130,9 @@ pub(super) fn install(
         });
         results.push(match served {
             Ok(serves) => {
+                if !is_kept {
+                    room = room.map(|room| room.saturating_sub(1));
+                }
                 let url = serves.endpoint.public_url.clone();
                 serving.push(serves);
                 MappingResult { id: mapping.id.clone(), public_url: Some(url), ..MappingResult::default() }
@@ -143,6 +161,25 @@ pub(super) fn install(
     let silent = pulses.iter().filter(|(_, answered)| !**answered);
     let silent = silent.filter_map(|(link, _)| Some(state.links.get(link)?.link.clone())).collect();
     Installed { results, silent }
+}
+
+/// Mappings that the token may have on link `id`: what its other agents serve leaves so many. None: any number.
+fn room(state: &State, id: LinkId, request: Request<'_>, pulses: &Pulses) -> Option<usize> {
+    let most = request.identity.limits.mappings?;
+    let others = state.links.iter().filter(|(other, held)| **other != id && request.is_beside(held));
+    // What fell silent is about to lose what it serves.
+    let others = others.filter(|(other, _)| pulses.get(*other) != Some(&false));
+    Some((most as usize).saturating_sub(others.map(|(_, held)| held.serving.len()).sum()))
+}
+
+fn too_many_mappings(identity: &Identity) -> Refusal {
+    let most = identity.limits.mappings.unwrap_or_default();
+    Refusal::new(
+        codes::TOKEN_LIMIT,
+        format!(
+            "This token allows {most} mapping(s) at once, on all computers together; disable another one, or ask the gateway's operator for more."
+        ),
+    )
 }
 
 impl State {
@@ -202,6 +239,7 @@ impl Placing<'_, '_> {
             agent_id: self.request.agent.clone(),
             public_url,
             policy,
+            allowance: self.request.allowance.cloned(),
         })
     }
 

@@ -26,7 +26,7 @@ use crate::tokens::Identity;
 
 pub use conversation::accept_link;
 pub use sites::{Site, Sites};
-pub use view::{EndpointView, LinkView};
+pub use view::{EndpointView, InUse, LinkView};
 
 /// Links at once: some 64 KiB each when idle.
 pub const MAX_LINKS: usize = 10_000;

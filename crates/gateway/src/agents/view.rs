@@ -2,6 +2,9 @@
 
 #![allow(unused_qualifications, reason = "what the macros of utoipa write")]
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use porthole_link::control::{Refused, ToAgent, codes};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,6 +37,14 @@ pub struct EndpointView {
     pub id: String,
     pub label: String,
     pub public_url: String,
+}
+
+/// What all links of one token have now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct InUse {
+    pub links: usize,
+    pub mappings: usize,
+    pub streams: usize,
 }
 
 impl Held {
@@ -84,6 +95,18 @@ impl Registry {
         let mut links: Vec<LinkView> = self.state().links.values().map(Held::view).collect();
         links.sort_by(|one, two| one.session.cmp(&two.session));
         links
+    }
+
+    /// What each token has now, by [`Identity::token`](crate::tokens::Identity::token).
+    pub fn in_use(&self) -> HashMap<Arc<str>, InUse> {
+        let mut tokens: HashMap<Arc<str>, InUse> = HashMap::new();
+        for held in self.state().links.values() {
+            let all = tokens.entry(held.identity.token().clone()).or_default();
+            all.links += 1;
+            all.mappings += held.serving.len();
+            all.streams += held.link.streams();
+        }
+        tokens
     }
 
     /// Ends a link; its agent may come back at once. None: there is no such link.

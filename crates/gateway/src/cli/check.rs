@@ -71,6 +71,9 @@ pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
             );
         }
     }
+    if !config.token_limits.is_none() {
+        println!("ok      each token has at most {}", config.token_limits);
+    }
     if let Some(admin) = config.admin_listen {
         if admin.ip().is_loopback() {
             println!("ok      admin listener on {admin}");

@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 failed while running, 2 wrong usage.
 
 mod check;
+mod limits;
 mod manual;
 mod token;
 
@@ -101,6 +102,8 @@ struct Serve {
     /// TCP ports for agents whose token names none [default: none]
     #[arg(long, value_name = "FIRST-LAST")]
     tcp_ports: Option<String>,
+    #[command(flatten)]
+    limits: limits::OfAll,
     /// How long streams in flight may go on after SIGTERM [default: 30s]
     #[arg(long, value_name = "TIME")]
     grace: Option<String>,
@@ -175,7 +178,7 @@ impl Serve {
             ("log", self.log.clone()),
             ("until-stdin-closes", switch(self.until_stdin_closes)),
         ];
-        self.place.layers(flags, folders)
+        self.place.layers(flags.into_iter().chain(self.limits.flags()), folders)
     }
 }
 

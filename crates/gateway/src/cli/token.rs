@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::{Failure, Place, folders};
+use super::{Failure, Place, folders, limits};
 use crate::audit::{self, Change, Who};
 use crate::config::{Config, Folders, PortRange};
 use crate::secret::Secrets;
@@ -28,7 +28,7 @@ pub(super) struct Token {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Make a token and print it; it is not kept here.
-    Create(Create),
+    Create(Box<Create>),
     /// Show the tokens given out.
     List {
         #[arg(long)]
@@ -57,6 +57,8 @@ struct Create {
     /// For how long it is good, like 90d [default: until revoked]
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
+    #[command(flatten)]
+    limits: limits::OfOne,
     /// The gateway's URL for the login line and the link [default: that of the last `serve`]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -91,7 +93,7 @@ impl From<BookError> for Failure {
 pub(super) fn run(token: Token) -> Result<ExitCode, Failure> {
     let folders = folders()?;
     match token.action {
-        Action::Create(create) => self::create(&token.place, create, &folders),
+        Action::Create(create) => self::create(&token.place, *create, &folders),
         Action::List { json } => list(json, &folders),
         Action::Revoke { id } => {
             let revoked = Book::new(&folders.data).revoke(&id, Timestamp::now())?;
@@ -182,7 +184,7 @@ fn new_token(create: &Create) -> Result<NewToken, Failure> {
             }
         },
     };
-    Ok(NewToken { name: name.to_owned(), hosts, tcp, expires })
+    Ok(NewToken { name: name.to_owned(), hosts, tcp, expires, limits: create.limits.limits()? })
 }
 
 fn list(json: bool, folders: &Folders) -> Result<ExitCode, Failure> {
@@ -205,7 +207,9 @@ fn list(json: bool, folders: &Folders) -> Result<ExitCode, Failure> {
         };
         let hosts = if token.hosts.is_empty() { "any free name".to_owned() } else { token.hosts.join(",") };
         let tcp = token.tcp.map(|ports| format!("  tcp {ports}")).unwrap_or_default();
-        println!("{}  {}  {state}  {hosts}{tcp}", token.id, token.name);
+        let limits = token.limits;
+        let limits = if limits.is_none() { String::new() } else { format!("  at most {limits}") };
+        println!("{}  {}  {state}  {hosts}{tcp}{limits}", token.id, token.name);
     }
     Ok(ExitCode::SUCCESS)
 }

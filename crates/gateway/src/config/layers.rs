@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigError, Folders};
 
 /// Every option, as its flag spells it; files use underscores, variables upper case.
-pub const OPTIONS: [&str; 25] = [
+pub const OPTIONS: [&str; 30] = [
     "listen",
     "public-url",
     "secret",
@@ -27,6 +27,11 @@ pub const OPTIONS: [&str; 25] = [
     "admin-key-file",
     "single-host",
     "tcp-ports",
+    "token-mappings",
+    "token-links",
+    "token-streams",
+    "token-connections",
+    "token-rate",
     "grace",
     "claim-days",
     "log-format",

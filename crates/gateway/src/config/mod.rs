@@ -17,6 +17,7 @@ pub use acme::{AcmeSettings, ChallengeKind, LETS_ENCRYPT};
 pub use layers::{Layers, OPTIONS, Source};
 pub use public::{PublicBase, PublicUrlError};
 
+use crate::allowance::TokenLimits;
 use crate::caddy;
 use crate::secret::{Secret, SecretError, Secrets};
 
@@ -62,6 +63,8 @@ pub struct Config {
     pub single_host: bool,
     /// Ports for the shared client token and for tokens without a range of their own.
     pub tcp_ports: Option<PortRange>,
+    /// What each token may use at most, whatever was granted with it.
+    pub token_limits: TokenLimits,
     /// How long streams in flight may go on after SIGTERM.
     pub grace: Duration,
     /// How long after its last use a name is kept for its subject.
@@ -213,6 +216,7 @@ impl Config {
             admin_key: None,
             single_host: false,
             tcp_ports: None,
+            token_limits: TokenLimits::default(),
             grace: DEFAULT_GRACE,
             claim_lapse: Duration::from_secs(u64::from(DEFAULT_CLAIM_DAYS) * 86_400),
             log: LogSettings { format: LogFormat::Human, filter: "info".to_owned() },

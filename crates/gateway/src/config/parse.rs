@@ -10,6 +10,7 @@ use super::{
     Config, ConfigError, DEFAULT_CLAIM_DAYS, DEFAULT_GRACE, DEFAULT_LISTEN, Folders, Layers, LogFormat,
     LogSettings, MAX_CLAIM_DAYS, MAX_GRACE, MAX_HSTS, PublicBase, TlsFiles, acme,
 };
+use crate::allowance::{TokenLimits, parse_count, parse_rate};
 use crate::caddy::address::{Address, AddressError};
 use crate::secret::{Secret, Secrets};
 
@@ -77,6 +78,13 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
             .transpose()?,
         single_host: read.parsed("single-host", yes_or_no)?.unwrap_or(false),
         tcp_ports: read.parsed("tcp-ports", |text| text.parse().map_err(str::to_owned))?,
+        token_limits: TokenLimits {
+            mappings: read.parsed("token-mappings", parse_count)?,
+            links: read.parsed("token-links", parse_count)?,
+            streams: read.parsed("token-streams", parse_count)?,
+            connections: read.parsed("token-connections", parse_count)?,
+            rate: read.parsed("token-rate", parse_rate)?,
+        },
         grace: read.parsed("grace", grace)?.unwrap_or(DEFAULT_GRACE),
         claim_lapse: Duration::from_secs(u64::from(claim_days) * 86_400),
         log: LogSettings {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use porthole_http1::Fields;
 
+use crate::allowance::{Allowance, Bucket};
 use crate::policy;
 
 pub use host::{HostError, normalise_host};
@@ -60,6 +61,8 @@ pub struct Endpoint {
     /// No trailing slash, except `/pub/{id}/`.
     pub public_url: String,
     pub policy: policy::Compiled,
+    /// Of the token that it is served with, where its streams are limited.
+    pub allowance: Option<Arc<Allowance>>,
 }
 
 impl Endpoint {
@@ -67,5 +70,10 @@ impl Endpoint {
     pub fn label(&self) -> &str {
         let mapping = &self.mapping;
         mapping.name.as_deref().or(mapping.host.as_deref()).unwrap_or(&mapping.id)
+    }
+
+    /// What its bytes are counted in, where its token has a rate.
+    pub fn bucket(&self) -> Option<&Arc<Bucket>> {
+        self.allowance.as_ref()?.bucket()
     }
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::TokenLimits;
+
 /// Entries kept; `token create` says when it is full.
 const MAX_ENTRIES: usize = 100_000;
 
@@ -25,6 +27,8 @@ pub struct Issued {
     pub expires: Option<Timestamp>,
     #[serde(default)]
     pub revoked: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "TokenLimits::is_none")]
+    pub limits: TokenLimits,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

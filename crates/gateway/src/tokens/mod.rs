@@ -19,6 +19,7 @@ pub use book::{Book, BookError, Issued};
 pub use grant::{GrantError, HostGrant, PortGrant, is_label};
 pub use sign::{AUDIENCE, Claims, LEEWAY, TokenError};
 
+use crate::allowance::TokenLimits;
 use crate::config::{Config, PortRange};
 use crate::secret::{Secret, SecretError, Secrets, keyed_hash};
 use sign::Keys;
@@ -41,6 +42,8 @@ pub struct Identity {
     pub token_id: Option<Arc<str>>,
     pub hosts: HostGrant,
     pub tcp: PortGrant,
+    /// What was granted with it, within the gateway's own.
+    pub limits: TokenLimits,
     pub expires: Option<Timestamp>,
     /// The secret that signed it.
     key_id: Option<Arc<str>>,
@@ -48,15 +51,21 @@ pub struct Identity {
 
 impl Identity {
     /// The bearer of the shared client token: every name, and the gateway's own port range.
-    pub fn shared(tcp: Option<PortRange>) -> Self {
+    pub fn shared(tcp: Option<PortRange>, limits: TokenLimits) -> Self {
         Self {
             subject: "shared".into(),
             token_id: None,
             hosts: HostGrant::All,
             tcp: tcp.map_or(PortGrant::None, PortGrant::Range),
+            limits,
             expires: None,
             key_id: None,
         }
+    }
+
+    /// Names the token: its id, or the shared one's subject, which no id looks like.
+    pub fn token(&self) -> &Arc<str> {
+        self.token_id.as_ref().unwrap_or(&self.subject)
     }
 }
 
@@ -67,6 +76,8 @@ pub struct Tokens {
     /// A hash of the shared client token, so that comparing leaks no length.
     shared: Option<[u8; 32]>,
     tcp_ports: Option<PortRange>,
+    /// For every token.
+    limits: TokenLimits,
     book: Book,
     state: Mutex<State>,
     /// When the files were last read for a token of an unknown key.
@@ -92,6 +103,7 @@ impl Tokens {
             secrets: config.secrets.clone(),
             shared: config.client_token.as_ref().map(Self::shared_mark),
             tcp_ports: config.tcp_ports,
+            limits: config.token_limits,
             book,
             state: Mutex::new(state),
             stranger: Mutex::new(None),
@@ -113,7 +125,7 @@ impl Tokens {
         if let Some(shared) = &self.shared {
             let given = keyed_hash(b"porthole-gateway client token", &[bearer.as_bytes()]);
             if bool::from(shared[..].ct_eq(&given[..])) {
-                return Ok(Identity::shared(self.tcp_ports));
+                return Ok(Identity::shared(self.tcp_ports, self.limits));
             }
         }
         let opened = self.state.lock().unwrap_or_else(PoisonError::into_inner).keys.open(bearer);
@@ -140,6 +152,7 @@ impl Tokens {
             token_id: Some(claims.jti.as_str().into()),
             hosts: HostGrant::from_patterns(&claims.hosts).map_err(|_| TokenError::Malformed)?,
             tcp,
+            limits: claims.limits.within(self.limits),
             expires: claims.exp.and_then(|second| Timestamp::from_second(second).ok()),
             key_id: Some(key_id),
         })
@@ -222,6 +235,7 @@ pub struct NewToken {
     pub hosts: Vec<String>,
     pub tcp: Option<PortRange>,
     pub expires: Option<Duration>,
+    pub limits: TokenLimits,
 }
 
 /// Signs a new token and enters it in the book of `data`. Gives the token and its id.
@@ -246,6 +260,7 @@ pub fn create(
         exp: expires,
         hosts: new.hosts.clone(),
         tcp: new.tcp.map(|range| range.to_string()),
+        limits: new.limits,
     };
     let token = sign::sign(signing, &claims);
     Book::new(data).enter(Issued {
@@ -256,6 +271,7 @@ pub fn create(
         created: now,
         expires: expires.and_then(|second| Timestamp::from_second(second).ok()),
         revoked: None,
+        limits: new.limits,
     })?;
     Ok((token, id))
 }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::TokenLimits;
 use crate::secret::Secret;
 
 /// Who the tokens are for.
@@ -34,6 +35,9 @@ pub struct Claims {
     /// `20000-20009`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp: Option<String>,
+    /// Tokens from before have none.
+    #[serde(default, skip_serializing_if = "TokenLimits::is_none")]
+    pub limits: TokenLimits,
 }
 
 /// Why a token is not accepted. `Display` is one sentence for the agent's user.

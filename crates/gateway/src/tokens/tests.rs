@@ -60,6 +60,23 @@ fn a_token_tells_its_subject_and_what_it_may_claim() {
 }
 
 #[test]
+fn a_tokens_limits_are_those_granted_within_the_gateways_own() {
+    let mut world = World::new();
+    let granted = TokenLimits { mappings: Some(5), rate: Some(1_000_000), ..TokenLimits::default() };
+    let (token, id) = world.create(NewToken { limits: granted, ..World::alice() });
+    let (older, _) = world.create(World::alice());
+    let limits = |world: &World, token: &str| world.tokens().verify(token, now()).expect("good").limits;
+    assert_eq!((limits(&world, &token), limits(&world, &older)), (granted, TokenLimits::default()));
+    let book = Book::new(world.home.path()).list().expect("a book");
+    assert_eq!((book[0].id.as_str(), book[0].limits, book[1].limits.is_none()), (id.as_str(), granted, true));
+    world.config.token_limits = TokenLimits { mappings: Some(3), streams: Some(9), ..TokenLimits::default() };
+    world.config.client_token = Some(Secret::new("a shared token"));
+    let within = TokenLimits { mappings: Some(3), streams: Some(9), ..granted };
+    assert_eq!((limits(&world, &token), limits(&world, &older)), (within, world.config.token_limits));
+    assert_eq!(limits(&world, "a shared token"), world.config.token_limits);
+}
+
+#[test]
 fn a_token_lives_until_its_expiry_and_may_be_60_seconds_from_the_future() {
     let world = World::new();
     let (token, _) = world.create(NewToken { expires: Some(Duration::from_secs(100)), ..World::alice() });

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame};
 use porthole_http1::{Fields, Framing};
-use porthole_link::{Item, RecvHalf, SendHalf, Stopped};
+use porthole_link::{Item, Stopped};
 use tokio::sync::oneshot;
 
 use super::h2::OpenStream;
 use crate::access::Record;
-use crate::policy::Place;
+use crate::allowance::{Receiving, Sending};
+use crate::exchange::Stay;
 use crate::server::Gateway;
 
 /// The answer broke off; the stream is reset and so cannot look whole.
@@ -28,8 +29,8 @@ pub(super) struct AnswerBody {
     source: Source,
     /// Dropped with this body: the connection is busy until then.
     _open: Option<OpenStream>,
-    /// The same for the mapping's places.
-    _place: Option<Place>,
+    /// The same for what the exchange takes up.
+    _stay: Stay,
 }
 
 #[derive(Debug, Default)]
@@ -42,9 +43,9 @@ enum Source {
 
 #[derive(Debug)]
 struct FromLink {
-    recv: RecvHalf,
+    recv: Receiving,
     /// Kept where nothing is uploaded: dropped early, it would reset the stream.
-    _send: Option<SendHalf>,
+    _send: Option<Sending>,
     /// Dropped with this body: ends the upload.
     _answering: oneshot::Sender<Infallible>,
     /// Bytes still due; None when no length was announced.
@@ -63,7 +64,7 @@ impl AnswerBody {
     }
 
     fn of(source: Source) -> Self {
-        Self { source, _open: None, _place: None }
+        Self { source, _open: None, _stay: Stay::default() }
     }
 
     /// The same, as what keeps a connection busy.
@@ -71,14 +72,14 @@ impl AnswerBody {
         Self { _open: Some(open), ..self }
     }
 
-    /// The same, in one of its mapping's places.
-    pub(super) fn in_place(self, place: Option<Place>) -> Self {
-        Self { _place: place, ..self }
+    /// The same, as what takes up what is bounded.
+    pub(super) fn staying(self, stay: Stay) -> Self {
+        Self { _stay: stay, ..self }
     }
 
     pub(super) fn link(
-        recv: RecvHalf,
-        send: Option<SendHalf>,
+        recv: Receiving,
+        send: Option<Sending>,
         answering: oneshot::Sender<Infallible>,
         framing: Framing,
         gateway: Arc<Gateway>,

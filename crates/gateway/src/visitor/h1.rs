@@ -18,6 +18,7 @@ use super::pump::{Ahead, Done, Outcome, Pump, Shape};
 use super::requests::{Part, Requests};
 use super::{IDLE, Service, upgrade};
 use crate::access::{self, Record};
+use crate::allowance::paced;
 use crate::exchange::{self, Arrival, Asked, Forward, Plan, new_request_id};
 use crate::own;
 use crate::rescue::{self, Answer, Form, Problem};
@@ -251,9 +252,10 @@ impl<IO: VisitorIo> Visit<IO> {
             }
         };
         let max_body = max_body - first.len();
+        let inline = first.inline.len();
         let opened = forward.endpoint.link.open(forward.open(head), first.inline, first.ended && !upgrade);
         let stream = match opened {
-            Ok(stream) => stream,
+            Ok(stream) => paced(stream, forward.endpoint.bucket(), inline),
             Err(error) => {
                 let answer = rescue::answer(&error.into(), form, &forward.request_id);
                 return self.answer(answer, asked, keep_alive && !upgrade, record).await;

@@ -20,7 +20,7 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use porthole_http1::{Fields, Refusal, RequestHead, Version, announced_length, is_authority};
-use porthole_link::{Item, ResetCode, SendHalf};
+use porthole_link::{Item, ResetCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -30,6 +30,7 @@ use super::body::AnswerBody;
 use super::meter::Metered;
 use super::{IDLE, Service};
 use crate::access::{self, Record};
+use crate::allowance::{Sending, paced};
 use crate::exchange::{self, Arrival, Asked, Forward, Plan, new_request_id};
 use crate::own;
 use crate::rescue::{self, Answer, Form, Problem};
@@ -215,11 +216,11 @@ async fn handle(service: &Service, request: Request<Incoming>, came: Came<'_>) -
     let original = if access::is_on() { head.target.clone() } else { String::new() };
     match exchange::plan(&service.gateway, &mut head, &arrival).await {
         Plan::Forward(mut planned) => {
-            let place = planned.place.take();
+            let stay = std::mem::take(&mut planned.stay);
             let host = head.fields.get_str("host").unwrap_or_default();
             let record = Record::forward(&planned, &head.method, host, &original);
             let answer = forward(service, head, body, asked, &planned, record).await;
-            answer.map(|body| body.in_place(place))
+            answer.map(|body| body.staying(stay))
         }
         Plan::Refuse { problem, request_id, visitor, .. } => {
             let host = head.fields.get_str("host").unwrap_or_default();
@@ -262,7 +263,7 @@ async fn forward(
         Ok(stream) => stream,
         Err(error) => return refuse(error.into(), record),
     };
-    let (send, mut recv) = stream.split();
+    let (send, mut recv) = paced(stream, forward.endpoint.bucket(), 0);
     // Ends the upload with the answer: dropped with the answer's body, or with this future when the
     // visitor resets the stream.
     let (answering, answered) = oneshot::channel();
@@ -298,7 +299,7 @@ async fn forward(
 /// answer is over.
 async fn upload(
     mut body: Incoming,
-    mut send: SendHalf,
+    mut send: Sending,
     mut answered: oneshot::Receiver<Infallible>,
     mut left: u64,
 ) {

@@ -11,10 +11,11 @@ use bytes::Bytes;
 use porthole_http1::{
     BodyWriter, Fields, Framing, Refusal, ResponseHead, Version, connection, set_framing, write_response_head,
 };
-use porthole_link::{Item, LinkStream, RecvHalf, ResetCode, SendHalf, Stopped};
+use porthole_link::{Item, ResetCode, Stopped};
 
 use super::io::{Conn, READ_AHEAD, Timer, VisitorIo};
 use super::requests::{Part, Requests};
+use crate::allowance::{Receiving, Sending};
 use crate::exchange::{Asked, answer_head};
 use crate::rescue::Problem;
 use crate::way_back::WayBack;
@@ -57,7 +58,7 @@ pub(super) enum Outcome {
     /// The visitor is gone.
     Left { status: u16, bytes: u64 },
     /// A 101 was written out; what follows is opaque.
-    Upgraded(Box<(SendHalf, RecvHalf)>),
+    Upgraded(Box<(Sending, Receiving)>),
 }
 
 #[derive(Debug)]
@@ -73,7 +74,7 @@ pub(super) struct Done {
 
 /// The visitor's direction.
 struct Up {
-    send: SendHalf,
+    send: Sending,
     pending: Bytes,
     /// What ends the body once `pending` is sent, where that is known already.
     trailers: Option<Fields>,
@@ -93,7 +94,7 @@ enum Gone {
 
 /// The service's direction.
 struct Down {
-    recv: RecvHalf,
+    recv: Receiving,
     /// Set once the final head is in the output.
     writer: Option<BodyWriter>,
     status: u16,
@@ -123,10 +124,9 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
         timer: &'a mut Timer,
         shape: Shape<'a>,
         keeps_on: &'a (dyn Fn() -> bool + Sync),
-        stream: LinkStream,
+        (send, recv): (Sending, Receiving),
         ahead: Ahead,
     ) -> Self {
-        let (send, recv) = stream.split();
         timer.clear();
         let up = Up {
             send,

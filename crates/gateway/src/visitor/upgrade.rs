@@ -7,9 +7,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use porthole_link::{Item, RecvHalf, ResetCode, SendHalf};
+use porthole_link::{Item, ResetCode};
 
 use super::io::{Conn, Timer, VisitorIo};
+use crate::allowance::{Receiving, Sending};
 
 /// How long a visitor that has closed its sending half is kept while nothing comes for it: as long as
 /// an answer may take by default. From here it cannot be told from one that is gone.
@@ -17,7 +18,7 @@ const HALF_CLOSED: Duration = Duration::from_secs(120);
 
 /// Passes bytes until both halves are closed or one end is gone. What was read after the head goes
 /// first. Returns how many bytes went to the visitor.
-pub(super) async fn run<IO: VisitorIo>(conn: &mut Conn<IO>, send: SendHalf, recv: RecvHalf) -> u64 {
+pub(super) async fn run<IO: VisitorIo>(conn: &mut Conn<IO>, send: Sending, recv: Receiving) -> u64 {
     let mut tunnel = Tunnel {
         conn,
         send,
@@ -36,8 +37,8 @@ pub(super) async fn run<IO: VisitorIo>(conn: &mut Conn<IO>, send: SendHalf, recv
 
 struct Tunnel<'a, IO> {
     conn: &'a mut Conn<IO>,
-    send: SendHalf,
-    recv: RecvHalf,
+    send: Sending,
+    recv: Receiving,
     pending: Bytes,
     up_done: bool,
     down: Down,
