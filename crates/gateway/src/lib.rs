@@ -9,7 +9,8 @@
 //! code. Nothing is stored but claims, tokens' ids, the gateway's own secret and keys, and who changed what.
 //!
 //! In reading order: [`config`] and [`secret`] → [`tokens`] → [`claims`] → [`router`] → [`policy`] →
-//! [`agents`], [`allowance`] and [`tcp`] → [`counters`], [`audit`] and [`status`] → [`server`] → [`admin`].
+//! [`agents`], [`allowance`] and [`tcp`] → [`counters`], [`audit`] and [`status`] → [`outgoing`] → [`server`] →
+//! [`admin`].
 
 pub mod access;
 pub mod acme;
@@ -27,6 +28,7 @@ pub mod files;
 pub mod forwarded;
 pub mod listener;
 pub mod logging;
+pub mod outgoing;
 pub mod own;
 pub mod policy;
 pub mod prefix;

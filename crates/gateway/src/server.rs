@@ -19,6 +19,7 @@ use crate::caddy::{self, Caddy};
 use crate::claims::store;
 use crate::config::{CADDY_UNTRUSTED, Config, GOOD_CLIENT_TOKEN_BYTES, TlsFiles};
 use crate::counters::Counters;
+use crate::outgoing::Outgoing;
 use crate::policy::Passwords;
 use crate::throttle::Throttle;
 use crate::tls::{Reloading, Tls};
@@ -46,6 +47,8 @@ pub struct Gateway {
     pub registry: Registry,
     pub tokens: Tokens,
     pub passwords: Passwords,
+    /// Calls URLs that token holders chose.
+    pub outgoing: Outgoing,
     /// Certificates that the gateway gets by itself.
     pub acme: Option<Arc<Acme>>,
     /// Addresses whose agents come with bad tokens.
@@ -146,11 +149,13 @@ impl Gateway {
             .map_err(|source| ServeError::Claims { folder: config.data.clone(), source })?;
         let acme = config.acme.as_ref().map(|settings| Acme::load(settings, &config)).transpose()?;
         let caddy = config.caddy_admin.clone().zip(config.public.clone());
+        let outgoing = Outgoing::new(config.outgoing_allow.clone());
         let gateway = Arc::new(Self {
             config,
             registry,
             tokens,
             passwords: Passwords::default(),
+            outgoing,
             acme,
             strangers: Throttle::default(),
             counters: Counters::default(),

@@ -88,6 +88,12 @@ pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
     } else {
         println!("ok      believes {} network(s) of proxies", config.trusted_proxies.len());
     }
+    if !config.outgoing_allow.is_empty() {
+        println!(
+            "note    calls {} network(s) beside public addresses where a mapping names a URL",
+            config.outgoing_allow.len()
+        );
+    }
     if config.proxy_protocol {
         println!("ok      takes no connection but theirs, each with a PROXY protocol header");
     }

@@ -96,6 +96,10 @@ struct Serve {
     /// File with the admin API's key, at least 32 bytes [default: admin-key in the data folder]
     #[arg(long, value_name = "FILE")]
     admin_key_file: Option<String>,
+    /// Networks that the gateway may call where a mapping names a URL (of keys, say), beside public addresses
+    /// [default: none]
+    #[arg(long, value_name = "CIDR,…")]
+    outgoing_allow: Option<String>,
     /// Serve mappings at /pub/{id}/… of one host only
     #[arg(long)]
     single_host: bool,
@@ -170,6 +174,7 @@ impl Serve {
             ("caddy-admin", self.caddy_admin.clone()),
             ("admin-listen", self.admin_listen.clone()),
             ("admin-key-file", self.admin_key_file.clone()),
+            ("outgoing-allow", self.outgoing_allow.clone()),
             ("single-host", switch(self.single_host)),
             ("tcp-ports", self.tcp_ports.clone()),
             ("grace", self.grace.clone()),

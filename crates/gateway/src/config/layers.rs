@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigError, Folders};
 
 /// Every option, as its flag spells it; files use underscores, variables upper case.
-pub const OPTIONS: [&str; 30] = [
+pub const OPTIONS: [&str; 31] = [
     "listen",
     "public-url",
     "secret",
@@ -25,6 +25,7 @@ pub const OPTIONS: [&str; 30] = [
     "caddy-admin",
     "admin-listen",
     "admin-key-file",
+    "outgoing-allow",
     "single-host",
     "tcp-ports",
     "token-mappings",

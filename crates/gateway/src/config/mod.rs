@@ -60,6 +60,8 @@ pub struct Config {
     pub admin_listen: Option<SocketAddr>,
     /// None: the one in the data folder, made where there is none.
     pub admin_key: Option<Secret>,
+    /// What is called for token holders beside public addresses.
+    pub outgoing_allow: Vec<IpNet>,
     pub single_host: bool,
     /// Ports for the shared client token and for tokens without a range of their own.
     pub tcp_ports: Option<PortRange>,
@@ -214,6 +216,7 @@ impl Config {
             caddy_admin: None,
             admin_listen: None,
             admin_key: None,
+            outgoing_allow: Vec::new(),
             single_host: false,
             tcp_ports: None,
             token_limits: TokenLimits::default(),

@@ -76,6 +76,7 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
             .get("admin-key-file")
             .map(|(text, source)| Secret::from_file_option(text.trim(), source))
             .transpose()?,
+        outgoing_allow: read.parsed("outgoing-allow", networks)?.unwrap_or_default(),
         single_host: read.parsed("single-host", yes_or_no)?.unwrap_or(false),
         tcp_ports: read.parsed("tcp-ports", |text| text.parse().map_err(str::to_owned))?,
         token_limits: TokenLimits {

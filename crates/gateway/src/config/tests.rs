@@ -90,6 +90,7 @@ fn a_mistake_is_told_with_where_it_was_made() {
         ("claim-days", "0"),
         ("claim-days", "3651"),
         ("trusted-proxies", "10.0.0.0/33"),
+        ("outgoing-allow", "intranet"),
         ("tls-cert", "/nonexistent/cert.pem"),
         ("acme-email", "nobody"),
         ("acme-email", "a@b.example,c@d.example"),
