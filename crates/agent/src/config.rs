@@ -16,6 +16,9 @@ const KEYS: &[&str] =
 /// Keys of a mapping that may be one text or several.
 const LISTS: &[&str] = &[
     "basic_auth",
+    "bearer_key",
+    "jwt_audience",
+    "jwt_claim",
     "allow_ip",
     "deny_ip",
     "allow_method",

@@ -1,5 +1,7 @@
 //! A mapping's settings as people write them, on a command line or in the file: one list for both.
 
+mod jwt;
+mod keys;
 mod rules;
 mod shape;
 
@@ -11,6 +13,8 @@ use crate::mapping::{
     parse_host, parse_name, parse_path, parse_rate, parse_timeout,
 };
 use crate::secrets::SecretError;
+
+pub use keys::MadeKey;
 
 /// `on` or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]
@@ -43,6 +47,28 @@ pub struct MappingFields {
     /// Ask visitors for this user and password (repeatable; also file:…, env:…, exec:…)
     #[arg(long, value_name = "USER:PASSWORD", env = "PORTHOLE_BASIC_AUTH", hide_env_values = true)]
     pub basic_auth: Vec<String>,
+    /// Let programs in that send this key as Authorization: Bearer KEY or X-API-Key: KEY; a NAME alone has one made
+    /// and told once (repeatable; also file:…, env:…, exec:…)
+    #[arg(long, value_name = "NAME[:KEY]", env = "PORTHOLE_BEARER_KEY", hide_env_values = true)]
+    pub bearer_key: Vec<String>,
+    /// Let visitors in with a token (JWT) that is signed with a key of this set (JWKS); empty: no tokens
+    #[arg(long, value_name = "URL", env = "PORTHOLE_JWT_JWKS_URL")]
+    pub jwt_jwks_url: Option<String>,
+    /// The same, signed with the other half of this public key in PEM
+    #[arg(long, value_name = "FILE", env = "PORTHOLE_JWT_KEY_FILE")]
+    pub jwt_key_file: Option<String>,
+    /// The same, signed with this secret of at least 32 bytes (also file:…, env:…, exec:…)
+    #[arg(long, value_name = "SECRET", env = "PORTHOLE_JWT_SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+    /// Only tokens of this issuer
+    #[arg(long, value_name = "ISS", env = "PORTHOLE_JWT_ISSUER")]
+    pub jwt_issuer: Option<String>,
+    /// Only tokens for this audience, or another one given (repeatable)
+    #[arg(long, value_name = "AUD", env = "PORTHOLE_JWT_AUDIENCE")]
+    pub jwt_audience: Vec<String>,
+    /// Only tokens with this claim, or with this among a list (repeatable; all have to hold)
+    #[arg(long, value_name = "NAME=VALUE", env = "PORTHOLE_JWT_CLAIM")]
+    pub jwt_claim: Vec<String>,
     /// Only visitors from this address or network (repeatable, or with commas)
     #[arg(long, value_name = "CIDR", env = "PORTHOLE_ALLOW_IP", value_delimiter = ',')]
     pub allow_ip: Vec<String>,
@@ -137,6 +163,13 @@ pub const FILE_KEYS: &[&str] = &[
     "strip_prefix",
     "host_header",
     "basic_auth",
+    "bearer_key",
+    "jwt_jwks_url",
+    "jwt_key_file",
+    "jwt_secret",
+    "jwt_issuer",
+    "jwt_audience",
+    "jwt_claim",
     "allow_ip",
     "deny_ip",
     "rate_limit",
@@ -171,6 +204,12 @@ pub enum FieldsError {
     Mapping(#[from] MappingError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// Of a bearer key.
+    #[error(transparent)]
+    KeySecret(SecretError),
+    /// Of a rule about tokens.
+    #[error(transparent)]
+    JwtSecret(SecretError),
 }
 
 impl MappingFields {
@@ -203,6 +242,8 @@ impl MappingFields {
                 Ok::<_, FieldsError>(parse_basic_auth(secret.expose())?)
             })?;
         }
+        keys::apply(self, &mut spec.policy)?;
+        jwt::apply(self, &mut spec.policy)?;
         if !self.allow_ip.is_empty() {
             spec.policy.allow_ip = each(&self.allow_ip, parse_cidr)?;
         }

@@ -1,5 +1,7 @@
 //! What a mapping is, wherever it was written down: in the store, in the file, or on a command line.
 
+mod jwt;
+mod keys;
 mod proxy_protocol;
 mod rate;
 mod rules;
@@ -15,6 +17,10 @@ use crate::events::{DEFAULT_ANSWER_TIMEOUT, HostHeader, Served};
 use crate::inspect::filter;
 use crate::target::{Scheme, Target};
 
+pub use jwt::{checked_jwt, parse_claim};
+pub use keys::{
+    MAX_KEY_BYTES, MIN_KEY_BYTES, checked_bearer_key, parse_bearer_key, random_bearer_key, wants_bearer_key,
+};
 pub use proxy_protocol::ProxyProtocol;
 pub use rate::{parse_rate, rate_text};
 pub use rules::{
@@ -71,6 +77,28 @@ pub enum MappingError {
         "the value of --basic-auth must be USER:PASSWORD, like alice:secret, with something on both sides"
     )]
     BasicAuth,
+    #[error(
+        "the value of --bearer-key must be NAME:KEY, or a NAME alone on a command line to have a key made; a key has no spaces"
+    )]
+    BearerKey,
+    #[error(
+        "a bearer key has 16 to 1024 bytes: use a long random one, or give its name alone to have one made"
+    )]
+    BearerKeyLength,
+    #[error("the bearer key cannot be: {0}")]
+    BearerKeyParts(&'static str),
+    #[error("the rule about tokens cannot be: {0}")]
+    Jwt(&'static str),
+    #[error("“{0}” is no claim: write it as NAME=VALUE")]
+    JwtClaim(String),
+    #[error("tokens are checked by keys: give one of --jwt-jwks-url, --jwt-key-file and --jwt-secret, too")]
+    JwtWithoutKeys,
+    #[error(
+        "tokens are checked by keys of one place: give only one of --jwt-jwks-url, --jwt-key-file and --jwt-secret"
+    )]
+    JwtTwoKeys,
+    #[error("cannot read the key file {0}: {1}")]
+    JwtKeyFile(String, String),
     #[error("“{0}” is not an address or network: write it like 203.0.113.7 or 203.0.113.0/24")]
     Cidr(String),
     #[error("“{0}” is not a duration of 1 ms to 24 h: write it like 120s or 2m")]
@@ -176,6 +204,8 @@ impl MappingSpec {
                     "policy.response_headers",
                     "a change to header fields",
                 ),
+                (!self.policy.bearer_keys.is_empty(), "policy.bearer_keys", "a bearer key"),
+                (self.policy.jwt.is_some(), "policy.jwt", "a rule about tokens"),
                 (self.host_header != HostHeader::Preserve, "host_header", "the Host header's setting"),
             ];
             let set = http_only.into_iter().filter(|(set, ..)| *set);

@@ -13,7 +13,8 @@ use porthole_link::{Open, StreamKind};
 use crate::allowance::Share;
 use crate::config::Config;
 use crate::forwarded::{self, Visitor};
-use crate::policy::{self, Canned, Credentials, Decision, Place, PolicyRefusal, PolicyRequest};
+use crate::jwks;
+use crate::policy::{self, Canned, Credentials, Decision, Place, PolicyRefusal, PolicyRequest, ShownToken};
 use crate::prefix::Prefix;
 use crate::redirect;
 use crate::rescue::{Answer, Problem};
@@ -118,6 +119,14 @@ pub async fn plan(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'
                 Err(refusal) => refused(forward, refusal),
             }
         }
+        Step::Token { forward, token } => {
+            let (endpoint, visitor) = (&forward.endpoint, forward.visitor.ip());
+            let check = jwks::check(gateway, &endpoint.subject, &endpoint.policy, &token, visitor);
+            match Box::pin(check).await {
+                Ok(()) => admit(forward),
+                Err(refusal) => refused(forward, refusal),
+            }
+        }
     };
     if let Plan::Forward(forward) = &plan {
         // Last, so that whatever was decided was decided on what the visitor sent.
@@ -168,6 +177,11 @@ enum Step {
     Password {
         forward: Forward,
         credentials: Credentials,
+    },
+    /// Forward it once the token was checked.
+    Token {
+        forward: Forward,
+        token: ShownToken,
     },
 }
 
@@ -275,6 +289,18 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> S
             Step::Plan(admit(forward))
         }
         Decision::Refuse(problem) => Step::Plan(refused(forward, problem)),
+        Decision::NeedsKey(shown, canned) => {
+            forward.canned = canned;
+            let (policy, visitor) = (&forward.endpoint.policy, forward.visitor.ip());
+            Step::Plan(match gateway.passwords.check_keys(policy, &shown, visitor, arrival.at) {
+                Ok(()) => admit(forward),
+                Err(refusal) => refused(forward, refusal),
+            })
+        }
+        Decision::NeedsToken(token, canned) => {
+            forward.canned = canned;
+            Step::Token { forward, token }
+        }
         Decision::NeedsPassword(credentials, canned) => {
             forward.canned = canned;
             Step::Password { forward, credentials }

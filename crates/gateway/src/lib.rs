@@ -9,8 +9,8 @@
 //! code. Nothing is stored but claims, tokens' ids, the gateway's own secret and keys, and who changed what.
 //!
 //! In reading order: [`config`] and [`secret`] → [`tokens`] → [`claims`] → [`router`] → [`policy`] →
-//! [`agents`], [`allowance`] and [`tcp`] → [`counters`], [`audit`] and [`status`] → [`outgoing`] → [`server`] →
-//! [`admin`].
+//! [`agents`], [`allowance`] and [`tcp`] → [`counters`], [`audit`] and [`status`] → [`outgoing`] and [`jwks`] →
+//! [`server`] → [`admin`].
 
 pub mod access;
 pub mod acme;
@@ -26,6 +26,7 @@ pub mod counters;
 pub mod exchange;
 pub mod files;
 pub mod forwarded;
+pub mod jwks;
 pub mod listener;
 pub mod logging;
 pub mod outgoing;

@@ -315,7 +315,7 @@ pub fn answer(problem: &Problem, form: Form, request_id: &str) -> Answer {
     }
     match problem {
         Problem::Policy(refusal) => {
-            if let Some(challenge) = &refusal.www_authenticate {
+            for challenge in &refusal.www_authenticate {
                 fields.push("WWW-Authenticate", challenge);
             }
             if let Some(seconds) = refusal.retry_after {

@@ -19,6 +19,7 @@ use crate::caddy::{self, Caddy};
 use crate::claims::store;
 use crate::config::{CADDY_UNTRUSTED, Config, GOOD_CLIENT_TOKEN_BYTES, TlsFiles};
 use crate::counters::Counters;
+use crate::jwks::Jwks;
 use crate::outgoing::Outgoing;
 use crate::policy::Passwords;
 use crate::throttle::Throttle;
@@ -49,6 +50,8 @@ pub struct Gateway {
     pub passwords: Passwords,
     /// Calls URLs that token holders chose.
     pub outgoing: Outgoing,
+    /// Keys that issuers of tokens publish.
+    pub jwks: Jwks,
     /// Certificates that the gateway gets by itself.
     pub acme: Option<Arc<Acme>>,
     /// Addresses whose agents come with bad tokens.
@@ -156,6 +159,7 @@ impl Gateway {
             tokens,
             passwords: Passwords::default(),
             outgoing,
+            jwks: Jwks::default(),
             acme,
             strangers: Throttle::default(),
             counters: Counters::default(),

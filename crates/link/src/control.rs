@@ -5,12 +5,16 @@
 //! meaning.
 
 mod headers;
+mod jwt;
+mod keys;
 mod policy;
 mod rules;
 
 use serde::{Deserialize, Serialize};
 
 pub use headers::{HeaderField, HeaderRules, WrongHeader};
+pub use jwt::{JwtKeys, JwtRule, RequiredClaim};
+pub use keys::BearerKey;
 pub use policy::{BasicAuth, POLICIES, Policy, RateLimit, Unknown};
 pub use rules::{CannedAnswer, Maintenance};
 

@@ -22,6 +22,7 @@ pub mod exchanges;
 pub mod gateway;
 
 pub mod front;
+pub mod issuer;
 
 pub mod bare_link;
 pub mod false_gateway;
@@ -43,6 +44,7 @@ pub use agent::Agent;
 pub use bare_link::BareLink;
 pub use false_gateway::FalseGateway;
 pub use gateway::Gateway;
+pub use issuer::Issuer;
 pub use light_agent::LightAgent;
 pub use local_page::LocalPage;
 pub use pebble::Pebble;

@@ -610,6 +610,16 @@ export interface components {
             /** @description The app starts, in the tray, when this user logs in. */
             start_at_login: boolean;
         };
+        /** @description Whoever has a key, which stays where it is. */
+        BearerKey: {
+            name: string;
+        };
+        /** @description A key: visitors send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`. */
+        BearerKeyInput: {
+            /** @description 16 to 1024 bytes, long and random. Absent: as it was. */
+            key?: string | null;
+            name: string;
+        };
         /** @description What differs between two bodies. */
         BodyDiff: {
             difference: components["schemas"]["Difference"];
@@ -663,6 +673,11 @@ export interface components {
             fields: {
                 [key: string]: string;
             };
+        };
+        /** @description A claim that has this value, or has it in a list. */
+        Claim: {
+            name: string;
+            value: string;
         };
         /** @description Answers by the first digit of their status, and what failed. */
         Classes: {
@@ -967,6 +982,34 @@ export interface components {
             change: "changed";
             path: string;
         };
+        /** @description What tokens (JWT) have to be like. One of the three kinds of keys is there. */
+        Jwt: {
+            /** @description One of these; empty: any. */
+            audiences: string[];
+            /** @description All of these. */
+            claims: components["schemas"]["Claim"][];
+            /** @description A secret, which stays where it is. */
+            has_secret: boolean;
+            /** @description The only one; null: any. */
+            issuer?: string | null;
+            /** @description Where the issuer publishes its keys. */
+            jwks_url?: string | null;
+            /** @description In PEM. */
+            public_key?: string | null;
+        };
+        /** @description What tokens have to be like; exactly one kind of keys. */
+        JwtInput: {
+            audiences?: string[];
+            claims?: components["schemas"]["Claim"][];
+            /** @description Without a secret: as it was. */
+            has_secret?: boolean | null;
+            issuer?: string | null;
+            jwks_url?: string | null;
+            /** @description In PEM: RSA, P-256, P-384 or Ed25519. */
+            public_key?: string | null;
+            /** @description 32 to 1024 bytes. */
+            secret?: string | null;
+        };
         /** @enum {string} */
         KeepWord: "keychain" | "file" | "session";
         /**
@@ -1139,7 +1182,55 @@ export interface components {
                     password: string;
                     user: string;
                 }[];
+                bearer_keys?: {
+                    key: string;
+                    name: string;
+                }[];
                 deny_ip?: string[];
+                jwt?: {
+                    audiences: string[];
+                    claims?: {
+                        name: string;
+                        value: string;
+                    }[];
+                    /** @enum {unknown} */
+                    has_secret?: null | false;
+                    issuer?: string | null;
+                    jwks_url: string;
+                    /** @enum {unknown} */
+                    public_key?: null | "";
+                    /** @enum {unknown} */
+                    secret?: null | "";
+                } | {
+                    audiences?: string[];
+                    claims?: {
+                        name: string;
+                        value: string;
+                    }[];
+                    /** @enum {unknown} */
+                    has_secret?: null | false;
+                    issuer?: string | null;
+                    /** @enum {unknown} */
+                    jwks_url?: null | "";
+                    /** @enum {unknown} */
+                    public_key: "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEa13QgPHoSwgPBoJ1LbfY1bTJMCus\nKqty4cbZR0XaFl5enIYLD22MsHiCXOiMcGSvQ6Ul7QXBoictJO1gtgV/Hw==\n-----END PUBLIC KEY-----\n";
+                    /** @enum {unknown} */
+                    secret?: null | "";
+                } | {
+                    audiences?: string[];
+                    claims?: {
+                        name: string;
+                        value: string;
+                    }[];
+                    /** @enum {unknown} */
+                    has_secret?: null | false;
+                    issuer?: string | null;
+                    /** @enum {unknown} */
+                    jwks_url?: null | "";
+                    /** @enum {unknown} */
+                    public_key?: null | "";
+                    secret: string;
+                } | null;
                 maintenance?: {
                     message?: string | null;
                     retry_after_s?: number | null;
@@ -1209,6 +1300,9 @@ export interface components {
                 allow_methods?: unknown[];
                 answers?: unknown[];
                 basic_auth?: unknown[];
+                bearer_keys?: unknown[];
+                /** @enum {unknown} */
+                jwt?: null;
                 /** @enum {unknown} */
                 maintenance?: null;
                 /** @enum {unknown} */
@@ -1243,6 +1337,9 @@ export interface components {
                 allow_methods?: unknown[];
                 answers?: unknown[];
                 basic_auth?: unknown[];
+                bearer_keys?: unknown[];
+                /** @enum {unknown} */
+                jwt?: null;
                 /** @enum {unknown} */
                 maintenance?: null;
                 /** @enum {unknown} */
@@ -1316,7 +1413,55 @@ export interface components {
                     password?: string;
                     user: string;
                 }[];
+                bearer_keys?: {
+                    key?: string;
+                    name: string;
+                }[];
                 deny_ip?: string[];
+                jwt?: {
+                    audiences: string[];
+                    claims?: {
+                        name: string;
+                        value: string;
+                    }[];
+                    /** @enum {unknown} */
+                    has_secret?: null | false;
+                    issuer?: string | null;
+                    jwks_url: string;
+                    /** @enum {unknown} */
+                    public_key?: null | "";
+                    /** @enum {unknown} */
+                    secret?: null | "";
+                } | {
+                    audiences?: string[];
+                    claims?: {
+                        name: string;
+                        value: string;
+                    }[];
+                    /** @enum {unknown} */
+                    has_secret?: null | false;
+                    issuer?: string | null;
+                    /** @enum {unknown} */
+                    jwks_url?: null | "";
+                    /** @enum {unknown} */
+                    public_key: "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEa13QgPHoSwgPBoJ1LbfY1bTJMCus\nKqty4cbZR0XaFl5enIYLD22MsHiCXOiMcGSvQ6Ul7QXBoictJO1gtgV/Hw==\n-----END PUBLIC KEY-----\n";
+                    /** @enum {unknown} */
+                    secret?: null | "";
+                } | {
+                    audiences?: string[];
+                    claims?: {
+                        name: string;
+                        value: string;
+                    }[];
+                    /** @enum {unknown} */
+                    has_secret?: null | false;
+                    issuer?: string | null;
+                    /** @enum {unknown} */
+                    jwks_url?: null | "";
+                    /** @enum {unknown} */
+                    public_key?: null | "";
+                    secret: string;
+                } | null;
                 maintenance?: {
                     message?: string | null;
                     retry_after_s?: number | null;
@@ -1386,6 +1531,9 @@ export interface components {
                 allow_methods?: unknown[];
                 answers?: unknown[];
                 basic_auth?: unknown[];
+                bearer_keys?: unknown[];
+                /** @enum {unknown} */
+                jwt?: null;
                 /** @enum {unknown} */
                 maintenance?: null;
                 /** @enum {unknown} */
@@ -1420,6 +1568,9 @@ export interface components {
                 allow_methods?: unknown[];
                 answers?: unknown[];
                 basic_auth?: unknown[];
+                bearer_keys?: unknown[];
+                /** @enum {unknown} */
+                jwt?: null;
                 /** @enum {unknown} */
                 maintenance?: null;
                 /** @enum {unknown} */
@@ -1517,7 +1668,10 @@ export interface components {
             /** @description What the gateway answers in the service's place. */
             answers: components["schemas"]["CannedAnswer"][];
             basic_auth: components["schemas"]["User"][];
+            /** @description Beside passwords: either will do. */
+            bearer_keys: components["schemas"]["BearerKey"][];
             deny_ip: string[];
+            jwt?: components["schemas"]["Jwt"] | null;
             maintenance?: components["schemas"]["Maintenance"] | null;
             /** @description Bytes of one request's body, like `10MB` or `512KiB`. */
             max_body?: string | null;
@@ -1547,7 +1701,10 @@ export interface components {
             /** @description What the gateway answers in the service's place. */
             answers?: components["schemas"]["CannedAnswer"][];
             basic_auth?: components["schemas"]["UserInput"][];
+            /** @description Beside passwords: either will do. */
+            bearer_keys?: components["schemas"]["BearerKeyInput"][];
             deny_ip?: string[];
+            jwt?: components["schemas"]["JwtInput"] | null;
             maintenance?: components["schemas"]["Maintenance"] | null;
             /** @description Bytes of one request's body, like `10MB` or `512KiB`. */
             max_body?: string | null;

@@ -78,9 +78,14 @@ export interface FramePage {
 export type ConnectionEntry = Described["ConnectionEntry"];
 export type Connections = Described["Connections"];
 
+/** With a secret on the way in, and never on the way out. */
+export type JwtRule = Whole<Described["Jwt"]> & { secret?: string };
+
 /** With passwords on the way in, and never on the way out. */
-export interface Policy extends Omit<Described["Policy"], "basic_auth"> {
+export interface Policy extends Omit<Described["Policy"], "basic_auth" | "bearer_keys" | "jwt"> {
   basic_auth: (Described["User"] & { password?: string })[];
+  bearer_keys: (Described["BearerKey"] & { key?: string })[];
+  jwt: JwtRule | null;
 }
 
 /** What can be written of a mapping; only `target` must be there. */

@@ -11,6 +11,8 @@ import { useSubmit } from "@/parts/use-submit";
 import { ConditionFields } from "./condition-fields";
 import { BLANK, formOf, inputOf, localErrors, type MappingForm } from "./form";
 import { HeaderFields } from "./header-fields";
+import { JwtFields } from "./jwt-fields";
+import { KeyFields } from "./key-fields";
 import { PolicyFields } from "./policy-fields";
 import { RuleFields } from "./rule-fields";
 
@@ -118,6 +120,8 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
           />
         )}
         {http && <ConditionFields form={form} set={set} error={error} />}
+        {http && <KeyFields form={form} set={set} error={error} />}
+        {http && <JwtFields form={form} set={set} error={error} />}
         <PolicyFields form={form} set={set} error={error} />
         {http && <RuleFields form={form} set={set} error={error} />}
         {http && <HeaderFields form={form} set={set} error={error} />}

@@ -19,6 +19,8 @@ const mapping = {
   matches: [{ on: "header", name: "x-test", value: null }],
   policy: {
     basic_auth: [{ user: "ada" }],
+    bearer_keys: [{ name: "ci" }],
+    jwt: null,
     allow_ip: ["10.0.0.0/8"],
     deny_ip: [],
     rate_limit: null,
@@ -46,6 +48,8 @@ describe("a mapping in the dialog", () => {
       matches: [{ on: "header", name: "x-test", value: null }],
       policy: {
         basic_auth: [{ user: "ada" }],
+        bearer_keys: [{ name: "ci" }],
+        jwt: null,
         allow_ip: ["10.0.0.0/8"],
         deny_ip: [],
         rate_limit: null,
@@ -69,6 +73,8 @@ describe("a mapping in the dialog", () => {
       matches: [],
       policy: {
         basic_auth: [],
+        bearer_keys: [],
+        jwt: null,
         allow_ip: [],
         deny_ip: [],
         rate_limit: "10/s",
@@ -97,6 +103,7 @@ describe("a mapping in the dialog", () => {
       address: "host",
       hostHeader: "value",
       users: [{ user: "a", password: "", known: false }],
+      keys: [{ name: "ci", key: "", known: false }],
       conditions: [{ on: "cookie", name: "", value: "" }],
     } satisfies typeof BLANK;
     expect(Object.keys(localErrors(wrong))).toEqual([
@@ -104,6 +111,7 @@ describe("a mapping in the dialog", () => {
       "host",
       "host_header",
       "policy.basic_auth",
+      "policy.bearer_keys",
       "matches.0",
     ]);
     expect(localErrors({ ...BLANK, target: "1", protocol: "tcp", remotePort: "70000" })).toHaveProperty(

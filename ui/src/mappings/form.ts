@@ -8,10 +8,12 @@ import {
   headersOf,
   NO_HEADERS,
 } from "./headers";
+import { BLANK_JWT, type JwtForm, jwtErrors, jwtFormOf, jwtOf } from "./jwt";
+import { type KeyDraft, keyDraftsOf, keyErrors, keysOf } from "./keys";
 import { BLANK_RULES, NO_RULES, type RulesForm, ruleErrors, rulesFormOf, rulesOf, words } from "./rules";
 
 /** A mapping as it is written in the dialog: texts, as they are typed. */
-export interface MappingForm extends RulesForm, HeadersForm {
+export interface MappingForm extends RulesForm, HeadersForm, JwtForm {
   protocol: "http" | "tcp";
   target: string;
   address: "name" | "host";
@@ -28,6 +30,7 @@ export interface MappingForm extends RulesForm, HeadersForm {
   conditions: ConditionDraft[];
   /** Known ones have no password here: theirs stays as it is. */
   users: { user: string; password: string; known: boolean }[];
+  keys: KeyDraft[];
   allow: string;
   deny: string;
   rate: string;
@@ -51,6 +54,7 @@ export const BLANK: MappingForm = {
   inspect: true,
   conditions: [],
   users: [],
+  keys: [],
   allow: "",
   deny: "",
   rate: "",
@@ -58,6 +62,7 @@ export const BLANK: MappingForm = {
   atOnce: "",
   ...BLANK_RULES,
   ...BLANK_HEADERS,
+  ...BLANK_JWT,
 };
 
 export function formOf(mapping: Mapping): MappingForm {
@@ -79,6 +84,7 @@ export function formOf(mapping: Mapping): MappingForm {
     inspect: mapping.inspect,
     conditions: draftsOf(mapping.matches),
     users: mapping.policy.basic_auth.map(({ user }) => ({ user, password: "", known: true })),
+    keys: keyDraftsOf(mapping.policy),
     allow: mapping.policy.allow_ip.join(" "),
     deny: mapping.policy.deny_ip.join(" "),
     rate: mapping.policy.rate_limit ?? "",
@@ -86,6 +92,7 @@ export function formOf(mapping: Mapping): MappingForm {
     atOnce: mapping.policy.max_concurrent === null ? "" : String(mapping.policy.max_concurrent),
     ...rulesFormOf(mapping.policy),
     ...headersFormOf(mapping.policy),
+    ...jwtFormOf(mapping.policy),
   };
 }
 
@@ -105,7 +112,7 @@ export function inputOf(form: MappingForm): MappingInput {
       ...common,
       remote_port: number(form.remotePort),
       matches: [],
-      policy: { basic_auth: [], ...policy, ...NO_RULES, ...NO_HEADERS },
+      policy: { basic_auth: [], bearer_keys: [], jwt: null, ...policy, ...NO_RULES, ...NO_HEADERS },
     };
   }
   return {
@@ -123,6 +130,8 @@ export function inputOf(form: MappingForm): MappingInput {
         user: user.trim(),
         ...(password ? { password } : {}),
       })),
+      bearer_keys: keysOf(form.keys),
+      jwt: jwtOf(form),
       ...policy,
       ...rulesOf(form),
       ...headersOf(form),
@@ -162,5 +171,12 @@ export function localErrors(form: MappingForm): Record<string, string> {
   } else if (form.users.some((one) => !one.known && one.password === "")) {
     errors["policy.basic_auth"] = "Each new user needs a password.";
   }
-  return { ...errors, ...ruleErrors(form), ...headerErrors(form), ...conditionErrors(form.conditions) };
+  return {
+    ...errors,
+    ...keyErrors(form.keys),
+    ...jwtErrors(form),
+    ...ruleErrors(form),
+    ...headerErrors(form),
+    ...conditionErrors(form.conditions),
+  };
 }

@@ -1,4 +1,5 @@
 import {
+  BadgeCheck,
   Ban,
   CircleCheck,
   CircleDashed,
@@ -8,6 +9,7 @@ import {
   ExternalLink,
   Gauge,
   KeyRound,
+  KeySquare,
   LifeBuoy,
   ListFilter,
   Pencil,
@@ -79,6 +81,16 @@ export function MappingRow({ mapping, actions }: { mapping: Mapping; actions: Ma
           {mapping.policy.basic_auth.length > 0 && (
             <span className="flex items-center gap-1">
               <KeyRound size={12} /> password
+            </span>
+          )}
+          {mapping.policy.bearer_keys.length > 0 && (
+            <span className="flex items-center gap-1">
+              <KeySquare size={12} /> keys
+            </span>
+          )}
+          {mapping.policy.jwt && (
+            <span className="flex items-center gap-1">
+              <BadgeCheck size={12} /> tokens
             </span>
           )}
           {mapping.policy.allow_ip.length + mapping.policy.deny_ip.length > 0 && (

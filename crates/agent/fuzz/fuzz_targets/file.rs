@@ -30,7 +30,9 @@ fn is_outside(value: &Value) -> bool {
         Value::String(text) => ["exec:", "file:", "env:"].iter().any(|place| text.contains(place)),
         Value::Array(values) => values.iter().any(is_outside),
         Value::Table(table) => {
-            table.contains_key("basic_auth") && !table["basic_auth"].to_string().contains(":$argon2id$")
+            table.contains_key("jwt_key_file")
+                || table.contains_key("basic_auth")
+                    && !table["basic_auth"].to_string().contains(":$argon2id$")
                 || table.values().any(is_outside)
         }
         _ => false,

@@ -6,7 +6,7 @@
 
 mod shape;
 
-use porthole_link::control::{CannedAnswer, Maintenance};
+use porthole_link::control::{BearerKey, CannedAnswer, JwtRule, Maintenance};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, SchemaType};
 use utoipa::openapi::{
@@ -17,7 +17,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::gateway::GatewayInput;
 use super::mappings::{MAX_USERS, MappingInput};
 use crate::inspect::har::MAX_ENTRIES;
-use crate::mapping::MAX_CONCURRENT;
+use crate::mapping::{MAX_CONCURRENT, MAX_KEY_BYTES, MIN_KEY_BYTES};
 
 /// What Rust and Unicode take for a space.
 const SPACES: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
@@ -28,6 +28,11 @@ const TARGET_HOST: &str = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_][A-Z
 
 /// A segment of a path prefix.
 const SEGMENT: &str = "/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*";
+
+/// One that is taken; keys have too much of a grammar for a pattern.
+const A_PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEa13QgPHoSwgPBoJ1LbfY1bTJMCus\n\
+    Kqty4cbZR0XaFl5enIYLD22MsHiCXOiMcGSvQ6Ul7QXBoictJO1gtgV/Hw==\n-----END PUBLIC KEY-----\n";
 
 /// The name of a gateway.
 const GATEWAY_HOST: &str = r"[a-z][a-z0-9-]{0,30}[a-z](?:\.[a-z]{2,10})?";
@@ -131,18 +136,18 @@ impl ToSchema for MappingToAdd {}
 
 impl PartialSchema for MappingToReplace {
     fn schema() -> RefOr<Schema> {
-        mapping(&[]).item(addressed()).into()
+        mapping(&[], &[]).item(addressed()).into()
     }
 }
 
 impl PartialSchema for MappingToAdd {
     fn schema() -> RefOr<Schema> {
-        mapping(&["password"]).into()
+        mapping(&["password"], &["key"]).into()
     }
 }
 
 /// The members of [`MappingInput`], with what each may be and which go together.
-fn mapping(of_each_user: &[&str]) -> AllOfBuilder {
+fn mapping(of_each_user: &[&str], of_each_key: &[&str]) -> AllOfBuilder {
     let mut members = match MappingInput::schema() {
         RefOr::T(Schema::Object(members)) => members,
         _ => Object::default(),
@@ -162,7 +167,7 @@ fn mapping(of_each_user: &[&str]) -> AllOfBuilder {
         });
     }
     members.properties.insert("matches".into(), conditions().into());
-    members.properties.insert("policy".into(), policy(of_each_user).into());
+    members.properties.insert("policy".into(), policy(of_each_user, of_each_key).into());
     AllOfBuilder::new().item(members).item(together())
 }
 
@@ -203,7 +208,7 @@ fn closed(object: ObjectBuilder) -> ObjectBuilder {
 }
 
 /// Who may come in.
-fn policy(of_each_user: &[&str]) -> Object {
+fn policy(of_each_user: &[&str], of_each_key: &[&str]) -> Object {
     let password = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
     let user = text(r"^[^:\x00-\x1f\x7f-\x9f]+$".into());
     let user = ObjectBuilder::new().property("user", user).property("password", password).required("user");
@@ -218,6 +223,14 @@ fn policy(of_each_user: &[&str]) -> Object {
     };
     let users = ArrayBuilder::new().items(closed(user)).max_items(Some(MAX_USERS)).unique_items(true);
     let policy = ObjectBuilder::new().property("basic_auth", users);
+    let key = text(format!("^[!-~]{{{MIN_KEY_BYTES},{MAX_KEY_BYTES}}}$"));
+    let key = ObjectBuilder::new()
+        .property("name", text("^[A-Za-z0-9._-]{1,64}$".into()))
+        .property("key", key)
+        .required("name");
+    let key = of_each_key.iter().fold(key, |key, name| key.required(*name));
+    let keys = ArrayBuilder::new().items(closed(key)).max_items(Some(BearerKey::MAX_KEYS)).unique_items(true);
+    let policy = policy.property("bearer_keys", keys).property("jwt", tokens());
     let policy = policy.property("allow_ip", networks()).property("deny_ip", networks());
     let policy = policy.property("rate_limit", rate()).property("visitor_rate_limit", rate());
     let at_once = ObjectBuilder::new().schema_type(or_null(Type::Integer));
@@ -226,6 +239,37 @@ fn policy(of_each_user: &[&str]) -> Object {
         text(r"^(?:\d{1,9}(?:\.\d{1,9}[KMG]i?B|(?:[KMG]i?)?B)?)?$".into()).schema_type(or_null(Type::String));
     let policy = policy.property("max_concurrent", at_once).property("max_body", size);
     closed(rules(policy)).build()
+}
+
+/// What tokens have to be like: by keys of one of three places.
+fn tokens() -> AnyOfBuilder {
+    let blank = || one_of([Value::Null, json!("")]);
+    let words = || text("^[A-Za-z0-9._:/-]{1,100}$".into());
+    let list = |least: usize| {
+        ArrayBuilder::new().items(words()).min_items(Some(least)).max_items(Some(JwtRule::MAX_LIST))
+    };
+    let claims = || {
+        let claim = ObjectBuilder::new().property("name", words()).property("value", words());
+        let claim = closed(claim.required("name").required("value"));
+        ArrayBuilder::new().items(claim).max_items(Some(JwtRule::MAX_LIST))
+    };
+    let of = |name: &str, keys: ObjectBuilder, audiences: usize| {
+        let issuer = text("^[A-Za-z0-9._:/-]{0,100}$".into()).schema_type(or_null(Type::String));
+        let rule = ["jwks_url", "public_key", "secret"]
+            .into_iter()
+            .filter(|other| *other != name)
+            .fold(ObjectBuilder::new(), |rule, other| rule.property(other, blank()));
+        let rule = rule.property(name, keys).property("issuer", issuer).property("claims", claims());
+        let rule = rule.property("audiences", list(audiences));
+        let rule = rule.property("has_secret", one_of([Value::Null, json!(false)])).required(name);
+        closed(if audiences > 0 { rule.required("audiences") } else { rule })
+    };
+    let url = text(format!("^https://{GATEWAY_HOST}/[a-z0-9/.-]{{0,100}}$"));
+    AnyOfBuilder::new()
+        .item(of("jwks_url", url, 1))
+        .item(of("public_key", one_of([json!(A_PUBLIC_KEY)]), 0))
+        .item(of("secret", text("^[!-~]{32,200}$".into()), 0))
+        .item(one_of([Value::Null]))
 }
 
 /// What is asked of requests.
@@ -298,6 +342,8 @@ fn together() -> AnyOfBuilder {
                 "policy",
                 shape::none(any())
                     .property("basic_auth", none())
+                    .property("bearer_keys", none())
+                    .property("jwt", one_of([Value::Null]))
                     .property("max_body", blank())
                     .property("maintenance", one_of([Value::Null]))
                     .property("allow_methods", none())

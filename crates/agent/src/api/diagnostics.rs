@@ -84,6 +84,8 @@ fn mapping(shown: &Shown) -> String {
     };
     let policy = [
         (!spec.policy.basic_auth.is_empty(), ", password"),
+        (!spec.policy.bearer_keys.is_empty(), ", keys"),
+        (spec.policy.jwt.is_some(), ", tokens"),
         (!spec.policy.allow_ip.is_empty() || !spec.policy.deny_ip.is_empty(), ", addresses"),
         (spec.policy.rate_limit.is_some() || spec.policy.visitor_rate_limit.is_some(), ", rate limits"),
         (spec.policy.max_concurrent.is_some(), ", requests at once"),

@@ -5,12 +5,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::connection::Asked;
+use super::output::print_line;
 use super::page::{Page, PageArgs};
 use super::talk::{Want, stay};
 use super::{ConnectionArgs, Context, Failure, RunArgs};
 use crate::dial;
 use crate::door::Wanted;
-use crate::fields::{FieldsError, MappingFields};
+use crate::fields::{FieldsError, MadeKey, MappingFields};
 use crate::mapping::{MappingSpec, ProxyProtocol};
 use crate::target::Target;
 
@@ -95,9 +96,11 @@ pub(super) async fn http(context: &Context, args: HttpArgs) -> Result<(), Failur
             format!("for raw TCP use `porthole tcp {}`", target.socket_authority()),
         ));
     }
-    let fields = context.fields(args.fields, false);
+    let mut fields = context.fields(args.fields, false);
+    let made = make_keys(&mut fields)?;
     let mut spec = MappingSpec::new(String::new(), target);
     apply(&fields, &mut spec)?;
+    tell_keys(&made, args.run.json);
     if spec.name.is_none() && spec.host.is_none() && spec.path.is_none() {
         spec.path = asked.gateway.as_ref().and_then(|gateway| gateway.mapping_path.clone());
     }
@@ -167,7 +170,25 @@ pub(super) fn apply(fields: &MappingFields, spec: &mut MappingSpec) -> Result<()
     fields.apply(spec).map_err(|error| match error {
         FieldsError::Mapping(error) => Failure::usage("mapping", error),
         FieldsError::Secret(error) => Failure::usage("basic-auth", error),
+        FieldsError::KeySecret(error) => Failure::usage("bearer-key", error),
+        FieldsError::JwtSecret(error) => Failure::usage("jwt-secret", error),
     })
+}
+
+/// Makes the keys that were asked for by name.
+pub(super) fn make_keys(fields: &mut MappingFields) -> Result<Vec<MadeKey>, Failure> {
+    fields.make_keys().map_err(|error| Failure::failed("randomness", error))
+}
+
+/// Tells of keys that were made: nobody can find them out later.
+pub(super) fn tell_keys(made: &[MadeKey], json: bool) {
+    for MadeKey { name, key } in made {
+        print_line(&if json {
+            serde_json::json!({ "event": "bearer_key", "name": name, "key": key.expose() }).to_string()
+        } else {
+            format!("bearer key {name} (told only now): {}", key.expose())
+        });
+    }
 }
 
 /// Whether a connection to the service can be made now. When that cannot be told in time: yes.

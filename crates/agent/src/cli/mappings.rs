@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use porthole_link::control::{JwtKeys, JwtRule};
 use serde_json::json;
 
 use super::attach::running;
 use super::connection::Asked;
-use super::expose::{apply, parse_remote_port};
+use super::expose::{apply, make_keys, parse_remote_port, tell_keys};
 use super::output::{print_error, print_line};
 use super::{ConnectionArgs, Context, Failure};
 use crate::door::{FromEngine, Hello, PROTOCOL, ToEngine};
@@ -185,17 +186,20 @@ async fn add(context: &Context, store: &Store, args: AddArgs) -> Result<(), Fail
     spec.remote_port = args.remote_port.as_deref().map(parse_remote_port).transpose()?;
     spec.proxy_protocol = args.proxy_protocol;
     let tcp = spec.target.scheme == Scheme::Tcp;
-    apply(&context.fields(args.fields, tcp), &mut spec)?;
+    let mut fields = context.fields(args.fields, tcp);
+    let made = make_keys(&mut fields)?;
+    apply(&fields, &mut spec)?;
     let gateway = asked.gateway(context, Some(store)).await?;
     spec.give_address(gateway.as_ref().and_then(|gateway| gateway.mapping_path.as_deref()), random_name);
     let mut mapping = StoredMapping::new(spec, gateway.map(|gateway| gateway.origin()));
     mapping.enabled = !args.disabled;
     store.add_mapping(mapping.clone()).await.map_err(failed)?;
+    tell_keys(&made, args.json);
     say(&mapping, "added", args.json);
     Ok(())
 }
 
-async fn edit(context: &Context, store: &Store, args: EditArgs) -> Result<(), Failure> {
+async fn edit(context: &Context, store: &Store, mut args: EditArgs) -> Result<(), Failure> {
     not_from_file(context, &args.mapping)?;
     let mut mapping = store.mapping(args.mapping).await.map_err(failed)?;
     if let Some(target) = &args.target {
@@ -209,11 +213,13 @@ async fn edit(context: &Context, store: &Store, args: EditArgs) -> Result<(), Fa
         mapping.spec.proxy_protocol =
             version.transpose().map_err(|error: MappingError| Failure::usage("proxy-protocol", error))?;
     }
+    let made = make_keys(&mut args.fields)?;
     apply(&args.fields, &mut mapping.spec)?;
     if !mapping.spec.has_address() {
         return Err(Failure::usage("mapping", MappingError::NoAddress));
     }
     store.save_mapping(mapping.clone()).await.map_err(failed)?;
+    tell_keys(&made, args.json);
     say(&mapping, "changed", args.json);
     Ok(())
 }
@@ -311,6 +317,8 @@ fn spec_json(spec: &MappingSpec, enabled: bool, stored: Option<&StoredMapping>, 
         "timeout_ms": spec.timeout_ms,
         "matches": spec.matches,
         "basic_auth": spec.policy.basic_auth.iter().map(|auth| &auth.user).collect::<Vec<_>>(),
+        "jwt": spec.policy.jwt.as_ref().map(jwt_json),
+        "bearer_keys": spec.policy.bearer_keys.iter().map(|key| &key.name).collect::<Vec<_>>(),
         "allow_ip": spec.policy.allow_ip,
         "deny_ip": spec.policy.deny_ip,
         "rate_limit": spec.policy.rate_limit.map(rate_text),
@@ -332,6 +340,23 @@ fn spec_json(spec: &MappingSpec, enabled: bool, stored: Option<&StoredMapping>, 
         "source": source,
     })
     .to_string()
+}
+
+/// A rule about tokens without its secret.
+fn jwt_json(rule: &JwtRule) -> serde_json::Value {
+    let (jwks_url, public_key) = match &rule.keys {
+        JwtKeys::JwksUrl(url) => (Some(url), None),
+        JwtKeys::PublicKey(pem) => (None, Some(pem)),
+        JwtKeys::Secret(_) => (None, None),
+    };
+    json!({
+        "jwks_url": jwks_url,
+        "public_key": public_key,
+        "has_secret": matches!(rule.keys, JwtKeys::Secret(_)),
+        "issuer": rule.issuer,
+        "audiences": rule.audiences,
+        "claims": rule.claims,
+    })
 }
 
 /// The public side, as far as it is known without the gateway.

@@ -51,7 +51,8 @@ fuzz_target!(|text: &str| {
 
 /// Whatever the policy is, it decides, and lets nobody in where nothing is served.
 fn judge(policy: &Compiled, private: &[String]) {
-    let fields = Fields::from_iter([("Authorization", "Basic YTpi"), ("Content-Length", "100")]);
+    let fields =
+        Fields::from_iter([("Authorization", "Basic YTpi"), ("X-API-Key", "k"), ("Content-Length", "100")]);
     let visitor = "192.0.2.1".parse().expect("a constant");
     let ask = |path: &str| {
         let now = Instant::now();
@@ -59,7 +60,10 @@ fn judge(policy: &Compiled, private: &[String]) {
     };
     for path in ["/", "*", "/a/../b;c/%61"] {
         match ask(path) {
-            Decision::Allow(Some(canned)) | Decision::NeedsPassword(_, Some(canned)) => {
+            Decision::Allow(Some(canned))
+            | Decision::NeedsPassword(_, Some(canned))
+            | Decision::NeedsKey(_, Some(canned))
+            | Decision::NeedsToken(_, Some(canned)) => {
                 let head = canned.answer().head;
                 write_response_head(&head, &mut Vec::new()).expect("what was taken can be written");
             }
@@ -67,7 +71,10 @@ fn judge(policy: &Compiled, private: &[String]) {
                 let answer = answer(&problem, Form::Page, "id");
                 write_response_head(&answer.head, &mut Vec::new()).expect("any refusal can be written");
             }
-            Decision::Allow(None) | Decision::NeedsPassword(_, None) => {}
+            Decision::Allow(None)
+            | Decision::NeedsPassword(_, None)
+            | Decision::NeedsKey(_, None)
+            | Decision::NeedsToken(_, None) => {}
         }
     }
     for path in private {

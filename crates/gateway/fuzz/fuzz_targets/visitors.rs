@@ -95,7 +95,7 @@ fn authorization(value: &[u8]) {
         &PolicyRequest { visitor, method: "GET", path: "/", fields: &fields, now: Instant::now() },
     ) {
         Decision::Refuse(Problem::Policy(refusal)) => {
-            let challenge = refusal.www_authenticate.expect("a 401 asks");
+            let challenge = refusal.www_authenticate.into_iter().next().expect("a 401 asks");
             let inside = challenge.strip_prefix("Basic realm=\"").expect("its scheme");
             let inside = inside.strip_suffix("\", charset=\"UTF-8\"").expect("its end");
             assert!(

@@ -101,6 +101,14 @@ pub fn plan(mapping: &Mapping, identity: &Identity, site: Site<'_>) -> Result<Pl
     let invalid = |message: String| Refusal::new(codes::MAPPING_INVALID, message);
     let policy = Compiled::new(&mapping.policy, label(mapping)).map_err(invalid)?;
     if mapping.protocol == MappingProtocol::Tcp {
+        if policy.jwt().is_some() {
+            return Err(invalid(
+                "A TCP mapping cannot ask for a token; take its rule about tokens off.".to_owned(),
+            ));
+        }
+        if policy.asks_key() {
+            return Err(invalid("A TCP mapping cannot ask for a key; take --bearer-key off.".to_owned()));
+        }
         if policy.asks_password() {
             return Err(invalid(
                 "A TCP mapping cannot ask for a password; take --basic-auth off.".to_owned(),

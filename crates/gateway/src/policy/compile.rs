@@ -1,5 +1,6 @@
 //! A mapping's policy, parsed and checked once.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,6 +10,8 @@ use ipnet::{IpNet, Ipv4Net};
 use porthole_http1::RequestHead;
 use porthole_link::control::{BasicAuth, Policy, RateLimit};
 
+use super::jwt::{Jwt, TokenProblem};
+use super::keys::Keys;
 use super::places::none_left;
 use super::{Exceeded, Place, Places, PolicyRefusal, Rates, Rules};
 
@@ -27,6 +30,8 @@ pub struct Compiled {
     allow: Vec<IpNet>,
     deny: Vec<IpNet>,
     pub(super) users: Vec<BasicAuth>,
+    pub(super) keys: Keys,
+    jwt: Option<Arc<Jwt>>,
     realm: String,
     rates: Option<Arc<Rates>>,
     most_at_once: Option<u32>,
@@ -60,6 +65,8 @@ impl Compiled {
             allow: networks(&policy.allow_ip)?,
             deny: networks(&policy.deny_ip)?,
             users: policy.basic_auth.clone(),
+            keys: Keys::new(&policy.bearer_keys)?,
+            jwt: policy.jwt.as_ref().map(Jwt::new).transpose()?.map(Arc::new),
             realm: realm(label),
             most_at_once: policy.max_concurrent,
             places: Places::default(),
@@ -82,7 +89,7 @@ impl Compiled {
     pub fn is_open(&self) -> bool {
         self.allow.is_empty()
             && self.deny.is_empty()
-            && self.users.is_empty()
+            && !self.asks_credentials()
             && self.rates.is_none()
             && self.rules.is_none()
     }
@@ -91,7 +98,21 @@ impl Compiled {
         !self.users.is_empty()
     }
 
-    /// Whether it asks for what only HTTP has, beside a password.
+    pub fn asks_key(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// What tokens have to be like, where they are asked for.
+    pub fn jwt(&self) -> Option<&Jwt> {
+        self.jwt.as_deref()
+    }
+
+    /// Whether visitors have to show who they are.
+    pub fn asks_credentials(&self) -> bool {
+        self.asks_password() || self.asks_key() || self.jwt.is_some()
+    }
+
+    /// Whether it asks for what only HTTP has, beside credentials.
     pub fn asks_http(&self) -> bool {
         self.rules.is_some()
     }
@@ -137,13 +158,37 @@ impl Compiled {
         self.places.take(most).map(Some).ok_or_else(none_left)
     }
 
-    /// The 401 that asks for a password.
+    /// The 401 that asks for what lets a visitor in.
     pub fn challenge(&self) -> PolicyRefusal {
-        let sentence = "This address asks for a user name and a password.";
-        PolicyRefusal {
-            www_authenticate: Some(format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm)),
-            ..PolicyRefusal::new(401, "auth-required", sentence)
-        }
+        self.asking("")
+    }
+
+    /// The same for who came with a key, and not with the right one (RFC 6750 §3.1).
+    pub fn challenge_again(&self) -> PolicyRefusal {
+        self.asking(", error=\"invalid_token\"")
+    }
+
+    /// The same for who came with a token that is not accepted.
+    pub fn challenge_token(&self, problem: TokenProblem) -> PolicyRefusal {
+        PolicyRefusal { message: Cow::Owned(problem.to_string()), ..self.challenge_again() }
+    }
+
+    fn asking(&self, wrong: &str) -> PolicyRefusal {
+        let bearer = self.asks_key() || self.jwt.is_some();
+        let basic =
+            self.asks_password().then(|| format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.realm));
+        let bearer = bearer.then(|| format!("Bearer realm=\"{}\"{wrong}", self.realm));
+        let sentence = match (self.asks_password(), self.asks_key(), self.jwt.is_some()) {
+            (_, false, false) => "This address asks for a user name and a password.",
+            (true, true, false) => "This address asks for a user name and a password, or for a key.",
+            (true, _, true) => "This address asks for a user name and a password, or for a token.",
+            (false, true, false) => {
+                "This address asks for a key; send it as Authorization: Bearer KEY, or as X-API-Key."
+            }
+            (false, _, true) => "This address asks for a token; send it as Authorization: Bearer TOKEN.",
+        };
+        let www_authenticate = basic.into_iter().chain(bearer).collect();
+        PolicyRefusal { www_authenticate, ..PolicyRefusal::new(401, "auth-required", sentence) }
     }
 }
 

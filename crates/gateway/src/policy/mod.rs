@@ -1,9 +1,11 @@
-//! What is decided before a request crosses the link: one pure function, and the password check that
-//! it may ask for.
+//! What is decided before a request crosses the link: one pure function, and the check of passwords and keys
+//! that it may ask for.
 
 mod answers;
 mod compile;
 mod headers;
+pub mod jwt;
+mod keys;
 mod passwords;
 mod paths;
 mod places;
@@ -22,6 +24,8 @@ use porthole_http1::Fields;
 
 pub use answers::Canned;
 pub use compile::{Compiled, parse_network};
+pub use jwt::ShownToken;
+pub use keys::ShownKeys;
 pub use passwords::Passwords;
 pub use places::{Place, Places};
 pub use rates::{Exceeded, Rates};
@@ -31,7 +35,7 @@ use crate::rescue::Problem;
 use compile::shown;
 use rules::Passage;
 
-/// Bytes of an `Authorization` value that is looked at; longer ones are no credentials.
+/// Bytes of an `Authorization` value that is looked at for a password or a key; longer ones are none.
 const MAX_AUTHORIZATION_BYTES: usize = 4096;
 
 /// What the policy looks at.
@@ -53,6 +57,10 @@ pub enum Decision {
     Refuse(Problem),
     /// Ask [`Passwords::check`]; its `Ok` is an allow.
     NeedsPassword(Credentials, Option<Arc<Canned>>),
+    /// Ask [`Passwords::check_keys`]; its `Ok` is an allow.
+    NeedsKey(ShownKeys, Option<Arc<Canned>>),
+    /// Ask [`crate::jwks`]; its `Ok` is an allow.
+    NeedsToken(ShownToken, Option<Arc<Canned>>),
 }
 
 /// How a request is refused.
@@ -64,8 +72,8 @@ pub struct PolicyRefusal {
     pub code: &'static str,
     /// One sentence for the visitor.
     pub message: Cow<'static, str>,
-    /// The value of `WWW-Authenticate` for a 401; free of CR, LF and unescaped quotes.
-    pub www_authenticate: Option<String>,
+    /// Values of `WWW-Authenticate` for a 401; free of CR, LF and unescaped quotes.
+    pub www_authenticate: Vec<String>,
     /// Seconds for `Retry-After`.
     pub retry_after: Option<u64>,
     /// The limit behind a `rate-limited`.
@@ -76,7 +84,7 @@ impl PolicyRefusal {
     /// One without further fields.
     pub const fn new(status: u16, code: &'static str, message: &'static str) -> Self {
         let message = Cow::Borrowed(message);
-        Self { status, code, message, www_authenticate: None, retry_after: None, rate: None }
+        Self { status, code, message, www_authenticate: Vec::new(), retry_after: None, rate: None }
     }
 }
 
@@ -111,12 +119,22 @@ pub fn decide(policy: &Compiled, request: &PolicyRequest<'_>) -> Decision {
         Some(Ok(passage)) => passage,
         Some(Err(problem)) => return Decision::Refuse(problem),
     };
-    if passage.public || !policy.asks_password() {
+    if passage.public || !policy.asks_credentials() {
         return Decision::Allow(passage.canned);
     }
-    match request.fields.get("authorization").and_then(credentials) {
-        Some(credentials) => Decision::NeedsPassword(credentials, passage.canned),
-        None => Decision::Refuse(policy.challenge().into()),
+    if policy.asks_password()
+        && let Some(credentials) = request.fields.get("authorization").and_then(credentials)
+    {
+        return Decision::NeedsPassword(credentials, passage.canned);
+    }
+    let keys = if policy.asks_key() { ShownKeys::of(request.fields) } else { None };
+    let token = policy.jwt().and_then(|_| keys::bearer(request.fields.get("authorization")?));
+    match (keys, token.and_then(ShownToken::new)) {
+        // A key may look like a token.
+        (Some(keys), Some(_)) if keys.are_known_to(policy) => Decision::NeedsKey(keys, passage.canned),
+        (_, Some(token)) => Decision::NeedsToken(token, passage.canned),
+        (Some(keys), None) => Decision::NeedsKey(keys, passage.canned),
+        (None, None) => Decision::Refuse(policy.challenge().into()),
     }
 }
 

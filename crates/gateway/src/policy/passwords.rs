@@ -8,6 +8,7 @@ use std::time::Instant;
 use argon2::{Argon2, PasswordVerifier};
 use tokio::sync::Semaphore;
 
+use super::jwt::{ShownToken, TokenProblem};
 use super::{Compiled, Credentials, PolicyRefusal};
 use crate::secret::keyed_hash;
 use crate::throttle::{NameMark, Throttle};
@@ -21,10 +22,10 @@ const CHECKS_WAITING: usize = 64;
 /// Verified credentials and failures, shared by all visitors.
 pub struct Passwords {
     /// Random per start: what is remembered are keyed hashes, never passwords.
-    key: [u8; 32],
+    pub(super) key: [u8; 32],
     verified: Mutex<HashSet<[u8; 32]>>,
     throttle: Throttle,
-    /// By mapping and user name: guesses that come from many addresses.
+    /// By mapping and user name, or by mapping where keys are guessed: guesses that come from many addresses.
     names: Throttle<NameMark>,
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
@@ -78,16 +79,11 @@ impl Passwords {
         if marks.iter().any(|mark| self.verified().contains(mark)) {
             return Ok(());
         }
-        self.throttle.admit(visitor, Instant::now()).map_err(|seconds| {
-            too_many(seconds, "Too many wrong passwords came from this address; wait before the next try.")
-        })?;
         // Any name counts, known or not, so that the wait does not tell which there are. The salt in the
         // hash tells mappings apart.
         let mapping = policy.users.first().map_or(&b""[..], |user| user.hash.as_bytes());
         let name = keyed_hash(&self.key, &[b"name", mapping, credentials.user.as_bytes()]);
-        self.names.admit(name, Instant::now()).map_err(|seconds| {
-            too_many(seconds, "Too many wrong passwords were tried for this name; wait before the next try.")
-        })?;
+        self.admit(visitor, Some(name), Instant::now())?;
         let Ok(_place) = self.places.clone().try_acquire_owned() else {
             return Err(too_many(1, "Too many passwords are being checked; try again in a moment."));
         };
@@ -112,21 +108,85 @@ impl Passwords {
         .flatten()
         .filter(|_| known);
         let Some(mark) = right.and_then(|at| marks.get(at)) else {
-            self.throttle.failed(visitor, Instant::now());
-            self.names.failed(name, Instant::now());
+            self.found_wrong(visitor, Some(name), Instant::now());
             return Err(policy.challenge());
         };
+        self.found_right(visitor, Some(name), *mark);
+        Ok(())
+    }
+
+    /// Whether `visitor` may try now, for `name` where there is one.
+    pub(super) fn admit(
+        &self,
+        visitor: IpAddr,
+        name: Option<NameMark>,
+        now: Instant,
+    ) -> Result<(), PolicyRefusal> {
+        self.throttle.admit(visitor, now).map_err(|seconds| {
+            too_many(seconds, "Too many wrong passwords came from this address; wait before the next try.")
+        })?;
+        name.map_or(Ok(()), |name| self.names.admit(name, now)).map_err(|seconds| {
+            too_many(seconds, "Too many wrong passwords were tried for this name; wait before the next try.")
+        })
+    }
+
+    pub(super) fn found_wrong(&self, visitor: IpAddr, name: Option<NameMark>, now: Instant) {
+        self.throttle.failed(visitor, now);
+        if let Some(name) = name {
+            self.names.failed(name, now);
+        }
+    }
+
+    /// What `mark` stands for is let in from now on, whoever fails beside it.
+    pub(super) fn found_right(&self, visitor: IpAddr, name: Option<NameMark>, mark: [u8; 32]) {
         self.throttle.succeeded(visitor);
-        self.names.succeeded(name);
+        if let Some(name) = name {
+            self.names.succeeded(name);
+        }
         let mut verified = self.verified();
         if verified.len() >= MAX_VERIFIED {
             verified.clear();
         }
-        verified.insert(*mark);
-        Ok(())
+        verified.insert(mark);
     }
 
-    fn verified(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
+    /// Whether the token may be looked at now. One that was right before is, however many wrong ones came from its
+    /// address; nobody can guess a signature, but looking at one takes time.
+    pub fn admit_token(
+        &self,
+        token: &ShownToken,
+        visitor: IpAddr,
+        now: Instant,
+    ) -> Result<(), PolicyRefusal> {
+        let known = self.verified().contains(&self.token_mark(token));
+        if known { Ok(()) } else { self.admit(visitor, None, now) }
+    }
+
+    /// What came of it.
+    pub fn judged_token(
+        &self,
+        token: &ShownToken,
+        visitor: IpAddr,
+        opened: Result<(), TokenProblem>,
+        now: Instant,
+    ) {
+        match opened {
+            Ok(()) => {
+                let mark = self.token_mark(token);
+                if !self.verified().contains(&mark) {
+                    self.found_right(visitor, None, mark);
+                }
+            }
+            Err(problem) if problem.is_about_time() => {}
+            Err(_) => self.found_wrong(visitor, None, now),
+        }
+    }
+
+    fn token_mark(&self, token: &ShownToken) -> [u8; 32] {
+        keyed_hash(&self.key, &[b"token", token.bytes()])
+    }
+
+    pub(super) fn verified(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -39,7 +39,7 @@ fn status(policy: &Compiled, visitor: &str) -> Option<u16> {
     match decide(policy, &request(visitor, &fields)) {
         Decision::Allow(_) => None,
         Decision::Refuse(refusal) => Some(refusal.status()),
-        Decision::NeedsPassword(..) => Some(0),
+        Decision::NeedsPassword(..) | Decision::NeedsKey(..) | Decision::NeedsToken(..) => Some(0),
     }
 }
 
@@ -87,8 +87,8 @@ fn a_realm_cannot_split_the_header() {
     let policy =
         Policy { basic_auth: vec![BasicAuth { user: "a".into(), hash: hash("x") }], ..Policy::default() };
     let compiled = Compiled::new(&policy, "sh\"op\r\nSet-Cookie: a=b\\").expect("valid");
-    let value = compiled.challenge().www_authenticate.expect("a challenge");
-    assert_eq!(value, "Basic realm=\"shopSet-Cookie: a=b\", charset=\"UTF-8\"");
+    let values = compiled.challenge().www_authenticate;
+    assert_eq!(values, ["Basic realm=\"shopSet-Cookie: a=b\", charset=\"UTF-8\""]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CannedAnswer, HeaderRules, Maintenance};
+use super::{BearerKey, CannedAnswer, HeaderRules, JwtRule, Maintenance};
 
 /// The fields of a policy that came after its first three. A gateway says in its welcome which of them it
 /// enforces; one from before skips them all, so an agent keeps mappings from it that need one.
@@ -21,6 +21,8 @@ pub const POLICIES: &[&str] = &[
     "answers",
     "request_headers",
     "response_headers",
+    "bearer_keys",
+    "jwt",
 ];
 
 /// What is decided before a request crosses the link.
@@ -66,6 +68,12 @@ pub struct Policy {
     /// Of the service's answers, and of those that the gateway gives in its place.
     #[serde(skip_serializing_if = "HeaderRules::is_empty")]
     pub response_headers: HeaderRules,
+    /// Any of these may enter, as any of [`Self::basic_auth`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bearer_keys: Vec<BearerKey>,
+    /// Whoever comes with such a token may enter, as with any of the two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<JwtRule>,
     /// What a newer agent asks for beside. Skipping it would open what it is meant to close: a gateway
     /// refuses the mapping.
     #[serde(flatten)]
@@ -87,6 +95,8 @@ impl Policy {
             !self.answers.is_empty(),
             !self.request_headers.is_empty(),
             !self.response_headers.is_empty(),
+            !self.bearer_keys.is_empty(),
+            self.jwt.is_some(),
         ];
         let known = POLICIES.iter().copied().zip(asked).filter_map(|(name, asked)| asked.then_some(name));
         known.chain(self.unknown.names())
@@ -192,6 +202,8 @@ mod tests {
             answers: vec![CannedAnswer::default()],
             request_headers: HeaderRules { remove: vec!["a".into()], ..HeaderRules::default() },
             response_headers: HeaderRules { remove: vec!["a".into()], ..HeaderRules::default() },
+            bearer_keys: vec![BearerKey::default()],
+            jwt: Some(JwtRule::default()),
             ..Policy::default()
         };
         assert_eq!(needs(&all), POLICIES);

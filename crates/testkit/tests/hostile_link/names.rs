@@ -1,7 +1,7 @@
 //! Names of others, and names that are none.
 
 use porthole_link::Mapping;
-use porthole_link::control::{BasicAuth, MappingProtocol, Match, Policy};
+use porthole_link::control::{BasicAuth, BearerKey, JwtKeys, JwtRule, MappingProtocol, Match, Policy};
 use porthole_testkit::light_agent::named;
 use porthole_testkit::wait::until;
 use porthole_testkit::{Agent, World};
@@ -90,6 +90,11 @@ async fn mappings_that_would_split_lines_or_cost_too_much_are_refused_one_by_one
         basic_auth: vec![BasicAuth { user: user.into(), hash: hash.into() }],
         ..Policy::default()
     };
+    let tokens = |url: &str| JwtRule {
+        audiences: vec!["a".into()],
+        keys: JwtKeys::JwksUrl(url.into()),
+        ..JwtRule::default()
+    };
     let dear = "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A";
     let slow = "$argon2id$v=19$m=64,t=4000000000,p=1$c29tZXNhbHQ$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A";
     let mappings = vec![
@@ -111,18 +116,24 @@ async fn mappings_that_would_split_lines_or_cost_too_much_are_refused_one_by_one
         with(16, &|m| m.name = Some(String::new())),
         with(17, &|m| (m.name, m.path) = (None, Some("/tunnel".into()))),
         with(18, &|m| (m.name, m.path) = (None, Some("/pub/x".into()))),
-        with(19, &|_| {}),
+        with(19, &|m| m.policy.bearer_keys = vec![BearerKey { name: SPLIT.into(), hash: "0".repeat(64) }]),
+        with(20, &|m| m.policy.bearer_keys = vec![BearerKey { name: "ci".into(), hash: "key".into() }]),
+        with(21, &|m| {
+            m.policy.jwt = Some(JwtRule { issuer: Some(SPLIT.into()), ..tokens("https://a.example/") })
+        }),
+        with(22, &|m| m.policy.jwt = Some(tokens("https://user@a.example/"))),
+        with(23, &|_| {}),
     ];
     let (mut link, welcome) = join_with(&world.gateway, &mallory, 1, mappings).await;
     let got = codes(&welcome);
-    for (number, code) in got.iter().enumerate().take(18) {
+    for (number, code) in got.iter().enumerate().take(22) {
         assert!(
             ["name-invalid", "mapping-invalid", "name-not-allowed"].contains(&code.as_str()),
             "{}: {code}",
             number + 1
         );
     }
-    assert_eq!(got[18], "ok", "what is good among them is served");
+    assert_eq!(got[22], "ok", "what is good among them is served");
     for result in welcome["results"].as_array().expect("results") {
         let message = result["message"].as_str().unwrap_or_default();
         assert!(!message.contains(char::is_control) && message.len() < 400, "{message:?}");

@@ -29,11 +29,13 @@ async fn a_mapping_is_added_served_changed_paused_and_removed() {
     assert_eq!(world.gateway.visitor("shop").get("/hello").await.text(), "hello");
 
     let secret = json!({"target": port, "name": "shop", "timeout_ms": 5000,
-        "policy": {"basic_auth": [{"user": "me", "password": "hunter2"}]}});
+        "policy": {"basic_auth": [{"user": "me", "password": "hunter2"}],
+            "bearer_keys": [{"name": "ci", "key": "0123456789abcdef"}]}});
     let changed = page.call("PUT", &format!("/mappings/{id}"), &secret).await;
     assert_eq!(changed.status, 200, "{}", changed.text());
     assert!(!changed.text().contains("hunter2") && !changed.text().contains("argon2"), "{}", changed.text());
     assert_eq!(changed.json()["policy"]["basic_auth"], json!([{"user": "me"}]));
+    assert_eq!(changed.json()["policy"]["bearer_keys"], json!([{"name": "ci"}]));
     assert_eq!(changed.json()["created_at"], live["created_at"]);
     until("the password is asked for", async || {
         (world.gateway.visitor("shop").get("/hello").await.status == 401).then_some(())
@@ -97,6 +99,7 @@ async fn each_wrong_field_is_told_in_a_sentence_and_nothing_is_kept() {
         ("allow_ip", json!(["300.1.1.1"])),
         ("deny_ip", json!(["10.0.0.0/33"])),
         ("basic_auth", json!([{"user": "a:b", "password": "x"}])),
+        ("bearer_keys", json!([{"name": "ci", "key": "too-short"}])),
     ] {
         let input = json!({"target": "3000", "policy": {(field): value}});
         wrong(&page, &input, &format!("policy.{field}")).await;

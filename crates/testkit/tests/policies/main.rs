@@ -1,7 +1,9 @@
 //! What is decided before a request crosses the link, and whose word about the visitor is believed.
 
 mod headers;
+mod keys;
 mod requests;
+mod tokens;
 
 use bytes::Bytes;
 use futures_util::stream;

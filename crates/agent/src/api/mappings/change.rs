@@ -68,10 +68,9 @@ pub(in super::super) async fn replace(
     Body(input): Body<MappingInput>,
 ) -> Result<Json<Mapping>, Problem> {
     let mut mapping = stored(&api, &id)?;
-    if let Some(user) = input.user_without_password(&mapping.spec.policy.basic_auth) {
-        let sentence = format!("the user “{user}” has no password to keep: write one");
-        let fields = Wrong::from([("policy.basic_auth", sentence.clone())]);
-        return Err(Problem::new(StatusCode::CONFLICT, "no-password", sentence).with_fields(fields));
+    if let Some((field, code, sentence)) = input.nothing_to_keep(&mapping.spec.policy) {
+        let fields = Wrong::from([(field, sentence.clone())]);
+        return Err(Problem::new(StatusCode::CONFLICT, code, sentence).with_fields(fields));
     }
     mapping.enabled = input.enabled.unwrap_or(mapping.enabled);
     mapping.spec = read(input, id.clone(), Some(mapping.spec)).await?;

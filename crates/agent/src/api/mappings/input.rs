@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use porthole_link::control::{BasicAuth, Match};
+use porthole_link::control::{Match, Policy};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -102,9 +102,9 @@ impl MappingInput {
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
     }
 
-    /// Somebody who is to keep a password, and has none.
-    pub(super) fn user_without_password(&self, kept: &[BasicAuth]) -> Option<String> {
-        self.policy.user_without_password(kept)
+    /// The field of a password or a key that is to be kept, and was not there, with a code and a sentence.
+    pub(super) fn nothing_to_keep(&self, kept: &Policy) -> Option<(&'static str, &'static str, String)> {
+        self.policy.nothing_to_keep(kept)
     }
 
     fn target(&self) -> Result<Target, crate::target::TargetError> {
@@ -180,7 +180,7 @@ mod tests {
         let wrong = read(json!({
             "target": "localhost:70000", "name": "-a", "host": "no host", "path": "a", "remote_port": 70000,
             "host_header": "a b", "timeout_ms": 0, "matches": [{"on": "header", "name": "a b"}],
-            "policy": {"basic_auth": [{"user": "me"}], "allow_ip": ["x"], "deny_ip": ["1.2.3.4/33"],
+            "policy": {"basic_auth": [{"user": "me"}], "bearer_keys": [{"name": "ci"}], "jwt": {}, "allow_ip": ["x"], "deny_ip": ["1.2.3.4/33"],
                 "rate_limit": "10", "visitor_rate_limit": "0/s", "max_concurrent": 0,
                 "max_body": "much", "maintenance": {"retry_after_s": 0}, "allow_methods": ["G T"],
                 "public_paths": ["a"], "private_paths": ["/a//b"], "answers": [{"path": "/", "status": 302}],
@@ -201,7 +201,9 @@ mod tests {
                 "policy.allow_methods",
                 "policy.answers",
                 "policy.basic_auth",
+                "policy.bearer_keys",
                 "policy.deny_ip",
+                "policy.jwt",
                 "policy.maintenance",
                 "policy.max_body",
                 "policy.max_concurrent",
@@ -221,6 +223,8 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_told_at_its_field() {
+        let tokens = json!({"secret": "0123456789abcdef0123456789abcdef"});
+        let key = json!({"name": "ci", "key": "0123456789abcdef"});
         let twice = json!([{"user": "a", "password": "b"}, {"user": "a"}]);
         for (input, field) in [
             (json!({"target": "3000", "name": "a", "host": "a.example"}), "host"),
@@ -230,6 +234,8 @@ mod tests {
             (json!({"target": "tcp://db:1", "protocol": "http"}), "protocol"),
             (json!({"target": "http://db:1", "protocol": "tcp"}), "target"),
             (json!({"target": "1", "policy": {"basic_auth": twice}}), "policy.basic_auth"),
+            (json!({"target": "tcp://db:1", "policy": {"bearer_keys": [key]}}), "policy.bearer_keys"),
+            (json!({"target": "tcp://db:1", "policy": {"jwt": tokens}}), "policy.jwt"),
         ] {
             let wrong = read(input.clone()).unwrap_err();
             assert!(wrong.len() == 1 && wrong.contains_key(field), "{input}: {wrong:?}");

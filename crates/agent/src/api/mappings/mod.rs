@@ -4,6 +4,8 @@
 
 pub(super) mod change;
 mod input;
+mod jwt;
+mod keys;
 pub(super) mod password;
 mod policy;
 mod rules;

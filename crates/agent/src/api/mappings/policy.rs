@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input::{Wrong, take, text};
+use super::jwt::{self, Jwt, JwtInput};
+use super::keys::{self, BearerKey, BearerKeyInput};
 use super::rules::{CannedAnswer, Maintenance};
 use super::shape::HeaderRules;
 use crate::inspect::filter::bytes_text;
@@ -17,6 +19,10 @@ pub(in super::super) const MAX_USERS: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct Policy {
     basic_auth: Vec<User>,
+    /// Beside passwords: either will do.
+    bearer_keys: Vec<BearerKey>,
+    /// Beside both: any of them will do.
+    jwt: Option<Jwt>,
     allow_ip: Vec<String>,
     deny_ip: Vec<String>,
     /// Requests within a time, like `10/s` or `5/10s`: for all visitors together.
@@ -55,6 +61,12 @@ struct User {
 pub(super) struct PolicyInput {
     #[serde(default)]
     basic_auth: Vec<UserInput>,
+    /// Beside passwords: either will do.
+    #[serde(default)]
+    bearer_keys: Vec<BearerKeyInput>,
+    /// Beside both: any of them will do.
+    #[serde(default)]
+    jwt: Option<JwtInput>,
     #[serde(default)]
     allow_ip: Vec<String>,
     #[serde(default)]
@@ -123,6 +135,8 @@ impl From<control::Policy> for Policy {
     fn from(policy: control::Policy) -> Self {
         Self {
             basic_auth: policy.basic_auth.into_iter().map(|auth| User { user: auth.user }).collect(),
+            bearer_keys: policy.bearer_keys.into_iter().map(BearerKey::from).collect(),
+            jwt: policy.jwt.map(Jwt::from),
             allow_ip: policy.allow_ip,
             deny_ip: policy.deny_ip,
             rate_limit: policy.rate_limit.map(mapping::rate_text),
@@ -149,8 +163,12 @@ impl PolicyInput {
         wrong: &mut Wrong,
     ) -> control::Policy {
         let kept = before.map(|before| before.basic_auth.as_slice()).unwrap_or_default();
+        let kept_keys = before.map(|before| before.bearer_keys.as_slice()).unwrap_or_default();
+        let kept_jwt = before.and_then(|before| before.jwt.as_ref());
         control::Policy {
             basic_auth: take(wrong, "policy.basic_auth", users(self.basic_auth, kept, passwords)),
+            bearer_keys: take(wrong, "policy.bearer_keys", keys::read(self.bearer_keys, kept_keys)),
+            jwt: take(wrong, "policy.jwt", self.jwt.map(|jwt| jwt.read(kept_jwt)).transpose()),
             allow_ip: take(wrong, "policy.allow_ip", each(&self.allow_ip, mapping::parse_cidr)),
             deny_ip: take(wrong, "policy.deny_ip", each(&self.deny_ip, mapping::parse_cidr)),
             rate_limit: take(wrong, "policy.rate_limit", rate(self.rate_limit.as_ref())),
@@ -201,11 +219,23 @@ impl PolicyInput {
         }
     }
 
-    /// Somebody who is to keep a password, and has none.
-    pub(super) fn user_without_password(&self, kept: &[BasicAuth]) -> Option<String> {
-        let known = |user: &str| kept.iter().any(|kept| kept.user == user);
+    /// The field of a password or a key that is to be kept, and was not there, with a code and a sentence.
+    pub(super) fn nothing_to_keep(
+        &self,
+        kept: &control::Policy,
+    ) -> Option<(&'static str, &'static str, String)> {
+        let known = |user: &str| kept.basic_auth.iter().any(|kept| kept.user == user);
         let without = |given: &&UserInput| given.password.is_none() && !known(&given.user);
-        self.basic_auth.iter().find(without).map(|given| mapping::shown(&given.user))
+        if let Some(user) = self.basic_auth.iter().find(without).map(|given| mapping::shown(&given.user)) {
+            let sentence = format!("the user “{user}” has no password to keep: write one");
+            return Some(("policy.basic_auth", "no-password", sentence));
+        }
+        if let Some(sentence) = keys::missing(&self.bearer_keys, &kept.bearer_keys) {
+            return Some(("policy.bearer_keys", "no-key", sentence));
+        }
+        let keeps = self.jwt.as_ref().is_some_and(JwtInput::keeps);
+        let missing = keeps && jwt::secret_of(kept.jwt.as_ref()).is_none();
+        missing.then(|| ("policy.jwt", "no-secret", "there is no secret to keep: write one".to_owned()))
     }
 }
 

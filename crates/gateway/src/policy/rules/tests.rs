@@ -25,7 +25,7 @@ fn ask(policy: &Policy, method: &str, path: &str, fields: &Fields) -> Decision {
 fn status(policy: &Policy, method: &str, path: &str) -> u16 {
     match ask(policy, method, path, &Fields::new()) {
         Decision::Refuse(problem) => problem.status(),
-        Decision::NeedsPassword(..) => 0,
+        Decision::NeedsPassword(..) | Decision::NeedsKey(..) | Decision::NeedsToken(..) => 0,
         Decision::Allow(None) => 1,
         Decision::Allow(Some(canned)) => canned.answer().head.status,
     }
