@@ -6,11 +6,11 @@
 //! the same files: each takes their lock for a batch of lines.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{self, Write as _};
+use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,16 +21,15 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::allowance::TokenLimits;
+use crate::files::{self, Kept};
 use crate::server::Gateway;
 use crate::tokens::{Identity, Issued, NewToken};
 
 /// The files' names in the data folder; those put aside have a number behind it, 1 the newest.
 pub const FILE: &str = "audit.jsonl";
 pub const AGENTS_FILE: &str = "audit-agents.jsonl";
-/// Bytes of a file before it is put aside: some ten thousand changes.
-const FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// Files put aside, of each of both.
-const FILES_ASIDE: u32 = 4;
+/// Of each of both: a file holds some ten thousand changes.
+const KEPT: Kept = Kept { bytes: 4 * 1024 * 1024, aside: 4 };
 /// Agents' lines that wait to be written; more (a crowd of agents on a disk that takes nothing) are counted only.
 const QUEUE_LINES: usize = 1_024;
 /// Lines written under one lock.
@@ -262,33 +261,11 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
 
 /// Adds whole lines to a file, putting it aside first where it is full.
 fn write(data: &Path, name: &str, lines: &str) -> io::Result<()> {
-    crate::files::make_folder(data)?;
+    files::make_folder(data)?;
     // Two programs must not put the file aside at once.
     let lock = File::create(data.join("audit.lock"))?;
     lock.lock()?;
-    let file = data.join(name);
-    let full = std::fs::metadata(&file).is_ok_and(|found| found.len() + lines.len() as u64 > FILE_BYTES);
-    if full {
-        put_aside(&file)?;
-    }
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&file)?;
-    file.write_all(lines.as_bytes())?;
-    file.sync_data()
-}
-
-fn put_aside(file: &Path) -> io::Result<()> {
-    let aside = |number: u32| PathBuf::from(format!("{}.{number}", file.display()));
-    for number in (1..FILES_ASIDE).rev() {
-        match std::fs::rename(aside(number), aside(number + 1)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    std::fs::rename(file, aside(1))
+    files::append(&data.join(name), lines.as_bytes(), KEPT)?.sync_data()
 }
 
 #[cfg(test)]
@@ -298,7 +275,7 @@ mod tests {
     #[test]
     fn a_full_file_is_put_aside_and_the_oldest_dropped() {
         let data = tempfile::tempdir().unwrap();
-        let half = "x".repeat(FILE_BYTES as usize / 2 - 1) + "\n";
+        let half = "x".repeat(KEPT.bytes as usize / 2 - 1) + "\n";
         for _ in 0..2 {
             write(data.path(), FILE, &half).unwrap();
         }
@@ -315,7 +292,7 @@ mod tests {
             ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2", "audit.jsonl.3", "audit.jsonl.4", "audit.lock"];
         assert_eq!(names, expected);
         for name in &names[..5] {
-            assert!(std::fs::metadata(data.path().join(name)).unwrap().len() <= FILE_BYTES, "{name}");
+            assert!(std::fs::metadata(data.path().join(name)).unwrap().len() <= KEPT.bytes, "{name}");
         }
     }
 

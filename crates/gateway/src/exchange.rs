@@ -50,12 +50,20 @@ pub enum Plan {
         problem: Problem,
         request_id: String,
         visitor: IpAddr,
+        /// What it was for, where that is known.
+        endpoint: Option<Arc<Endpoint>>,
         /// It asked to go on with another protocol (an upgrade, CONNECT): bytes that follow may be meant
         /// as that, so they are no request and the connection ends (RFC 9931).
         transition: bool,
     },
     /// Answered here, with what is ready, without the service.
-    Answer { answer: Answer, request_id: String, visitor: IpAddr, transition: bool },
+    Answer {
+        answer: Answer,
+        request_id: String,
+        visitor: IpAddr,
+        endpoint: Option<Arc<Endpoint>>,
+        transition: bool,
+    },
 }
 
 /// A request to the gateway itself.
@@ -145,6 +153,7 @@ fn admit(mut forward: Forward) -> Plan {
             request_id: forward.request_id,
             visitor: forward.visitor.ip(),
             transition: forward.kind == StreamKind::Upgrade,
+            endpoint: Some(forward.endpoint),
         };
     }
     match stay(&forward.endpoint) {
@@ -168,6 +177,7 @@ fn refused(forward: Forward, problem: impl Into<Problem>) -> Plan {
         request_id: forward.request_id,
         visitor: forward.visitor.ip(),
         transition: forward.kind == StreamKind::Upgrade,
+        endpoint: Some(forward.endpoint),
     }
 }
 
@@ -200,7 +210,8 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> S
 
     let transition = protocols.is_some() || head.method == "CONNECT";
     let refuse = |problem, request_id| {
-        Step::Plan(Plan::Refuse { problem, request_id, visitor: visitor.addr.ip(), transition })
+        let visitor = visitor.addr.ip();
+        Step::Plan(Plan::Refuse { problem, request_id, visitor, endpoint: None, transition })
     };
     if head.method == "CONNECT" {
         return refuse(Problem::ConnectNotSupported, request_id);
@@ -218,7 +229,8 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> S
         return refuse(Problem::Misdirected, request_id);
     }
     let answered = |answer, request_id| {
-        Step::Plan(Plan::Answer { answer, request_id, visitor: visitor.addr.ip(), transition })
+        let visitor = visitor.addr.ip();
+        Step::Plan(Plan::Answer { answer, request_id, visitor, endpoint: None, transition })
     };
     if let Some(acme) = &gateway.acme
         && let Some(answer) = acme.answer_http(&host, &head.target)

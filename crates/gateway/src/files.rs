@@ -1,7 +1,17 @@
-//! Files in the data folder: private, and replaced whole.
+//! Files in the data folder: private, and replaced whole or only ever added to.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// How much of a file that is added to is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    /// Bytes of the file before it is put aside.
+    pub bytes: u64,
+    /// Files put aside; older ones are dropped.
+    pub aside: u32,
+}
 
 /// Makes a folder (and those above it) that only its owner can enter.
 pub fn make_folder(folder: &Path) -> io::Result<()> {
@@ -19,7 +29,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     make_folder(folder)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = folder.join(format!(".{name}-{}-{}", std::process::id(), uuid::Uuid::new_v4()));
-    let mut options = std::fs::OpenOptions::new();
+    let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -36,7 +46,42 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Has the folder's own entries on disk, too: without that a power loss may bring the old file back.
 fn keep_name(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Adds whole lines to a file, made with mode 0600 where there is none, putting it aside first where it is
+/// full: as `NAME.1`, the newest. What could not be written whole is taken back. They are with the system
+/// then; who wants them on disk syncs the file.
+pub fn append(file: &Path, lines: &[u8], kept: Kept) -> io::Result<File> {
+    let full = |found: std::fs::Metadata| found.is_file() && found.len() + lines.len() as u64 > kept.bytes;
+    if std::fs::metadata(file).is_ok_and(full) {
+        put_aside(file, kept.aside)?;
+    }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut opened = options.open(file)?;
+    let before = opened.metadata()?;
+    if let Err(error) = opened.write_all(lines) {
+        if before.is_file() {
+            // Half a line would spoil the next one. Where this fails, too, nothing better can be done.
+            let _ = opened.set_len(before.len());
+        }
+        return Err(error);
+    }
+    Ok(opened)
+}
+
+fn put_aside(file: &Path, files: u32) -> io::Result<()> {
+    let aside = |number: u32| PathBuf::from(format!("{}.{number}", file.display()));
+    for number in (1..files).rev() {
+        match std::fs::rename(aside(number), aside(number + 1)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    std::fs::rename(file, aside(1))
 }
 
 /// Reads a JSON file; one that does not exist gives the default.

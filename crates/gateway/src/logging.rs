@@ -12,9 +12,13 @@ use crate::config::{LogFormat, LogSettings};
 /// lines. Whoever wants them says `h2=debug`.
 const LIBRARIES: &str = "h2=error";
 
-/// Starts logging; later calls change nothing.
-pub fn init(settings: &LogSettings) {
-    let filter = EnvFilter::try_new(filter(&settings.filter)).unwrap_or_else(|_| EnvFilter::new("info"));
+/// Exchanges have a log of their own; whoever wants them in both says `access=info`.
+const ELSEWHERE: &str = "access=off,";
+
+/// Starts logging; later calls change nothing. `access_elsewhere`: exchanges are told in a log of their own.
+pub fn init(settings: &LogSettings, access_elsewhere: bool) {
+    let filter = EnvFilter::try_new(filter(&settings.filter, access_elsewhere))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // JSON escapes control characters itself; the human format's own escaping is on by default.
@@ -29,8 +33,9 @@ pub fn init(settings: &LogSettings) {
 
 /// What was asked for, behind what holds unless it says otherwise: of two directives for one target the
 /// later counts.
-fn filter(asked: &str) -> String {
-    format!("{LIBRARIES},{asked}")
+fn filter(asked: &str, access_elsewhere: bool) -> String {
+    let elsewhere = if access_elsewhere { ELSEWHERE } else { "" };
+    format!("{LIBRARIES},{elsewhere}{asked}")
 }
 
 /// A peer's text for a log line: control characters escaped, cut at 200 characters.

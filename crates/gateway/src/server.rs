@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::{self, AccessLog};
 use crate::acme::{Acme, AcmeError};
 use crate::admin::Admin;
 use crate::agents::Registry;
@@ -60,6 +61,8 @@ pub struct Gateway {
     /// What limited tokens use.
     pub allowances: Allowances,
     pub audit: Audit,
+    /// None: exchanges are told in the program's log.
+    pub access_log: Option<AccessLog>,
     /// None: no Caddy is told of anything.
     pub caddy: Option<Caddy>,
     /// False before listening and from SIGTERM on.
@@ -96,6 +99,8 @@ pub enum ServeError {
     Load(#[from] LoadError),
     #[error("cannot read the claims in {}: {source}; mend or remove claims.json there", .folder.display())]
     Claims { folder: std::path::PathBuf, source: io::Error },
+    #[error("the access log cannot be written: {0}; choose another file with --access-log")]
+    AccessLog(io::Error),
     #[error("the admin API has no key: {0}")]
     AdminKey(#[source] crate::secret::SecretError),
     #[error("cannot wait for signals: {0}")]
@@ -128,6 +133,7 @@ impl ServeError {
                 | Self::Acme(AcmeError::Tls(_))
                 | Self::Load(LoadError::Secret(_))
                 | Self::AdminKey(_)
+                | Self::AccessLog(_)
         )
     }
 }
@@ -153,6 +159,7 @@ impl Gateway {
         let acme = config.acme.as_ref().map(|settings| Acme::load(settings, &config)).transpose()?;
         let caddy = config.caddy_admin.clone().zip(config.public.clone());
         let outgoing = Outgoing::new(config.outgoing_allow.clone());
+        let access_log = config.access_log.clone().map(AccessLog::new);
         let gateway = Arc::new(Self {
             config,
             registry,
@@ -165,6 +172,7 @@ impl Gateway {
             counters: Counters::default(),
             allowances: Allowances::default(),
             audit: Audit::default(),
+            access_log,
             caddy: caddy.is_some().then(Caddy::default),
             ready: AtomicBool::new(false),
             leaving: CancellationToken::new(),
@@ -182,6 +190,7 @@ impl Gateway {
             gateway.links.spawn(audit::keep(gateway.clone()));
         }
         gateway.links.spawn(keep_house(gateway.clone()));
+        gateway.links.spawn(access::log::keep(gateway.clone()));
         if let Some((admin, public)) = caddy {
             gateway.links.spawn(caddy::keep(gateway.clone(), admin, public));
         }
@@ -290,6 +299,9 @@ async fn keep_claims(gateway: Arc<Gateway>) {
 
 /// Serves until SIGTERM or SIGINT, then drains.
 pub async fn serve(mut config: Config) -> Result<(), ServeError> {
+    if let Some(to) = &config.access_log {
+        access::check(to).map_err(ServeError::AccessLog)?;
+    }
     let files = config.tls.clone().map(Reloading::load).transpose()?.map(Arc::new);
     let listener = bind(config.listen).await?;
     let admin = match config.admin_listen {

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 
 use super::{Failure, Serve, USAGE, folders};
-use crate::config::{CADDY_UNTRUSTED, Config, GOOD_CLIENT_TOKEN_BYTES, Layers};
+use crate::config::{AccessLogTo, CADDY_UNTRUSTED, Config, GOOD_CLIENT_TOKEN_BYTES, Layers};
 
 pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
     let folders = folders()?;
@@ -81,6 +81,18 @@ pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
             println!(
                 "note    the admin listener on {admin} can be reached from elsewhere: all but /health asks for its key, which travels in clear text"
             );
+        }
+    }
+    if let Some(to) = &config.access_log {
+        match (crate::access::check(to), to) {
+            (Err(error), _) => {
+                wrong = true;
+                println!("wrong   the access log cannot be written: {error}");
+            }
+            (Ok(()), AccessLogTo::Output) => println!("ok      tells each exchange on standard output"),
+            (Ok(()), AccessLogTo::File(file)) => {
+                println!("ok      tells each exchange in {}", file.display());
+            }
         }
     }
     if config.trusted_proxies.is_empty() {

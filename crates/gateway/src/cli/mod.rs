@@ -120,6 +120,10 @@ struct Serve {
     /// error, warn, info, debug, trace, or a tracing filter [default: info]
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
+    /// Tell each exchange as a line of JSON in this file, or on standard output (-); leaves them out of the
+    /// log, where --log access=info has them back
+    #[arg(long, value_name = "FILE")]
+    access_log: Option<String>,
     /// Leave when standard input reaches its end
     #[arg(long)]
     until_stdin_closes: bool,
@@ -181,6 +185,7 @@ impl Serve {
             ("claim-days", self.claim_days.clone()),
             ("log-format", self.log_format.clone()),
             ("log", self.log.clone()),
+            ("access-log", self.access_log.clone()),
             ("until-stdin-closes", switch(self.until_stdin_closes)),
         ];
         self.place.layers(flags.into_iter().chain(self.limits.flags()), folders)
@@ -245,7 +250,7 @@ impl From<SecretError> for Failure {
 fn serve(flags: &Serve) -> Result<ExitCode, Failure> {
     let folders = folders()?;
     let config = Config::resolve(&flags.layers(&folders)?, &folders)?;
-    crate::logging::init(&config.log);
+    crate::logging::init(&config.log, config.access_log.is_some());
     if let Some(file) = &config.secrets.made {
         println!("made a new secret in {}", file.display());
     }

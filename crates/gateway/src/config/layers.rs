@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigError, Folders};
 
 /// Every option, as its flag spells it; files use underscores, variables upper case.
-pub const OPTIONS: [&str; 31] = [
+pub const OPTIONS: [&str; 32] = [
     "listen",
     "public-url",
     "secret",
@@ -37,6 +37,7 @@ pub const OPTIONS: [&str; 31] = [
     "claim-days",
     "log-format",
     "log",
+    "access-log",
     "until-stdin-closes",
 ];
 

@@ -72,6 +72,8 @@ pub struct Config {
     /// How long after its last use a name is kept for its subject.
     pub claim_lapse: Duration,
     pub log: LogSettings,
+    /// Where each exchange is told as a line of JSON.
+    pub access_log: Option<AccessLogTo>,
     /// Leave when standard input reaches its end (the trial gateway's life line).
     pub until_stdin_closes: bool,
     /// Accepted beside the signed tokens, as subject `shared`.
@@ -125,6 +127,14 @@ impl std::str::FromStr for PortRange {
         let (first, last) = (port(first)?, port(last)?);
         if first <= last { Ok(Self { first, last }) } else { Err("the first port is above the last") }
     }
+}
+
+/// Where the access log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLogTo {
+    /// Standard output.
+    Output,
+    File(PathBuf),
 }
 
 /// How the gateway writes its log.
@@ -223,6 +233,7 @@ impl Config {
             grace: DEFAULT_GRACE,
             claim_lapse: Duration::from_secs(u64::from(DEFAULT_CLAIM_DAYS) * 86_400),
             log: LogSettings { format: LogFormat::Human, filter: "info".to_owned() },
+            access_log: None,
             until_stdin_closes: false,
             client_token: None,
             secrets,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    Config, ConfigError, DEFAULT_CLAIM_DAYS, DEFAULT_GRACE, DEFAULT_LISTEN, Folders, Layers, LogFormat,
-    LogSettings, MAX_CLAIM_DAYS, MAX_GRACE, MAX_HSTS, PublicBase, TlsFiles, acme,
+    AccessLogTo, Config, ConfigError, DEFAULT_CLAIM_DAYS, DEFAULT_GRACE, DEFAULT_LISTEN, Folders, Layers,
+    LogFormat, LogSettings, MAX_CLAIM_DAYS, MAX_GRACE, MAX_HSTS, PublicBase, TlsFiles, acme,
 };
 use crate::allowance::{TokenLimits, parse_count, parse_rate};
 use crate::caddy::address::{Address, AddressError};
@@ -92,6 +92,7 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
             format: read.parsed("log-format", log_format)?.unwrap_or_default(),
             filter: read.parsed("log", log_filter)?.unwrap_or_else(|| "info".to_owned()),
         },
+        access_log: read.parsed("access-log", access_log)?,
         until_stdin_closes: read.parsed("until-stdin-closes", yes_or_no)?.unwrap_or(false),
         client_token,
         secrets,
@@ -208,6 +209,14 @@ fn log_filter(text: &str) -> Result<String, String> {
     match tracing_subscriber::EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("give error, warn, info, debug or trace, or a tracing filter".to_owned()),
+    }
+}
+
+fn access_log(text: &str) -> Result<AccessLogTo, String> {
+    match text {
+        "" => Err("give a file, or - for standard output".to_owned()),
+        "-" => Ok(AccessLogTo::Output),
+        file => Ok(AccessLogTo::File(PathBuf::from(file))),
     }
 }
 

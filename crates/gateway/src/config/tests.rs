@@ -103,6 +103,7 @@ fn a_mistake_is_told_with_where_it_was_made() {
         ("hsts", "for ever"),
         ("hsts", "3651d"),
         ("log-format", "xml"),
+        ("access-log", " "),
         ("single-host", "perhaps"),
         ("client-token", " "),
     ] {

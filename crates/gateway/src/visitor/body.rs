@@ -53,7 +53,6 @@ struct FromLink {
     gateway: Arc<Gateway>,
     record: Option<Record>,
     status: u16,
-    bytes: u64,
     /// Was looked at ahead.
     next: Option<Result<Item, Stopped>>,
 }
@@ -83,7 +82,7 @@ impl AnswerBody {
         answering: oneshot::Sender<Infallible>,
         framing: Framing,
         gateway: Arc<Gateway>,
-        record: Record,
+        record: Option<Record>,
         status: u16,
     ) -> Self {
         let left = match framing {
@@ -91,17 +90,8 @@ impl AnswerBody {
             Framing::Length(length) => Some(length),
             Framing::Chunked | Framing::UntilClose => None,
         };
-        let mut link = FromLink {
-            recv,
-            _send: send,
-            _answering: answering,
-            left,
-            gateway,
-            record: Some(record),
-            status,
-            bytes: 0,
-            next: None,
-        };
+        let mut link =
+            FromLink { recv, _send: send, _answering: answering, left, gateway, record, status, next: None };
         // An end that is there already goes out in the same frame as the head: gRPC's trailers-only
         // answers want it so.
         let mut nobody = Context::from_waker(std::task::Waker::noop());
@@ -143,7 +133,9 @@ impl FromLink {
 
     /// False when the announced length has no place for so many bytes.
     fn count(&mut self, len: usize) -> bool {
-        self.bytes += len as u64;
+        if let Some(record) = &mut self.record {
+            record.moved.sent += len as u64;
+        }
         match self.left.map(|left| left.checked_sub(len as u64)) {
             Some(None) => false,
             left => {
@@ -155,7 +147,7 @@ impl FromLink {
 
     fn finish(&mut self, outcome: &'static str) {
         if let Some(record) = self.record.take() {
-            record.finish(&self.gateway, self.status, self.bytes, outcome);
+            record.finish(&self.gateway, self.status, outcome);
         }
     }
 }

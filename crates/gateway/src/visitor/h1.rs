@@ -17,7 +17,7 @@ use super::io::{Conn, Timer, VisitorIo};
 use super::pump::{Ahead, Done, Outcome, Pump, Shape};
 use super::requests::{Part, Requests};
 use super::{IDLE, Service, upgrade};
-use crate::access::{self, Record};
+use crate::access::{Record, Seen};
 use crate::allowance::paced;
 use crate::exchange::{self, Arrival, Asked, Forward, Plan, new_request_id};
 use crate::own;
@@ -190,35 +190,31 @@ impl<IO: VisitorIo> Visit<IO> {
             server_name: self.conn.io.server_name(),
             to_https: service.to_https,
         };
-        let original = if access::is_on() { head.target.clone() } else { String::new() };
+        let seen = Seen::of(&service.gateway, &head);
 
         match exchange::plan(&service.gateway, &mut head, &arrival).await {
             Plan::Forward(forward) => {
-                let host = head.fields.get_str("host").unwrap_or_default();
-                let record = Record::forward(&forward, &head.method, host, &original);
+                let record = Record::forward(&forward, seen);
                 Ok(self.forward(head, asked, forward, keep_alive, record).await?)
             }
-            Plan::Refuse { problem, request_id, visitor, transition } => {
-                let host = head.fields.get_str("host").unwrap_or_default();
-                let record = Record::own(arrival.at, &request_id, &head.method, host, &original, visitor);
+            Plan::Refuse { problem, request_id, visitor, endpoint, transition } => {
+                let record = Record::own(arrival.at, &request_id, visitor, endpoint.as_ref(), seen);
                 let answer = rescue::answer(&problem, Form::of(&head), &request_id);
                 // Where one request makes no sense, those behind it may make another sense than it seems.
                 let keep_alive = keep_alive && !transition && problem.status() != 400;
                 Ok(self.answer(answer, asked, keep_alive, record).await?)
             }
-            Plan::Answer { answer, request_id, visitor, transition } => {
-                let host = head.fields.get_str("host").unwrap_or_default();
-                let record = Record::own(arrival.at, &request_id, &head.method, host, &original, visitor);
+            Plan::Answer { answer, request_id, visitor, endpoint, transition } => {
+                let record = Record::own(arrival.at, &request_id, visitor, endpoint.as_ref(), seen);
                 Ok(self.answer(answer, asked, keep_alive && !transition, record).await?)
             }
             Plan::Own(own) => {
-                let host = head.fields.get_str("host").unwrap_or_default();
                 let visitor = own.visitor.addr.ip();
-                let record = Record::own(arrival.at, &own.request_id, &head.method, host, &original, visitor);
+                let record = Record::own(arrival.at, &own.request_id, visitor, None, seen);
                 if own::is_tunnel(&head) {
                     match own::accept(&service.gateway, &head, own) {
                         Ok(accepted) => {
-                            record.finish(&service.gateway, 101, 0, "done");
+                            record.finish(&service.gateway, 101, "done");
                             return Err(Handed::Over(Box::new(accepted)));
                         }
                         Err(answer) => return Ok(self.answer(answer, asked, keep_alive, record).await?),
@@ -238,7 +234,7 @@ impl<IO: VisitorIo> Visit<IO> {
         asked: Asked,
         forward: Forward,
         keep_alive: bool,
-        record: Record,
+        mut record: Record,
     ) -> io::Result<After> {
         let form = Form::of(&head);
         let upgrade = forward.kind == StreamKind::Upgrade;
@@ -252,6 +248,7 @@ impl<IO: VisitorIo> Visit<IO> {
             }
         };
         let max_body = max_body - first.len();
+        record.moved.received = first.len();
         let inline = first.inline.len();
         let opened = forward.endpoint.link.open(forward.open(head), first.inline, first.ended && !upgrade);
         let stream = match opened {
@@ -261,7 +258,9 @@ impl<IO: VisitorIo> Visit<IO> {
                 return self.answer(answer, asked, keep_alive && !upgrade, record).await;
             }
         };
-        let shape = Shape { asked, way_back: &forward.way_back, keep_alive, upgrade, max_body };
+        let way_back = &forward.way_back;
+        let moved = &mut record.moved;
+        let shape = Shape { asked, way_back, keep_alive, upgrade, max_body, moved };
         let gateway = &self.service.gateway;
         let keeps_on = || !gateway.draining.is_cancelled();
         let pump = Pump::new(
@@ -274,9 +273,9 @@ impl<IO: VisitorIo> Visit<IO> {
             first.ahead,
         );
         match pump.run().await {
-            Outcome::Done(Done { status, bytes, body_read, keep_alive }) => {
+            Outcome::Done(Done { status, body_read, keep_alive }) => {
                 gateway.counters.answered(status);
-                record.finish(gateway, status, bytes, "done");
+                record.finish(gateway, status, "done");
                 if upgrade {
                     return Ok(After::Linger);
                 }
@@ -291,22 +290,22 @@ impl<IO: VisitorIo> Visit<IO> {
                 let keep_alive = keep_alive && !upgrade && !matches!(problem, Problem::Malformed(_));
                 self.answer(answer, asked, keep_alive, record).await
             }
-            Outcome::Broken { status, bytes } => {
+            Outcome::Broken { status } => {
                 gateway.counters.broken_off();
-                record.finish(gateway, status, bytes, "broken");
+                record.finish(gateway, status, "broken");
                 // What did arrive is still worth having; then the end, which does not look clean.
                 let _ = tokio::time::timeout(DRAIN_TIME, self.conn.flush()).await;
                 Ok(After::Drop)
             }
-            Outcome::Left { status, bytes } => {
-                record.finish(gateway, status, bytes, "cancelled");
+            Outcome::Left { status } => {
+                record.finish(gateway, status, "cancelled");
                 Ok(After::Drop)
             }
             Outcome::Upgraded(halves) => {
                 gateway.counters.answered(101);
                 let (send, recv) = *halves;
-                let bytes = Box::pin(upgrade::run(&mut self.conn, send, recv)).await;
-                record.finish(gateway, 101, bytes, "done");
+                Box::pin(upgrade::run(&mut self.conn, send, recv, &mut record.moved)).await;
+                record.finish(gateway, 101, "done");
                 Ok(After::Drop)
             }
         }
@@ -340,7 +339,7 @@ impl<IO: VisitorIo> Visit<IO> {
         }
         let gateway = &self.service.gateway;
         gateway.counters.answered_here(&answer.head);
-        record.finish(gateway, answer.head.status, answer.body.len() as u64, "done");
+        record.answered_here(gateway, &answer);
         self.conn.flush().await?;
         Ok(match (keep_alive, body_read && self.conn.input.is_empty()) {
             (true, _) => After::Next,
@@ -360,7 +359,9 @@ impl<IO: VisitorIo> Visit<IO> {
             return;
         }
         small.extend_from_slice(&answer.body);
-        self.service.gateway.counters.answered_here(&answer.head);
+        let gateway = &self.service.gateway;
+        gateway.counters.answered_here(&answer.head);
+        Record::unread(gateway, &request_id, self.peer.ip()).answered_here(gateway, &answer);
         let flushed = tokio::time::timeout(DRAIN_TIME, self.conn.flush()).await;
         if matches!(flushed, Ok(Ok(()))) {
             self.linger().await;

@@ -29,12 +29,12 @@ use tokio_util::task::TaskTracker;
 use super::body::AnswerBody;
 use super::meter::Metered;
 use super::{IDLE, Service};
-use crate::access::{self, Record};
+use crate::access::{Record, Seen};
 use crate::allowance::{Sending, paced};
 use crate::exchange::{self, Arrival, Asked, Forward, Plan, new_request_id};
 use crate::own;
 use crate::rescue::{self, Answer, Form, Problem};
-use crate::server::LAST_CALL;
+use crate::server::{Gateway, LAST_CALL};
 
 /// Requests in flight on one connection (SECURITY: the crate's own default is none).
 const STREAMS: u32 = 100;
@@ -201,7 +201,9 @@ async fn handle(service: &Service, request: Request<Incoming>, came: Came<'_>) -
     let mut head = match head_of(&parts) {
         Ok(head) => head,
         Err(problem) => {
-            return whole(service, rescue::answer(&problem, Form::default(), &new_request_id()), None);
+            let id = new_request_id();
+            let record = Record::unread(&service.gateway, &id, came.peer.ip());
+            return whole(service, rescue::answer(&problem, Form::default(), &id), Some(record));
         }
     };
     let asked = Asked::of(&head);
@@ -213,29 +215,24 @@ async fn handle(service: &Service, request: Request<Incoming>, came: Came<'_>) -
         server_name: came.name,
         to_https: service.to_https,
     };
-    let original = if access::is_on() { head.target.clone() } else { String::new() };
+    let seen = Seen::of(&service.gateway, &head);
     match exchange::plan(&service.gateway, &mut head, &arrival).await {
         Plan::Forward(mut planned) => {
             let stay = std::mem::take(&mut planned.stay);
-            let host = head.fields.get_str("host").unwrap_or_default();
-            let record = Record::forward(&planned, &head.method, host, &original);
+            let record = Record::forward(&planned, seen);
             let answer = forward(service, head, body, asked, &planned, record).await;
             answer.map(|body| body.staying(stay))
         }
-        Plan::Refuse { problem, request_id, visitor, .. } => {
-            let host = head.fields.get_str("host").unwrap_or_default();
-            let record = Record::own(arrival.at, &request_id, &head.method, host, &original, visitor);
+        Plan::Refuse { problem, request_id, visitor, endpoint, .. } => {
+            let record = Record::own(arrival.at, &request_id, visitor, endpoint.as_ref(), seen);
             whole(service, rescue::answer(&problem, Form::of(&head), &request_id), Some(record))
         }
-        Plan::Answer { answer, request_id, visitor, .. } => {
-            let host = head.fields.get_str("host").unwrap_or_default();
-            let record = Record::own(arrival.at, &request_id, &head.method, host, &original, visitor);
+        Plan::Answer { answer, request_id, visitor, endpoint, .. } => {
+            let record = Record::own(arrival.at, &request_id, visitor, endpoint.as_ref(), seen);
             whole(service, answer, Some(record))
         }
         Plan::Own(own) => {
-            let host = head.fields.get_str("host").unwrap_or_default();
-            let visitor = own.visitor.addr.ip();
-            let record = Record::own(arrival.at, &own.request_id, &head.method, host, &original, visitor);
+            let record = Record::own(arrival.at, &own.request_id, own.visitor.addr.ip(), None, seen);
             let answer = if own::is_tunnel(&head) {
                 rescue::answer(&Problem::UpgradeRequired, Form::of(&head), &own.request_id)
             } else {
@@ -255,9 +252,10 @@ async fn forward(
     record: Record,
 ) -> Response<AnswerBody> {
     let form = Form::of(&head);
-    let refuse = |problem: Problem, record| {
-        whole(service, rescue::answer(&problem, form, &forward.request_id), Some(record))
+    let refuse = |problem: Problem, pending: Pending<'_>| {
+        whole(service, rescue::answer(&problem, form, &forward.request_id), pending.answered())
     };
+    let mut record = Pending { gateway: &service.gateway, record: Some(record) };
     let bodyless = body.is_end_stream();
     let stream = match forward.endpoint.link.open(forward.open(head), Bytes::new(), bodyless) {
         Ok(stream) => stream,
@@ -272,7 +270,8 @@ async fn forward(
         sender = Some(send);
     } else {
         let max_body = forward.endpoint.policy.max_body();
-        service.gateway.tasks.spawn(upload(body, send, answered, max_body));
+        let counted = record.uploads();
+        service.gateway.tasks.spawn(upload(body, send, answered, max_body, counted));
     }
     let mut head = loop {
         match recv.recv().await {
@@ -289,19 +288,48 @@ async fn forward(
     let Some(mut response) = response_of(head.status, &head.fields) else {
         return refuse(Problem::ServiceBadAnswer, record);
     };
-    let counters = Arc::clone(&service.gateway);
-    counters.counters.answered(head.status);
-    *response.body_mut() = AnswerBody::link(recv, sender, answering, framing, counters, record, head.status);
+    let gateway = Arc::clone(&service.gateway);
+    gateway.counters.answered(head.status);
+    let mut record = record.answered();
+    if let Some(record) = &mut record {
+        record.moved.head_at = Some(std::time::Instant::now());
+    }
+    *response.body_mut() = AnswerBody::link(recv, sender, answering, framing, gateway, record, head.status);
     response
 }
 
+/// A record until there is an answer. Dropped before, it tells that the visitor has reset the stream.
+struct Pending<'a> {
+    gateway: &'a Gateway,
+    record: Option<Record>,
+}
+
+impl Pending<'_> {
+    fn uploads(&mut self) -> Option<Arc<AtomicU64>> {
+        self.record.as_mut()?.uploads()
+    }
+
+    fn answered(mut self) -> Option<Record> {
+        self.record.take()
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if let Some(record) = self.record.take() {
+            record.finish(self.gateway, 0, "cancelled");
+        }
+    }
+}
+
 /// Passes a request's body of at most `left` bytes to the link until it ends, either side gives up, or the
-/// answer is over.
+/// answer is over. `counted` tells how many came.
 async fn upload(
     mut body: Incoming,
     mut send: Sending,
     mut answered: oneshot::Receiver<Infallible>,
     mut left: u64,
+    counted: Option<Arc<AtomicU64>>,
 ) {
     loop {
         let frame = tokio::select! {
@@ -325,6 +353,9 @@ async fn upload(
                     return send.reset(ResetCode::BodyTooLarge);
                 };
                 left = fewer;
+                if let Some(counted) = &counted {
+                    counted.fetch_add(data.len() as u64, Ordering::Relaxed);
+                }
                 tokio::select! {
                     sent = send.send(data) => if sent.is_err() { return },
                     _ = &mut answered => return,
@@ -345,12 +376,12 @@ async fn upload(
 fn whole(service: &Service, answer: Answer, record: Option<Record>) -> Response<AnswerBody> {
     let gateway = &service.gateway;
     gateway.counters.answered_here(&answer.head);
+    if let Some(record) = record {
+        record.answered_here(gateway, &answer);
+    }
     let mut fields = answer.head.fields;
     // Upgrade (on a 426) does not exist in HTTP/2.
     fields.remove("upgrade");
-    if let Some(record) = record {
-        record.finish(gateway, answer.head.status, answer.body.len() as u64, "done");
-    }
     let mut response = response_of(answer.head.status, &fields).unwrap_or_default();
     *response.body_mut() = AnswerBody::whole(answer.body);
     response

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use porthole_http1::{
@@ -15,6 +15,7 @@ use porthole_link::{Item, ResetCode, Stopped};
 
 use super::io::{Conn, READ_AHEAD, Timer, VisitorIo};
 use super::requests::{Part, Requests};
+use crate::access::Moved;
 use crate::allowance::{Receiving, Sending};
 use crate::exchange::{Asked, answer_head};
 use crate::rescue::Problem;
@@ -36,6 +37,8 @@ pub(super) struct Shape<'a> {
     pub(super) upgrade: bool,
     /// Bytes of the body that may still come.
     pub(super) max_body: u64,
+    /// Counts what passes.
+    pub(super) moved: &'a mut Moved,
 }
 
 /// What was read of a body beyond what the opening frame carries.
@@ -54,9 +57,9 @@ pub(super) enum Outcome {
     /// No head was sent to the visitor: it can be given another answer.
     Refused(Problem),
     /// The answer broke off after its head; the connection must end without looking whole.
-    Broken { status: u16, bytes: u64 },
+    Broken { status: u16 },
     /// The visitor is gone.
-    Left { status: u16, bytes: u64 },
+    Left { status: u16 },
     /// A 101 was written out; what follows is opaque.
     Upgraded(Box<(Sending, Receiving)>),
 }
@@ -64,8 +67,6 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) status: u16,
-    /// Of the body.
-    pub(super) bytes: u64,
     /// The request's body was read to its end.
     pub(super) body_read: bool,
     /// Another request may follow, as the head told the visitor.
@@ -98,7 +99,6 @@ struct Down {
     /// Set once the final head is in the output.
     writer: Option<BodyWriter>,
     status: u16,
-    bytes: u64,
     keep_alive: bool,
     until_close: bool,
     finished: bool,
@@ -140,7 +140,6 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
             recv,
             writer: None,
             status: 0,
-            bytes: 0,
             keep_alive: shape.keep_alive,
             until_close: false,
             finished: false,
@@ -180,7 +179,7 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
 
     fn left(&mut self) -> End {
         self.up.send.reset(ResetCode::Cancelled);
-        End::Outcome(Outcome::Left { status: self.down.status, bytes: self.down.bytes })
+        End::Outcome(Outcome::Left { status: self.down.status })
     }
 
     /// The exchange cannot go on: an error answer before the head, a broken one after.
@@ -188,7 +187,7 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
         End::Outcome(if self.down.writer.is_none() {
             Outcome::Refused(problem)
         } else {
-            Outcome::Broken { status: self.down.status, bytes: self.down.bytes }
+            Outcome::Broken { status: self.down.status }
         })
     }
 
@@ -216,6 +215,7 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
                             return Poll::Ready(Gone::TooLong);
                         };
                         self.up.left = left;
+                        self.shape.moved.received += data.len() as u64;
                         self.up.pending = data;
                         continue;
                     }
@@ -285,7 +285,6 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
         }
         End::Outcome(Outcome::Done(Done {
             status: self.down.status,
-            bytes: self.down.bytes,
             body_read: self.requests.body_read(),
             keep_alive: self.down.keep_alive && !self.up.half_closed,
         }))
@@ -317,6 +316,7 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
         write_response_head(&head, &mut self.conn.output.small).ok()?;
         self.down.writer = Some(BodyWriter::new(Framing::None));
         self.down.status = 101;
+        self.shape.moved.head_at = Some(Instant::now());
         self.down.finished = true;
         Some(())
     }
@@ -344,13 +344,14 @@ impl<'a, IO: VisitorIo> Pump<'a, IO> {
             self.conn.abort_on_close(true);
         }
         self.down.status = head.status;
+        self.shape.moved.head_at = Some(Instant::now());
         self.down.writer = Some(BodyWriter::new(framing));
         Some(())
     }
 
     fn data(&mut self, data: Bytes) -> Option<()> {
         let writer = self.down.writer.as_mut()?;
-        self.down.bytes += data.len() as u64;
+        self.shape.moved.sent += data.len() as u64;
         self.conn.output.body(writer, data).ok()
     }
 

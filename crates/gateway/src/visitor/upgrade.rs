@@ -10,6 +10,7 @@ use bytes::Bytes;
 use porthole_link::{Item, ResetCode};
 
 use super::io::{Conn, Timer, VisitorIo};
+use crate::access::Moved;
 use crate::allowance::{Receiving, Sending};
 
 /// How long a visitor that has closed its sending half is kept while nothing comes for it: as long as
@@ -17,8 +18,13 @@ use crate::allowance::{Receiving, Sending};
 const HALF_CLOSED: Duration = Duration::from_secs(120);
 
 /// Passes bytes until both halves are closed or one end is gone. What was read after the head goes
-/// first. Returns how many bytes went to the visitor.
-pub(super) async fn run<IO: VisitorIo>(conn: &mut Conn<IO>, send: Sending, recv: Receiving) -> u64 {
+/// first. Counts them in `moved`.
+pub(super) async fn run<IO: VisitorIo>(
+    conn: &mut Conn<IO>,
+    send: Sending,
+    recv: Receiving,
+    moved: &mut Moved,
+) {
     let mut tunnel = Tunnel {
         conn,
         send,
@@ -26,13 +32,12 @@ pub(super) async fn run<IO: VisitorIo>(conn: &mut Conn<IO>, send: Sending, recv:
         pending: Bytes::new(),
         up_done: false,
         down: Down::Open,
-        bytes: 0,
+        moved,
         timer: Timer::default(),
     };
     if poll_fn(|cx| tunnel.poll(cx)).await.is_err() {
         tunnel.send.reset(ResetCode::Cancelled);
     }
-    tunnel.bytes
 }
 
 struct Tunnel<'a, IO> {
@@ -42,7 +47,7 @@ struct Tunnel<'a, IO> {
     pending: Bytes,
     up_done: bool,
     down: Down,
-    bytes: u64,
+    moved: &'a mut Moved,
     /// Set once `up_done`, anew with all that comes from the service.
     timer: Timer,
 }
@@ -81,7 +86,7 @@ impl<IO: VisitorIo> Tunnel<'_, IO> {
             }
             match self.recv.poll_recv(cx) {
                 Poll::Ready(Ok(Item::Data(data))) => {
-                    self.bytes += data.len() as u64;
+                    self.moved.sent += data.len() as u64;
                     self.conn.output.raw(data);
                     if self.up_done {
                         self.timer.set(HALF_CLOSED);
@@ -112,6 +117,7 @@ impl<IO: VisitorIo> Tunnel<'_, IO> {
             }
             if !self.conn.input.is_empty() {
                 self.pending = self.conn.input.split().freeze();
+                self.moved.received += self.pending.len() as u64;
             } else if ready!(self.conn.poll_fill(cx))? == 0 {
                 self.send.end(None).map_err(stopped)?;
                 return Poll::Ready(Ok(()));

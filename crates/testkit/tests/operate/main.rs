@@ -1,0 +1,3 @@
+//! What helps an operator to run a gateway.
+
+mod access_log;
