@@ -77,6 +77,11 @@ pub enum Change {
         session: String,
     },
     DrainAsked,
+    /// The options that say something else than before.
+    SettingsReloaded {
+        changed: Vec<&'static str>,
+        restart_needed: Vec<&'static str>,
+    },
     /// Changes that could not be written in time.
     Lost {
         changes: u64,
@@ -106,6 +111,8 @@ pub enum Who {
     Admin {
         address: IpAddr,
     },
+    /// Somebody who may send this program signals.
+    Signal,
     Agent,
 }
 

@@ -11,7 +11,6 @@ use porthole_http1::{Fields, Framing, RequestHead, ResponseHead, Version, announ
 use porthole_link::{Open, StreamKind};
 
 use crate::allowance::Share;
-use crate::config::Config;
 use crate::forwarded::{self, Visitor};
 use crate::jwks;
 use crate::policy::{self, Canned, Credentials, Decision, Place, PolicyRefusal, PolicyRequest, ShownToken};
@@ -204,8 +203,10 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> S
     let protocols = if arrival.bodyless { upgrade(head) } else { None };
     connection::strip_hop_by_hop(&mut head.fields);
     let named = (!authority.is_empty()).then_some(authority.as_str());
-    let trusted = &gateway.config.trusted_proxies;
-    let visitor = forwarded::apply(&mut head.fields, arrival.peer, arrival.scheme, named, trusted);
+    let visitor = {
+        let trusted = &gateway.settings.load().trusted_proxies;
+        forwarded::apply(&mut head.fields, arrival.peer, arrival.scheme, named, trusted)
+    };
     let request_id = forwarded::request_id(&head.fields, &visitor).unwrap_or_else(new_request_id);
 
     let transition = protocols.is_some() || head.method == "CONNECT";
@@ -380,8 +381,8 @@ const HSTS: &str = "strict-transport-security";
 
 /// For how many seconds a visitor who speaks `scheme` is told to come by https only: over clear text
 /// nothing is said of it (RFC 6797 §7.2).
-pub fn hsts(config: &Config, scheme: &str) -> Option<u32> {
-    config.hsts.filter(|_| scheme == "https")
+pub fn hsts(gateway: &Gateway, scheme: &str) -> Option<u32> {
+    if scheme == "https" { gateway.settings.load().hsts } else { None }
 }
 
 /// The service's answer is none that can be passed on.

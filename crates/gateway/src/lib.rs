@@ -10,7 +10,8 @@
 //!
 //! In reading order: [`config`] and [`secret`] → [`tokens`] → [`claims`] → [`router`] → [`policy`] →
 //! [`agents`], [`allowance`] and [`tcp`] → [`counters`], [`audit`] and [`status`] → [`outgoing`] and [`jwks`] →
-//! [`server`] → [`admin`].
+//! [`server`] and
+//! [`reload`] → [`admin`].
 
 pub mod access;
 pub mod acme;
@@ -35,6 +36,7 @@ pub mod policy;
 pub mod prefix;
 pub mod proxy_protocol;
 pub mod redirect;
+pub mod reload;
 pub mod rescue;
 pub mod router;
 pub mod secret;

@@ -45,7 +45,7 @@ async fn accept(service: Arc<Service>, listener: TcpListener, tls: Option<Arc<Tl
     let gateway = &service.gateway;
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let config = &gateway.config;
-    let entry = config.proxy_protocol.then(|| Arc::new(Entry::new(config.trusted_proxies.clone())));
+    let entry = config.proxy_protocol.then(|| Arc::new(Entry::default()));
     let closing = gateway.closing.clone();
     let accepting = async {
         let mut said: Option<Instant> = None;
@@ -97,7 +97,9 @@ fn begin(
         let cut = service.gateway.cut.clone();
         let serving = async {
             if let Some(entry) = entry {
-                let Some(visitor) = Box::pin(entry.admit(&mut stream, peer)).await else { return };
+                let trusted = service.gateway.settings.load_full();
+                let admitted = Box::pin(entry.admit(&mut stream, peer, &trusted.trusted_proxies)).await;
+                let Some(visitor) = admitted else { return };
                 peer = visitor;
             }
             match acceptor {

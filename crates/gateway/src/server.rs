@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,11 +19,12 @@ use crate::allowance::Allowances;
 use crate::audit::{self, Audit};
 use crate::caddy::{self, Caddy};
 use crate::claims::store;
-use crate::config::{CADDY_UNTRUSTED, Config, GOOD_CLIENT_TOKEN_BYTES, TlsFiles};
+use crate::config::{CADDY_UNTRUSTED, Config, GOOD_CLIENT_TOKEN_BYTES, Layers, TlsFiles};
 use crate::counters::Counters;
 use crate::jwks::Jwks;
 use crate::outgoing::Outgoing;
 use crate::policy::Passwords;
+use crate::reload::{Hangups, Reloader, Settings, Source};
 use crate::throttle::Throttle;
 use crate::tls::{Reloading, Tls};
 use crate::tokens::{LoadError, REREAD, Tokens};
@@ -45,7 +47,9 @@ const WRITE_SHARE: u32 = 4;
 /// What every part of the gateway shares.
 #[derive(Debug)]
 pub struct Gateway {
+    /// As it began; what may change since is in `settings`.
     pub config: Config,
+    pub settings: ArcSwap<Settings>,
     pub registry: Registry,
     pub tokens: Tokens,
     pub passwords: Passwords,
@@ -161,6 +165,7 @@ impl Gateway {
         let outgoing = Outgoing::new(config.outgoing_allow.clone());
         let access_log = config.access_log.clone().map(AccessLog::new);
         let gateway = Arc::new(Self {
+            settings: ArcSwap::from_pointee(Settings::of(&config)),
             config,
             registry,
             tokens,
@@ -211,7 +216,7 @@ impl Gateway {
             // Streams of late HTTP/2 connections.
             self.tasks.wait().await;
         };
-        let grace = self.config.grace;
+        let grace = self.settings.load().grace;
         if tokio::time::timeout(grace, in_flight).await.is_err() {
             let left = self.tasks.len() + self.late.len();
             tracing::warn!(left, ?grace, "breaking off what is still in flight");
@@ -297,8 +302,9 @@ async fn keep_claims(gateway: Arc<Gateway>) {
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then drains.
-pub async fn serve(mut config: Config) -> Result<(), ServeError> {
+/// Serves until SIGTERM or SIGINT, then drains. `source` reads the settings again, `layers` are as they were
+/// read for `config`.
+pub async fn serve(mut config: Config, layers: Layers, source: Source) -> Result<(), ServeError> {
     if let Some(to) = &config.access_log {
         access::check(to).map_err(ServeError::AccessLog)?;
     }
@@ -323,6 +329,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     }
     remember_url(&config);
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let hangups = Hangups::new().map_err(ServeError::Signals)?;
     let life_line = config.until_stdin_closes.then(stdin_closed);
     let gateway = Gateway::start(config)?;
     let short = |token: &crate::secret::Secret| token.bytes().len() < GOOD_CLIENT_TOKEN_BYTES;
@@ -337,6 +344,8 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     if let Some(files) = &files {
         gateway.links.spawn(files.clone().follow(gateway.links_end.clone()));
     }
+    let reloader = Reloader::new(source, layers, files.clone());
+    gateway.links.spawn(reloader.keep(gateway.clone(), hangups));
     let tls = tls(&gateway, files)?.map(Arc::new);
     if let Some(admin) = admin {
         gateway.links.spawn(admin.serve(gateway.clone()));
@@ -357,7 +366,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let why = tokio::select! {
         name = signals.next() => name,
         () = closed => "end of standard input",
-        () = gateway.leaving.cancelled() => "the admin API",
+        () = gateway.leaving.cancelled() => "an operator",
     };
     tracing::info!(why, "stopping: finishing what is in flight");
     let done = tokio::select! {

@@ -69,8 +69,15 @@ pub(crate) fn alpn() -> Vec<Vec<u8>> {
 /// A configuration that follows its files.
 #[derive(Debug)]
 pub struct Reloading {
-    files: TlsFiles,
+    files: ArcSwap<TlsFiles>,
     current: ArcSwap<ServerConfig>,
+}
+
+/// A certificate with its key, read and not yet used.
+#[derive(Debug)]
+pub struct Pair {
+    files: TlsFiles,
+    config: Arc<ServerConfig>,
 }
 
 /// What tells one state of the files from another.
@@ -83,7 +90,21 @@ impl Reloading {
     /// [`TlsError`] when a file cannot be read, holds no PEM, or the two do not fit.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let current = ArcSwap::new(read(&files)?);
-        Ok(Self { files, current })
+        Ok(Self { files: ArcSwap::from_pointee(files), current })
+    }
+
+    /// Reads a pair that may be other files, for [`Self::take`].
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn look(&self, files: TlsFiles) -> Result<Pair, TlsError> {
+        Ok(Pair { config: read(&files)?, files })
+    }
+
+    /// Uses a pair from the next handshake on, and follows its files.
+    pub fn take(&self, pair: Pair) {
+        self.files.store(Arc::new(pair.files));
+        self.current.store(pair.config);
     }
 
     /// For the next handshake.
@@ -93,25 +114,26 @@ impl Reloading {
 
     /// Looks at the files every [`POLL`] until `stop`; a pair that cannot be used leaves the old one.
     pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
-        let mut seen = stamp(&self.files);
+        let mut seen = stamp(&self.files.load());
         loop {
             tokio::select! {
                 () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => return,
             }
-            let now = stamp(&self.files);
+            let files = self.files.load_full();
+            let now = stamp(&files);
             if now == seen {
                 continue;
             }
-            match read(&self.files) {
+            match read(&files) {
                 Ok(config) => {
                     self.current.store(config);
                     seen = now;
-                    tracing::info!(cert = %self.files.cert.display(), "the TLS certificate was read anew");
+                    tracing::info!(cert = %files.cert.display(), "the TLS certificate was read anew");
                 }
                 // Perhaps only one of the two is written yet: looked at again, said once a change.
                 Err(error) => {
-                    if stamp(&self.files) == now {
+                    if stamp(&files) == now {
                         seen = now;
                     }
                     tracing::warn!(%error, "the changed TLS certificate is not used; the old one stays");

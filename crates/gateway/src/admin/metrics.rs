@@ -68,6 +68,11 @@ pub(super) fn exposition(gateway: &Gateway) -> String {
     text.number(Gauge, "endpoints", "Mappings now live.", registry.endpoints() as u64);
     text.number(Gauge, "streams", "Streams now open on all links.", registry.streams() as u64);
 
+    text.by(
+        (Counter, "reloads_total", "Times that the settings were read again."),
+        "result",
+        counters.reloads.read(),
+    );
     if let Some(log) = &gateway.access_log {
         let help = "Exchanges that the access log has no line for.";
         text.number(Counter, "access_log_lost_total", help, log.lost());

@@ -300,7 +300,7 @@ impl Life<'_> {
     }
 
     fn tell_draining(&self) {
-        let deadline_ms = self.gateway.config.grace.as_millis() as u64;
+        let deadline_ms = self.gateway.settings.load().grace.as_millis() as u64;
         self.link.send_control(&ToAgent::Draining { deadline_ms });
     }
 

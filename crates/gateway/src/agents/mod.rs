@@ -244,6 +244,11 @@ impl Registry {
         self.changed.notified().await;
     }
 
+    /// From now on claims are kept for this long after their last use.
+    pub fn keep_claims_for(&self, lapse: Duration) {
+        self.state().board.set_lapse(lapse);
+    }
+
     /// Forgets lapsed claims, and asks for the dates of the others to be written.
     pub fn upkeep(&self) {
         let forgotten = {

@@ -120,6 +120,11 @@ impl Board {
         board
     }
 
+    /// From now on claims are kept for this long after their last use.
+    pub fn set_lapse(&mut self, lapse: Duration) {
+        self.lapse = lapse;
+    }
+
     fn insert(&mut self, key: Key, claim: Claim) {
         *self.per_subject.entry(claim.subject.clone()).or_default() += 1;
         if let Some(old) = self.claims.insert(key, claim) {

@@ -7,10 +7,12 @@ mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Folders, Layers};
+use crate::reload::Source;
 use crate::secret::SecretError;
 
 /// Failed while running.
@@ -249,7 +251,14 @@ impl From<SecretError> for Failure {
 
 fn serve(flags: &Serve) -> Result<ExitCode, Failure> {
     let folders = folders()?;
-    let config = Config::resolve(&flags.layers(&folders)?, &folders)?;
+    let layers = flags.layers(&folders)?;
+    let config = Config::resolve(&layers, &folders)?;
+    let again = flags.clone();
+    let source: Source = Arc::new(move || -> Result<_, ConfigError> {
+        let layers = again.layers(&folders)?;
+        let config = Config::resolve(&layers, &folders)?;
+        Ok((layers, config))
+    });
     crate::logging::init(&config.log, config.access_log.is_some());
     if let Some(file) = &config.secrets.made {
         println!("made a new secret in {}", file.display());
@@ -259,7 +268,7 @@ fn serve(flags: &Serve) -> Result<ExitCode, Failure> {
     // before threads are added.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::running)?;
-    let outcome = runtime.block_on(crate::server::serve(config));
+    let outcome = runtime.block_on(crate::server::serve(config, layers, source));
     // A blocking read of standard input may never return.
     runtime.shutdown_background();
     match outcome {

@@ -49,7 +49,7 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 pub enum Source {
     Flag(&'static str),
     Variable(String),
-    File { file: PathBuf, key: String },
+    File { file: PathBuf, line: usize, key: String },
 }
 
 impl std::fmt::Display for Source {
@@ -57,7 +57,7 @@ impl std::fmt::Display for Source {
         match self {
             Self::Flag(name) => write!(f, "--{name}"),
             Self::Variable(name) => write!(f, "the variable {name}"),
-            Self::File { file, key } => write!(f, "`{key}` in {}", file.display()),
+            Self::File { file, line, key } => write!(f, "`{key}` in line {line} of {}", file.display()),
         }
     }
 }
@@ -132,14 +132,17 @@ impl Layers {
     /// Adds what the text of a file says; `file` is for messages.
     pub fn add_text(&mut self, text: &str, file: &Path) -> Result<(), ConfigError> {
         let failed = |problem: String| ConfigError::File { file: file.to_owned(), problem };
-        let table: toml::Table =
+        let table: BTreeMap<toml::Spanned<String>, toml::Value> =
             toml::from_str(text).map_err(|error| failed(one_line(&error.to_string())))?;
         for (key, value) in table {
+            let line = line_of(text, key.span().start);
+            let key = key.into_inner();
             let option = OPTIONS.into_iter().find(|option| option.replace('-', "_") == key.replace('-', "_"));
             let Some(option) = option else {
-                return Err(ConfigError::UnknownKey { file: file.to_owned(), nearest: nearest(&key), key });
+                let (file, nearest) = (file.to_owned(), nearest(&key));
+                return Err(ConfigError::UnknownKey { file, line, nearest, key });
             };
-            let source = Source::File { file: file.to_owned(), key: key.clone() };
+            let source = Source::File { file: file.to_owned(), line, key: key.clone() };
             let text = as_text(&value).ok_or_else(|| ConfigError::Value {
                 source_name: source.to_string(),
                 problem: "give a text, a number, true or false, or a list of texts".to_owned(),
@@ -177,6 +180,11 @@ fn nearest(key: &str) -> Option<String> {
         .max_by(|one, two| one.0.total_cmp(&two.0))
         .filter(|(likeness, _)| *likeness > 0.4)
         .map(|(_, option)| option)
+}
+
+/// The line that holds the byte at `at`, as editors count.
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|&byte| byte == b'\n').count() + 1
 }
 
 fn one_line(text: &str) -> String {

@@ -178,8 +178,8 @@ impl Folders {
 pub enum ConfigError {
     #[error("{source_name} is not usable: {problem}")]
     Value { source_name: String, problem: String },
-    #[error("{} has an unknown key `{key}`{}", .file.display(), nearest_hint(.nearest.as_deref()))]
-    UnknownKey { file: PathBuf, key: String, nearest: Option<String> },
+    #[error("{} has an unknown key `{key}` in line {line}{}", .file.display(), nearest_hint(.nearest.as_deref()))]
+    UnknownKey { file: PathBuf, line: usize, key: String, nearest: Option<String> },
     #[error("cannot read the configuration file {}: {problem}", .file.display())]
     File { file: PathBuf, problem: String },
     #[error(transparent)]

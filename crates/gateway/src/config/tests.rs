@@ -70,6 +70,17 @@ fn an_unknown_key_names_the_nearest_known_one() {
 }
 
 #[test]
+fn a_mistake_in_the_file_is_told_with_its_line() {
+    let line = |text: &str| World::new().file(text).sentence();
+    let told = line("# one\n\ngrace = \"soon\"\n");
+    assert!(told.contains("`grace` in line 3 of ") && told.contains("gateway.toml"), "{told}");
+    let told = line("log = \"info\"\npublic_ulr = \"x\"\n");
+    assert!(told.contains("line 2"), "{told}");
+    let told = line("log = \"info\"\nlisten = \n");
+    assert!(told.contains("line 2"), "{told}");
+}
+
+#[test]
 fn a_mistake_is_told_with_where_it_was_made() {
     for (option, wrong) in [
         ("listen", "0.0.0.0:70000"),

@@ -34,6 +34,8 @@ pub struct Counters {
     pub agents_refused: Codes,
     /// Mappings that were refused, by code.
     pub mappings_refused: Codes,
+    /// Reloads of the settings, by `applied` or `refused`.
+    pub reloads: Codes,
 }
 
 impl Default for Counters {
@@ -50,6 +52,7 @@ impl Default for Counters {
             refusals: Codes::default(),
             agents_refused: Codes::default(),
             mappings_refused: Codes::default(),
+            reloads: Codes::default(),
         }
     }
 }

@@ -18,9 +18,8 @@ const HEADER_TIME: Duration = Duration::from_secs(5);
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
 /// The door that asks for a header, and only proxies pass through.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Entry {
-    trusted: Vec<IpNet>,
     said: Mutex<Option<Instant>>,
 }
 
@@ -40,27 +39,25 @@ enum Refusal {
 }
 
 impl Entry {
-    pub fn new(trusted: Vec<IpNet>) -> Self {
-        Self { trusted, said: Mutex::new(None) }
-    }
-
     /// Who is behind `stream`, of which the header and no byte more has been read then. None: it may
-    /// not enter.
-    pub async fn admit(&self, stream: &mut TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
-        match self.header(stream, peer).await {
+    /// not enter, as none of the `trusted`, say.
+    pub async fn admit(
+        &self,
+        stream: &mut TcpStream,
+        peer: SocketAddr,
+        trusted: &[IpNet],
+    ) -> Option<SocketAddr> {
+        if !is_trusted(peer.ip().to_canonical(), trusted) {
+            self.tell(peer, &Refusal::Stranger);
+            return None;
+        }
+        match header(stream).await {
             Ok(header) => Some(header.visitor.unwrap_or(peer)),
             Err(refusal) => {
                 self.tell(peer, &refusal);
                 None
             }
         }
-    }
-
-    async fn header(&self, stream: &mut TcpStream, peer: SocketAddr) -> Result<Header, Refusal> {
-        if !is_trusted(peer.ip().to_canonical(), &self.trusted) {
-            return Err(Refusal::Stranger);
-        }
-        tokio::time::timeout(HEADER_TIME, read(stream)).await.map_err(|_| Refusal::TooLate)?
     }
 
     fn tell(&self, peer: SocketAddr, refusal: &Refusal) {
@@ -75,6 +72,10 @@ impl Entry {
             tracing::warn!(%peer, %refusal, "refused a connection; others like it are told at level debug for {SAY_AGAIN:?}");
         }
     }
+}
+
+async fn header(stream: &mut TcpStream) -> Result<Header, Refusal> {
+    tokio::time::timeout(HEADER_TIME, read(stream)).await.map_err(|_| Refusal::TooLate)?
 }
 
 /// Looks before it takes: what follows the header stays in the socket, for TLS or HTTP to read.
@@ -111,8 +112,8 @@ mod tests {
         (ours, theirs, peer)
     }
 
-    fn entry(trusted: &str) -> Entry {
-        Entry::new(vec![trusted.parse().unwrap()])
+    async fn admit(trusted: &str, stream: &mut TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
+        Entry::default().admit(stream, peer, &[trusted.parse().unwrap()]).await
     }
 
     #[tokio::test]
@@ -120,8 +121,7 @@ mod tests {
         let header = b"PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n";
         let (mut proxy, mut stream, peer) = pair().await;
         proxy.set_nodelay(true).unwrap();
-        let entry = entry("127.0.0.1/32");
-        let admitting = entry.admit(&mut stream, peer);
+        let admitting = admit("127.0.0.1/32", &mut stream, peer);
         let sending = async {
             for byte in header {
                 proxy.write_all(&[*byte]).await.unwrap();
@@ -140,14 +140,14 @@ mod tests {
     async fn the_peer_counts_where_the_proxy_says_nobody() {
         let (mut proxy, mut stream, peer) = pair().await;
         proxy.write_all(b"PROXY UNKNOWN\r\n").await.unwrap();
-        assert_eq!(entry("127.0.0.0/8").admit(&mut stream, peer).await, Some(peer));
+        assert_eq!(admit("127.0.0.0/8", &mut stream, peer).await, Some(peer));
     }
 
     #[tokio::test]
     async fn a_stranger_is_not_listened_to() {
         let (mut stranger, mut stream, peer) = pair().await;
         stranger.write_all(b"PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n").await.unwrap();
-        assert_eq!(entry("10.0.0.0/8").admit(&mut stream, peer).await, None);
+        assert_eq!(admit("10.0.0.0/8", &mut stream, peer).await, None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -155,7 +155,7 @@ mod tests {
         let (mut proxy, mut stream, peer) = pair().await;
         proxy.write_all(b"PROXY TCP4 ").await.unwrap();
         let begun = tokio::time::Instant::now();
-        assert_eq!(entry("127.0.0.1/32").admit(&mut stream, peer).await, None);
+        assert_eq!(admit("127.0.0.1/32", &mut stream, peer).await, None);
         assert_eq!(begun.elapsed().as_secs(), HEADER_TIME.as_secs());
         drop(proxy);
     }

@@ -73,9 +73,7 @@ impl Identity {
 #[derive(Debug)]
 pub struct Tokens {
     secrets: Secrets,
-    /// A hash of the shared client token, so that comparing leaks no length.
-    shared: Option<[u8; 32]>,
-    tcp_ports: Option<PortRange>,
+    shared: Mutex<Shared>,
     /// For every token.
     limits: TokenLimits,
     book: Book,
@@ -86,6 +84,21 @@ pub struct Tokens {
     complained: Mutex<Option<Instant>>,
     /// Grows with each change; links check themselves again.
     changes: watch::Sender<u64>,
+}
+
+/// What bearers of the shared client token, and of tokens that say nothing of ports, are given.
+#[derive(Debug, Clone, Copy)]
+struct Shared {
+    /// A hash of the token, so that comparing leaks no length.
+    mark: Option<[u8; 32]>,
+    tcp_ports: Option<PortRange>,
+}
+
+impl Shared {
+    fn of(config: &Config) -> Self {
+        let mark = |token: &Secret| keyed_hash(b"porthole-gateway client token", &[token.bytes()]);
+        Self { mark: config.client_token.as_ref().map(mark), tcp_ports: config.tcp_ports }
+    }
 }
 
 #[derive(Debug)]
@@ -101,8 +114,7 @@ impl Tokens {
         let state = State { keys: Keys::new(&config.secrets.all()?), revoked: book.revoked()? };
         Ok(Self {
             secrets: config.secrets.clone(),
-            shared: config.client_token.as_ref().map(Self::shared_mark),
-            tcp_ports: config.tcp_ports,
+            shared: Mutex::new(Shared::of(config)),
             limits: config.token_limits,
             book,
             state: Mutex::new(state),
@@ -112,8 +124,9 @@ impl Tokens {
         })
     }
 
-    fn shared_mark(token: &Secret) -> [u8; 32] {
-        keyed_hash(b"porthole-gateway client token", &[token.bytes()])
+    /// Newcomers are judged by this shared token and these ports from now on.
+    pub fn admit_shared(&self, config: &Config) {
+        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Shared::of(config);
     }
 
     /// Who bears this token at `now`.
@@ -122,10 +135,11 @@ impl Tokens {
     /// [`TokenError`], whose `Display` is the sentence for the agent's user.
     pub fn verify(&self, bearer: &str, now: Timestamp) -> Result<Identity, TokenError> {
         let bearer = bearer.trim();
-        if let Some(shared) = &self.shared {
+        let shared = *self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mark) = &shared.mark {
             let given = keyed_hash(b"porthole-gateway client token", &[bearer.as_bytes()]);
-            if bool::from(shared[..].ct_eq(&given[..])) {
-                return Ok(Identity::shared(self.tcp_ports, self.limits));
+            if bool::from(mark[..].ct_eq(&given[..])) {
+                return Ok(Identity::shared(shared.tcp_ports, self.limits));
             }
         }
         let opened = self.state.lock().unwrap_or_else(PoisonError::into_inner).keys.open(bearer);
@@ -145,7 +159,7 @@ impl Tokens {
         }
         let tcp = match &claims.tcp {
             Some(text) => PortGrant::Range(text.parse().map_err(|_| TokenError::Malformed)?),
-            None => self.tcp_ports.map_or(PortGrant::None, PortGrant::Range),
+            None => shared.tcp_ports.map_or(PortGrant::None, PortGrant::Range),
         };
         Ok(Identity {
             subject: claims.sub.as_str().into(),

@@ -178,7 +178,7 @@ impl<IO: VisitorIo> Visit<IO> {
 
     async fn exchange(&mut self, mut head: RequestHead, framing: Framing) -> Result<After, Handed> {
         let service = Arc::clone(&self.service);
-        let hsts = exchange::hsts(&service.gateway.config, self.scheme);
+        let hsts = exchange::hsts(&service.gateway, self.scheme);
         let asked = Asked { hsts, ..Asked::of(&head) };
         let keep_alive = connection::keeps_alive(head.version, &head.fields);
         let bodyless = framing.is_bodyless();

@@ -69,14 +69,13 @@ pub(super) async fn serve<IO>(
     let gateway = Arc::clone(&service.gateway);
     let activity = Activity::default();
     let begins = activity.clone();
-    let hsts = exchange::hsts(&gateway.config, scheme);
     let requests = service_fn(move |request: Request<Incoming>| {
         let (service, name) = (Arc::clone(&service), name.clone());
         let open = begins.begin();
         async move {
             let came = Came { peer, scheme, name: name.as_deref() };
             let mut answer = handle(&service, request, came).await;
-            mark(&mut answer, hsts);
+            mark(&mut answer, exchange::hsts(&service.gateway, scheme));
             Ok::<_, Infallible>(answer.map(|body| body.during(open)))
         }
     });

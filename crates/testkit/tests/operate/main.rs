@@ -1,3 +1,4 @@
 //! What helps an operator to run a gateway.
 
 mod access_log;
+mod reload;
