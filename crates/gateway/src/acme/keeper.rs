@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::certificates::Certificate;
 use super::order::{OrderError, order};
 use super::schedule::{Next, Wanted};
-use super::{Acme, lock, names};
+use super::{Acme, Failure, lock, names};
 use crate::server::Gateway;
 
 /// The longest sleep: the computer's clock may be set meanwhile.
@@ -145,7 +145,9 @@ impl Keeper {
         }
         tracing::warn!(name = wanted.name, %error, "no certificate was had; it is tried again later");
         self.acme.told.orders_failed.fetch_add(1, Ordering::Relaxed);
-        *lock(&self.acme.told.last_problem) = Some(format!("{}: {error}", wanted.name));
+        self.acme.told.failures.count(error.code());
+        let (code, name, problem) = (error.code().to_owned(), wanted.name.clone(), error.to_string());
+        *lock(&self.acme.told.last_failure) = Some(Failure { code, name, problem, at: now });
         self.save_ledger().await;
     }
 

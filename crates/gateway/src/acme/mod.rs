@@ -4,7 +4,8 @@
 //! live mappings hold; a name that merely somebody asks for is none) → [`schedule`] (pure) chooses the
 //! next, within what authorities allow → [`order`] speaks to the authority through [`client`], while
 //! [`challenges`] holds what it comes to look at → [`store`] keeps it → [`certificates`] gives it to
-//! handshakes. [`keeper`] is the task that does this, and again when a certificate grows old.
+//! handshakes. [`keeper`] is the task that does this, and again when a certificate grows old;
+//! [`View`] what an operator sees of it.
 //!
 //! What is absent: revocation, and renewal times that the authority suggests (RFC 9773).
 
@@ -16,18 +17,18 @@ pub mod names;
 mod order;
 pub mod schedule;
 mod store;
+mod view;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use porthole_http1::{Fields, ResponseHead, Version};
 use rustls::ServerConfig;
-use serde::Serialize;
 
 use crate::config::{AcmeSettings, Config};
+use crate::counters::Codes;
 use crate::rescue::{Answer, date};
 use crate::tls::TlsError;
 use certificates::{ACME_TLS, Certificates, Resolver};
@@ -37,6 +38,7 @@ use schedule::Ledger;
 use store::Store;
 
 pub use keeper::keep;
+pub use view::{Expiry, Failure, View};
 
 /// Why automatic certificates cannot be had at all.
 #[derive(Debug, thiserror::Error)]
@@ -68,25 +70,8 @@ struct Told {
     under_way: AtomicUsize,
     orders: AtomicU64,
     orders_failed: AtomicU64,
-    last_problem: Mutex<Option<String>>,
-}
-
-/// What status and metrics show.
-#[derive(Debug, Clone, Serialize)]
-pub struct View {
-    /// Names that are to have a certificate.
-    pub names: usize,
-    /// Certificates at hand, those of names that nobody serves now included.
-    pub certificates: usize,
-    /// Names that are waited for after a failure.
-    pub failing: usize,
-    pub under_way: usize,
-    /// Since the start.
-    pub orders: u64,
-    pub orders_failed: u64,
-    pub next_expiry: Option<Timestamp>,
-    /// A sentence; the operator's alone, since it may name hosts.
-    pub last_problem: Option<String>,
+    failures: Codes,
+    last_failure: Mutex<Option<Failure>>,
 }
 
 impl Acme {
@@ -142,22 +127,6 @@ impl Acme {
         fields.push("X-Content-Type-Options", "nosniff");
         let head = ResponseHead { status: 200, reason: Vec::new(), version: Version::Http11, fields };
         Some(Answer { head, body: key_authorization.into() })
-    }
-
-    /// For status and metrics.
-    pub fn view(&self) -> View {
-        let certificates = self.certificates.all();
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        View {
-            names: self.told.wanted.load(Ordering::Relaxed),
-            certificates: certificates.len(),
-            failing: self.ledger().failing(),
-            under_way: self.told.under_way.load(Ordering::Relaxed),
-            orders: read(&self.told.orders),
-            orders_failed: read(&self.told.orders_failed),
-            next_expiry: certificates.values().map(|certificate| certificate.not_after).min(),
-            last_problem: lock(&self.told.last_problem).clone(),
-        }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -51,6 +51,20 @@ pub enum OrderError {
 }
 
 impl OrderError {
+    /// Stable; counted by.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Away(_) => "authority-away",
+            Self::UnknownAccount => "account-unknown",
+            Self::NoAccount(_) => "no-account",
+            Self::Refused(_) => "refused",
+            Self::NoChallenge(_) => "no-challenge",
+            Self::NotFound(_) => "name-not-found",
+            Self::TooLong => "too-long",
+            Self::Crypto(_) => "crypto",
+        }
+    }
+
     /// Whether it is the same for every name.
     pub fn is_of_all_names(&self) -> bool {
         matches!(self, Self::Away(_) | Self::UnknownAccount | Self::NoAccount(_))

@@ -2,11 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
+
 use super::text::{Exposition, Kind};
+use crate::acme;
+use crate::caddy;
 use crate::counters::BOUNDS_US;
 use crate::server::Gateway;
 
-const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 pub(super) fn exposition(gateway: &Gateway) -> String {
     use Kind::{Counter, Gauge};
@@ -89,5 +93,43 @@ pub(super) fn exposition(gateway: &Gateway) -> String {
         "version",
         [(env!("CARGO_PKG_VERSION"), 1)],
     );
+    if let Some(acme) = &gateway.acme {
+        certificates(&mut text, &acme.view(Timestamp::now()));
+    }
+    if let Some(caddy) = &gateway.caddy {
+        front(&mut text, caddy.view());
+    }
     text.finish()
+}
+
+/// Automatic certificates. No name is a label: token holders choose them.
+fn certificates(text: &mut Exposition, acme: &acme::View) {
+    use Kind::{Counter, Gauge};
+    text.number(Gauge, "acme_names", "Names that are to have a certificate.", acme.names as u64);
+    let family = (Gauge, "acme_certificates", "Certificates at hand by how long they still hold.");
+    text.by(family, "within", acme.expiring.iter().map(|(span, count)| (*span, *count)));
+    if let Some(first) = acme.soonest.first() {
+        let days = u64::try_from(first.days).unwrap_or_default();
+        text.number(Gauge, "acme_next_expiry_days", "Days until the first of them expires.", days);
+    }
+    let help = "Names that are waited for after a failure.";
+    text.number(Gauge, "acme_names_failing", help, acme.failing as u64);
+    text.number(Gauge, "acme_orders_under_way", "Orders now under way.", acme.under_way as u64);
+    text.number(Counter, "acme_orders_total", "Certificates ordered.", acme.orders);
+    let family = (Counter, "acme_failures_total", "Certificates that were not had, by code.");
+    text.by(family, "code", acme.failures.iter().map(|(code, count)| (code, *count)));
+    if let Some(last) = &acme.last_failure {
+        let family = (Gauge, "acme_last_failure", "1, with the code of the newest failure.");
+        text.by(family, "code", [(&last.code, 1)]);
+    }
+}
+
+/// The Caddy in front.
+fn front(text: &mut Exposition, caddy: caddy::View) {
+    use Kind::{Counter, Gauge};
+    let is_up = u64::from(caddy.state == caddy::Health::Good);
+    text.number(Gauge, "caddy_up", "1 while the Caddy in front has all our routes.", is_up);
+    text.number(Gauge, "caddy_routes", "Routes of ours that it has.", caddy.routes as u64);
+    let family = (Counter, "caddy_failures_total", "Times that it could not be told of them, by code.");
+    text.by(family, "code", caddy.failures);
 }

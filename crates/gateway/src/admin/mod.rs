@@ -15,6 +15,7 @@ mod problem;
 mod status;
 mod text;
 mod tokens;
+mod traffic;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

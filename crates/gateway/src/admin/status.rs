@@ -5,14 +5,18 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::door::Peer;
 use super::problem::Problem;
 use super::record;
+use super::traffic::TrafficView;
+use crate::acme;
 use crate::agents::LinkView;
 use crate::audit::Change;
+use crate::caddy;
 use crate::server::Gateway;
 use crate::status::Status;
 
@@ -23,6 +27,13 @@ pub(super) struct DetailedStatus {
     /// Requests, WebSockets and TCP connections under way.
     streams: usize,
     agents: Vec<LinkView>,
+    traffic: TrafficView,
+    /// Automatic certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acme: Option<acme::View>,
+    /// The Caddy in front.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caddy: Option<caddy::View>,
 }
 
 /// How the gateway is doing.
@@ -32,6 +43,9 @@ pub(super) async fn read(State(gateway): State<Arc<Gateway>>) -> Json<DetailedSt
         status: Status::of(&gateway),
         streams: gateway.registry.streams(),
         agents: gateway.registry.view().into_iter().map(|link| LinkView { token: None, ..link }).collect(),
+        traffic: TrafficView::of(&gateway),
+        acme: gateway.acme.as_ref().map(|acme| acme.view(Timestamp::now())),
+        caddy: gateway.caddy.as_ref().map(caddy::Caddy::view),
     })
 }
 

@@ -39,6 +39,20 @@ pub enum AdminError {
     NoConfiguration,
 }
 
+impl AdminError {
+    /// Stable; counted by.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Broken { .. } => "broken-off",
+            Self::TimedOut(_) => "timed-out",
+            Self::Refused { .. } => "refused",
+            Self::NotKept => "not-kept",
+            Self::NoConfiguration => "no-configuration",
+        }
+    }
+}
+
 /// What a call brought.
 #[derive(Debug)]
 pub struct Answer {

@@ -47,7 +47,7 @@ pub async fn keep(gateway: Arc<Gateway>, address: Address, public: PublicBase) {
                 LOOK
             }
             Err(error) => {
-                caddy.down(error.to_string());
+                caddy.down(error.code(), error.to_string());
                 keeper.forget();
                 backoff.next(well.elapsed(), rand::random()).max(Backoff::FIRST)
             }

@@ -7,6 +7,8 @@
 //! Only what carries an `@id` of ours is changed; certificates are Caddy's. A Caddy that is down, refuses
 //! or was given another configuration stops nothing else here: it is asked again, and told all of it.
 
+#![allow(unused_qualifications, reason = "what the macros of utoipa write")]
+
 pub mod address;
 mod admin;
 mod keeper;
@@ -16,10 +18,14 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::watch;
+use utoipa::ToSchema;
+
+use crate::counters::Codes;
 
 pub use keeper::keep;
 
@@ -32,9 +38,11 @@ const ANNOUNCE_WAIT: Duration = Duration::from_millis(2500);
 #[derive(Debug)]
 pub struct Caddy {
     state: watch::Sender<State>,
+    /// Turns that did not come to their end, by code.
+    failures: Codes,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// Nothing has come of it yet.
@@ -55,18 +63,23 @@ struct State {
 }
 
 /// For the operator's eyes.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = CaddyView)]
 pub struct View {
     pub state: Health,
     /// Routes of ours that Caddy has, or had when it was last well.
     pub routes: usize,
+    /// Times that it could not be brought to them since the start, by code.
+    pub failures: BTreeMap<String, u64>,
+    /// A sentence, while it does not have them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
 impl Default for Caddy {
     fn default() -> Self {
         let state = State { health: Health::Starting, settled: 0, routes: 0, problem: None };
-        Self { state: watch::Sender::new(state) }
+        Self { state: watch::Sender::new(state), failures: Codes::default() }
     }
 }
 
@@ -77,7 +90,12 @@ impl Caddy {
 
     pub fn view(&self) -> View {
         let state = self.state.borrow();
-        View { state: state.health, routes: state.routes, problem: state.problem.clone() }
+        View {
+            state: state.health,
+            routes: state.routes,
+            failures: self.failures.read().into_iter().collect(),
+            problem: state.problem.clone(),
+        }
     }
 
     /// Resolves when Caddy has the routes of the mappings as they were at `generation`, and at once
@@ -101,7 +119,8 @@ impl Caddy {
         });
     }
 
-    fn down(&self, problem: String) {
+    fn down(&self, code: &str, problem: String) {
+        self.failures.count(code);
         self.state.send_modify(|state| {
             if state.problem.as_ref() != Some(&problem) {
                 tracing::warn!(problem, "Caddy does not have its routes; it is asked again and again");

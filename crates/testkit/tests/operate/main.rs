@@ -1,4 +1,5 @@
 //! What helps an operator to run a gateway.
 
 mod access_log;
+mod fronts;
 mod reload;
