@@ -408,8 +408,8 @@ async fn no_address_of_either_listener_tells_secrets_or_takes_orders() {
                 let request = visitor.request(method, place).header("content-type", "application/json");
                 let reply = visitor.fetch(request.body(body()).expect("a request")).await;
                 let on_admin = visitor.address == admin.address;
-                let meant =
-                    matches!(*place, "/health" | "/api/v1/status") || (*place == "/metrics" && on_admin);
+                let meant = matches!(*place, "/health" | "/api/v1/status")
+                    || (matches!(*place, "/metrics" | "/") && on_admin);
                 let fine = meant && method == "GET";
                 let refused = matches!(reply.status, 400 | 401 | 404 | 405 | 426);
                 assert!(if fine { reply.status == 200 } else { refused }, "{method} {place}: {reply:?}");

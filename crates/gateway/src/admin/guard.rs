@@ -1,6 +1,6 @@
 //! Who may ask the admin listener for what.
 //!
-//! `/health` is everybody's: it tells nothing. Whatever changes something, and what names tokens, asks
+//! `/health` and the page at `/` are everybody's: they tell nothing. Whatever changes something, and what names tokens, asks
 //! for the key. Metrics and status do so, too, unless the listener is this computer's own and nobody
 //! configured a key: then they are there for the asking, under a name that no other site can have.
 //! A page in a browser that had a name of its own pointed at 127.0.0.1 has the wrong `Host`, and none has
@@ -24,7 +24,7 @@ use crate::throttle::Throttle;
 /// What may be looked at without the key on this computer.
 const TO_LOOK_AT: [&str; 3] = ["/metrics", "/api/v1/status", "/api/v1/openapi.json"];
 
-/// What an answer may do in a browser: nothing.
+/// What any other answer may do in a browser: nothing.
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// The key, and what goes without it.
@@ -48,7 +48,7 @@ impl Guard {
         now: Instant,
     ) -> Result<(), Problem> {
         let path = uri.path();
-        if path == "/health" {
+        if matches!(path, "/health" | "/") {
             return Ok(());
         }
         if headers.contains_key(header::AUTHORIZATION) {
@@ -81,13 +81,11 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, nex
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, NOTHING),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The page says itself what it may do.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NOTHING));
     response
 }
 
@@ -151,6 +149,8 @@ mod tests {
         for other in ["evil.example:9090", "localhost.evil.example", "192.0.2.7:9090", "", "127.1", "a b"] {
             assert_eq!(ask(&guard, "GET", "/metrics", &[("host", other)]), Err(421), "{other}");
             assert_eq!(ask(&guard, "GET", "/health", &[("host", other)]), Ok(()), "{other}");
+            assert_eq!(ask(&guard, "GET", "/", &[("host", other)]), Ok(()), "the page tells nothing");
+            assert_eq!(ask(&guard, "GET", "//", &[("host", other)]), Err(401), "{other}");
         }
         assert_eq!(ask(&guard, "GET", "/metrics", &[]), Err(421));
         assert_eq!(ask(&guard, "GET", "/metrics", &[("host", "localhost"), ("host", "evil")]), Err(421));

@@ -2,7 +2,7 @@
 //! it is reached from the public one.
 //!
 //! In reading order: [`door`] takes connections → [`guard`] says who may ask for what → [`metrics`] in Prometheus'
-//! [`text`], and [`api`] with a file for each thing there is. What is refused is a [`problem`].
+//! [`text`], [`api`] with a file for each thing there is, and a [`page`] for people. What is refused is a [`problem`].
 
 #![allow(unused_qualifications, reason = "what the macros of utoipa write")]
 
@@ -11,6 +11,7 @@ mod door;
 mod guard;
 mod links;
 mod metrics;
+mod page;
 mod problem;
 mod status;
 mod text;
@@ -87,6 +88,7 @@ impl Admin {
 
 fn router(gateway: &Arc<Gateway>, guard: Guard) -> Router {
     Router::new()
+        .route("/", get(page::read))
         .route("/health", get(crate::status::health))
         .route("/metrics", get(metrics))
         .merge(api::router())

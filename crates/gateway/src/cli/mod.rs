@@ -4,6 +4,7 @@ mod check;
 mod limits;
 mod manual;
 mod token;
+mod top;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
     Token(token::Token),
     /// Look at the configuration and say what is wrong with it.
     Check(Box<Serve>),
+    /// Show links, mappings, rates and refusals of a running gateway, again and again.
+    Top(top::Top),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
     /// Write the manual pages of all commands into a folder.
@@ -204,6 +207,7 @@ pub fn run() -> ExitCode {
         Command::Serve(flags) => serve(&flags),
         Command::Token(token) => token::run(token),
         Command::Check(flags) => check::run(&flags),
+        Command::Top(top) => top::run(&top),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { folder } => manual::pages(&folder),
     };

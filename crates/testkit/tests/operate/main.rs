@@ -2,4 +2,5 @@
 
 mod access_log;
 mod fronts;
+mod look;
 mod reload;
