@@ -346,14 +346,14 @@ pub async fn serve(mut config: Config, layers: Layers, source: Source) -> Result
     }
     let reloader = Reloader::new(source, layers, files.clone());
     gateway.links.spawn(reloader.keep(gateway.clone(), hangups));
-    let tls = tls(&gateway, files)?.map(Arc::new);
+    let tls = tls(&gateway, files.clone())?.map(Arc::new);
     if let Some(admin) = admin {
         gateway.links.spawn(admin.serve(gateway.clone()));
     }
     let accepting = tokio::spawn(crate::listener::run(gateway.clone(), listener, tls));
     let accepting_clear = clear.map(|clear| tokio::spawn(crate::listener::run_clear(gateway.clone(), clear)));
     if let Some(acme) = &gateway.acme {
-        gateway.links.spawn(crate::acme::keep(gateway.clone(), acme.clone()));
+        gateway.links.spawn(crate::acme::keep(gateway.clone(), acme.clone(), files));
     }
     gateway.ready.store(true, Ordering::Relaxed);
     announce(&gateway.config);
@@ -384,7 +384,7 @@ pub async fn serve(mut config: Config, layers: Layers, source: Source) -> Result
 fn tls(gateway: &Gateway, files: Option<Arc<Reloading>>) -> Result<Option<Tls>, crate::tls::TlsError> {
     let own = gateway.config.public.as_ref().map(|public| public.host.as_str());
     match (&gateway.acme, files) {
-        (Some(acme), _) => Ok(Some(Tls::Automatic(acme.server_config(own)?))),
+        (Some(acme), files) => Ok(Some(Tls::Automatic(acme.server_config(own, files)?))),
         (None, files) => Ok(files.map(Tls::Files)),
     }
 }

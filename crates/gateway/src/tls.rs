@@ -1,6 +1,7 @@
-//! The visitors' TLS: a certificate from files that are read again when they change, or those of
-//! [`crate::acme`].
+//! The visitors' TLS: a certificate from files that are read again when they change, those of
+//! [`crate::acme`], or both: the files for the names that they cover, the others for the rest.
 
+mod names;
 mod trust;
 
 use std::fs;
@@ -12,11 +13,14 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::TlsFiles;
 
+pub use names::Names;
 pub use trust::{authorities, trusting};
 
 /// How often the files are looked at.
@@ -57,7 +61,7 @@ impl Tls {
 /// What every listener's settings begin with.
 pub(crate) fn server_builder() -> Result<rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier>, TlsError>
 {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(default_provider());
     Ok(ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?)
 }
 
@@ -70,7 +74,22 @@ pub(crate) fn alpn() -> Vec<Vec<u8>> {
 #[derive(Debug)]
 pub struct Reloading {
     files: ArcSwap<TlsFiles>,
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Loaded>,
+}
+
+/// What the files held when they were read.
+#[derive(Debug)]
+struct Loaded {
+    config: Arc<ServerConfig>,
+    key: Arc<CertifiedKey>,
+    names: Names,
+}
+
+/// A certificate with its key, read and not yet used.
+#[derive(Debug)]
+pub struct Pair {
+    files: TlsFiles,
+    loaded: Loaded,
 }
 
 /// A certificate with its key, read and not yet used.
@@ -89,7 +108,7 @@ impl Reloading {
     /// # Errors
     /// [`TlsError`] when a file cannot be read, holds no PEM, or the two do not fit.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let current = ArcSwap::new(read(&files)?);
+        let current = ArcSwap::from_pointee(read(&files)?);
         Ok(Self { files: ArcSwap::from_pointee(files), current })
     }
 
@@ -98,18 +117,29 @@ impl Reloading {
     /// # Errors
     /// As [`Self::load`].
     pub fn look(&self, files: TlsFiles) -> Result<Pair, TlsError> {
-        Ok(Pair { config: read(&files)?, files })
+        Ok(Pair { loaded: read(&files)?, files })
     }
 
     /// Uses a pair from the next handshake on, and follows its files.
     pub fn take(&self, pair: Pair) {
         self.files.store(Arc::new(pair.files));
-        self.current.store(pair.config);
+        self.current.store(Arc::new(pair.loaded));
     }
 
     /// For the next handshake.
     pub fn current(&self) -> Arc<ServerConfig> {
-        self.current.load_full()
+        Arc::clone(&self.current.load().config)
+    }
+
+    /// Whether the certificate was made for `host`, which is normalised.
+    pub fn covers(&self, host: &str) -> bool {
+        self.current.load().names.cover(host)
+    }
+
+    /// Certificate and key, where they are for `host`.
+    pub fn key_for(&self, host: &str) -> Option<Arc<CertifiedKey>> {
+        let loaded = self.current.load();
+        loaded.names.cover(host).then(|| Arc::clone(&loaded.key))
     }
 
     /// Looks at the files every [`POLL`] until `stop`; a pair that cannot be used leaves the old one.
@@ -126,8 +156,8 @@ impl Reloading {
                 continue;
             }
             match read(&files) {
-                Ok(config) => {
-                    self.current.store(config);
+                Ok(loaded) => {
+                    self.current.store(Arc::new(loaded));
                     seen = now;
                     tracing::info!(cert = %files.cert.display(), "the TLS certificate was read anew");
                 }
@@ -150,7 +180,7 @@ fn stamp(files: &TlsFiles) -> Stamp {
     })
 }
 
-fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+fn read(files: &TlsFiles) -> Result<Loaded, TlsError> {
     let name = |path: &Path| path.display().to_string();
     let bytes = |what, path: &Path| {
         fs::read(path).map_err(|source| TlsError::Read { what, path: name(path), source })
@@ -164,9 +194,12 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     }
     let key = PrivateKeyDer::from_pem_slice(&bytes("key", &files.key)?)
         .map_err(|_| TlsError::Pem { what: "key", path: name(&files.key) })?;
-    let mut config = server_builder()?.with_no_client_auth().with_single_cert(certs, key)?;
+    let names = certs.first().map(Names::of).unwrap_or_default();
+    let key = Arc::new(CertifiedKey::from_der(certs, key, &default_provider())?);
+    let resolver = SingleCertAndKey::from(Arc::clone(&key));
+    let mut config = server_builder()?.with_no_client_auth().with_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = alpn();
-    Ok(Arc::new(config))
+    Ok(Loaded { config: Arc::new(config), key, names })
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Automatic certificates, from a real authority that looks at names itself.
 
+use std::path::Path;
 use std::time::Duration;
 
 use porthole_testkit::agent::Home;
+use porthole_testkit::certificates::Authority;
 use porthole_testkit::gateway::Token;
 use porthole_testkit::pebble::{CLEAR_PORT, TLS_PORT};
 use porthole_testkit::wait::within_time;
@@ -22,6 +24,19 @@ struct Served {
 
 /// Starts `porthole http` and waits until its mapping is live.
 async fn serve(pebble: &Pebble, token: &Token, service: &LocalService, name: &str) -> Served {
+    let address = ["--name", name];
+    serve_at(pebble, token, service, address, &format!("{name}.gate.test"), &pebble.roots()).await
+}
+
+/// The same at any `address`, of which `host` comes, with an agent that trusts `ca_file`.
+async fn serve_at(
+    pebble: &Pebble,
+    token: &Token,
+    service: &LocalService,
+    address: [&str; 2],
+    host: &str,
+    ca_file: &Path,
+) -> Served {
     let proxy = pebble.proxy().await;
     let words = [
         "http",
@@ -31,15 +46,15 @@ async fn serve(pebble: &Pebble, token: &Token, service: &LocalService, name: &st
         "--token",
         &token.token,
         "--ca-file",
-        &pebble.roots().display().to_string(),
-        "--name",
-        name,
+        &ca_file.display().to_string(),
+        address[0],
+        address[1],
         "--json",
     ]
     .map(str::to_owned);
     let at = format!("http://127.0.0.1:{}", proxy.port());
     let mut agent = Agent::start_with(&Home::new(), words, &[("ALL_PROXY", &at)]);
-    assert_eq!(agent.ready().await, format!("https://{name}.gate.test:{TLS_PORT}"));
+    assert_eq!(agent.ready().await, format!("https://{host}:{TLS_PORT}"));
     Served { _agent: agent, _proxy: proxy }
 }
 
@@ -190,4 +205,36 @@ async fn a_certificate_is_renewed_before_it_expires_and_files_are_for_their_owne
         }
     }
     assert_eq!(files, 3, "account, orders and one certificate");
+}
+
+#[tokio::test]
+async fn files_serve_the_names_that_they_cover_and_the_authority_the_rest() {
+    if !has_program("pebble") {
+        return;
+    }
+    let pebble = Pebble::start(A_DAY).await;
+    let builder = pebble.at(Gateway::builder());
+    let folder = builder.home().to_owned();
+    let ours = Authority::new();
+    ours.issue(&["gate.test", "*.gate.test"]).write(&folder);
+    let ca_file = folder.join("ours.pem");
+    std::fs::write(&ca_file, ours.pem()).expect("a file can be written");
+    let at = |name: &str| folder.join(name).display().to_string();
+    let files = ["--tls-cert".to_owned(), at("cert.pem"), "--tls-key".to_owned(), at("key.pem")];
+    let gateway = builder.args(files).start().await;
+    let token = gateway.token("alice", &["--hosts", "shop,shop.elsewhere.test"]).await;
+    let service = LocalService::sample().await;
+    let _shop = serve_at(&pebble, &token, &service, ["--name", "shop"], "shop.gate.test", &ca_file).await;
+    let host = "shop.elsewhere.test";
+    let _elsewhere = serve_at(&pebble, &token, &service, ["--host", host], host, &ca_file).await;
+    certified(&gateway, 0, host).await;
+
+    let ca = ca_file.display().to_string();
+    let shop = format!("https://shop.gate.test:{TLS_PORT}/hello");
+    let got = pebble.curl(&["--cacert", &ca, "-f", &shop]).await;
+    assert_eq!((got.code, got.stdout.trim_end()), (Some(0), "hello"), "from the files: {}", got.stderr);
+    assert_eq!(visit(&pebble, &format!("https://{host}:{TLS_PORT}/hello")).await, "hello");
+    let got = pebble.curl(&["--cacert", &ca, &format!("https://stranger.elsewhere.test:{TLS_PORT}/")]).await;
+    assert_eq!(got.code, Some(35), "nobody's name has no certificate, the files' neither: {got:?}");
+    assert_eq!(pebble.orders(), 1, "what the files cover is not ordered:\n{}", pebble.process.printed());
 }

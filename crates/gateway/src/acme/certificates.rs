@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 
 use super::challenges::Challenges;
 use crate::router::normalise_host;
+use crate::tls::{Names, Reloading};
 
 /// The protocol of a handshake that is a challenge. Source: RFC 8737 §6.2.
 pub const ACME_TLS: &[u8] = b"acme-tls/1";
@@ -59,12 +60,7 @@ impl Certificate {
         };
         let not_before = moment(parsed.validity().not_before)?;
         let not_after = moment(parsed.validity().not_after)?;
-        let holds = parsed.subject_alternative_name().ok().flatten().is_some_and(|names| {
-            names.value.general_names.iter().any(|known| {
-                matches!(known, x509_parser::extensions::GeneralName::DNSName(known) if known.eq_ignore_ascii_case(name))
-            })
-        });
-        if !holds {
+        if !Names::of(leaf).hold(name) {
             return Err(CertificateError::OtherName);
         }
         let key = Arc::new(CertifiedKey::from_der(chain, key, &default_provider())?);
@@ -117,11 +113,14 @@ impl Certificates {
     }
 }
 
-/// Chooses by name: a challenge's for who speaks its protocol only, else one of [`Certificates`].
+/// Chooses by name: a challenge's for who speaks its protocol only, the files' where they cover it, else one
+/// of [`Certificates`].
 #[derive(Debug)]
 pub struct Resolver {
     pub certificates: Arc<Certificates>,
     pub challenges: Arc<Challenges>,
+    /// A certificate that somebody else looks after.
+    pub files: Option<Arc<Reloading>>,
     /// The gateway's own host, for those who name none.
     pub own: Option<String>,
 }
@@ -135,7 +134,9 @@ impl ResolvesServerCert for Resolver {
         {
             return self.challenges.answer_tls(name.as_deref()?);
         }
-        self.certificates.get(name.as_deref().or(self.own.as_deref())?)
+        let name = name.as_deref().or(self.own.as_deref())?;
+        let from_files = self.files.as_ref().and_then(|files| files.key_for(name));
+        from_files.or_else(|| self.certificates.get(name))
     }
 }
 

@@ -14,6 +14,7 @@ use super::order::{OrderError, order};
 use super::schedule::{Next, Wanted};
 use super::{Acme, Failure, lock, names};
 use crate::server::Gateway;
+use crate::tls::Reloading;
 
 /// The longest sleep: the computer's clock may be set meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -23,22 +24,24 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What came of an order.
 type Done = (Wanted, Result<Certificate, OrderError>);
 
-/// Keeps every wanted name in certificates until the gateway ends; orders under way are given up then.
-pub async fn keep(gateway: Arc<Gateway>, acme: Arc<Acme>) {
+/// Keeps every wanted name that no `files` cover in certificates until the gateway ends; orders under way are
+/// given up then.
+pub async fn keep(gateway: Arc<Gateway>, acme: Arc<Acme>, files: Option<Arc<Reloading>>) {
     tokio::select! {
         () = gateway.links_end.cancelled() => {}
-        () = run(&gateway, acme) => {}
+        () = run(&gateway, acme, files.as_deref()) => {}
     }
 }
 
-async fn run(gateway: &Gateway, acme: Arc<Acme>) {
+async fn run(gateway: &Gateway, acme: Arc<Acme>, files: Option<&Reloading>) {
     let mut keeper = Keeper { acme, account: None, under_way: BTreeSet::new() };
     let mut changes = gateway.registry.changes();
     let mut orders: JoinSet<Done> = JoinSet::new();
     let own = gateway.config.public.as_ref().map(|public| public.host.clone());
     loop {
         changes.borrow_and_update();
-        let wanted = names::wanted(own.as_deref(), gateway.registry.hosts());
+        let covered = |host: &str| files.is_some_and(|files| files.covers(host));
+        let wanted = names::wanted(own.as_deref(), gateway.registry.hosts(), covered);
         let until = keeper.begin(&wanted, &mut orders).await;
         let wait = until.map_or(LOOK_AGAIN, |until| {
             let left = until.duration_since(Timestamp::now());

@@ -1,7 +1,7 @@
 //! Certificates that the gateway gets by itself (ACME, RFC 8555).
 //!
 //! The way of a certificate: [`names`] says which hosts are to have one (the gateway's own, and those that
-//! live mappings hold; a name that merely somebody asks for is none) → [`schedule`] (pure) chooses the
+//! live mappings hold, but for those that files cover; a name that merely somebody asks for is none) → [`schedule`] (pure) chooses the
 //! next, within what authorities allow → [`order`] speaks to the authority through [`client`], while
 //! [`challenges`] holds what it comes to look at → [`store`] keeps it → [`certificates`] gives it to
 //! handshakes. [`keeper`] is the task that does this, and again when a certificate grows old;
@@ -30,7 +30,7 @@ use rustls::ServerConfig;
 use crate::config::{AcmeSettings, Config};
 use crate::counters::Codes;
 use crate::rescue::{Answer, date};
-use crate::tls::TlsError;
+use crate::tls::{Reloading, TlsError};
 use certificates::{ACME_TLS, Certificates, Resolver};
 use challenges::Challenges;
 use client::Client;
@@ -95,14 +95,20 @@ impl Acme {
         }))
     }
 
-    /// What the listener shakes hands with; `own` is the gateway's own host.
+    /// What the listener shakes hands with; `own` is the gateway's own host, `files` go before what is
+    /// had by ACME.
     ///
     /// # Errors
     /// [`TlsError`] when the library has no protocol version that it may speak.
-    pub fn server_config(&self, own: Option<&str>) -> Result<Arc<ServerConfig>, TlsError> {
+    pub fn server_config(
+        &self,
+        own: Option<&str>,
+        files: Option<Arc<Reloading>>,
+    ) -> Result<Arc<ServerConfig>, TlsError> {
         let resolver = Resolver {
             certificates: Arc::clone(&self.certificates),
             challenges: Arc::clone(&self.challenges),
+            files,
             own: own.map(str::to_owned),
         };
         let mut config =

@@ -60,7 +60,7 @@ struct Serve {
     /// One shared token for all agents, beside the signed ones (also file:…, env:…, exec:…)
     #[arg(long, value_name = "TOKEN")]
     client_token: Option<String>,
-    /// Certificate chain in PEM; read again when it changes
+    /// Certificate chain in PEM; read again when it changes; with --acme-email for the names that it covers
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<String>,
     /// Its private key in PEM

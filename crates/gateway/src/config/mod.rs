@@ -45,7 +45,7 @@ pub struct Config {
     /// None: read off each request's Host and X-Forwarded-Proto.
     pub public: Option<PublicBase>,
     pub tls: Option<TlsFiles>,
-    /// Certificates that the gateway gets by itself, in place of files.
+    /// Certificates that the gateway gets by itself, for what the files do not cover.
     pub acme: Option<AcmeSettings>,
     /// Where visitors in clear text are sent to https.
     pub http_listen: Option<SocketAddr>,
@@ -190,10 +190,6 @@ pub enum ConfigError {
     ProxyProtocolFromNobody,
     #[error("--{option} says how certificates are had by ACME: give --acme-email as well")]
     WithoutEmail { option: &'static str },
-    #[error(
-        "--tls-cert and --acme-email exclude each other: give files, or an address for automatic certificates"
-    )]
-    TwoCertificates,
     #[error("--caddy-admin needs --public-url, which says for which hosts Caddy is to send visitors here")]
     CaddyWithoutUrl,
     #[error("Caddy speaks clear text to the gateway: with --caddy-admin, leave out {0}")]

@@ -29,9 +29,6 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
         _ => return Err(ConfigError::HalfTls),
     };
     let acme = acme::settings(&read)?;
-    if tls.is_some() && acme.is_some() {
-        return Err(ConfigError::TwoCertificates);
-    }
     let http_listen = read.parsed("http-listen", listen_address)?;
     let hsts = read.parsed("hsts", hsts)?;
     let of_https = [("http-listen", http_listen.is_some()), ("hsts", hsts.is_some())];
