@@ -66,5 +66,8 @@ pub async fn health(State(gateway): State<Arc<Gateway>>, RawQuery(query): RawQue
     if let Some(caddy) = &gateway.caddy {
         body["caddy"] = serde_json::json!(caddy.health());
     }
+    if let Some(acme) = &gateway.acme {
+        body["certificates"] = serde_json::json!(acme.health());
+    }
     no_store(Json(body))
 }

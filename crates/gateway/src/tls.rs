@@ -92,13 +92,6 @@ pub struct Pair {
     loaded: Loaded,
 }
 
-/// A certificate with its key, read and not yet used.
-#[derive(Debug)]
-pub struct Pair {
-    files: TlsFiles,
-    config: Arc<ServerConfig>,
-}
-
 /// What tells one state of the files from another.
 type Stamp = [Option<(SystemTime, u64)>; 2];
 

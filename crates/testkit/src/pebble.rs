@@ -24,6 +24,8 @@ pub const CLEAR_PORT: u16 = 8080;
 const ACME_PORT: u16 = 14000;
 const MANAGEMENT_PORT: u16 = 15000;
 const DNS_PORT: u16 = 8053;
+/// Where the name server takes orders.
+const NAMES_PORT: u16 = 15001;
 
 /// A running authority that believes nothing but what it sees.
 #[derive(Debug)]
@@ -55,7 +57,8 @@ impl Pebble {
         }});
         std::fs::write(folder.path().join("pebble.json"), config.to_string()).expect("a file can be written");
         let mut names = process::command(Path::new("pebble-challtestsrv"));
-        names.args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-management", "", "-defaultIPv6", ""]);
+        names.args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", ""]);
+        names.args(["-management", &SocketAddr::new(ip, NAMES_PORT).to_string()]);
         names.args(["-defaultIPv4", &ip.to_string(), "-dns01", &SocketAddr::new(ip, DNS_PORT).to_string()]);
         let names = Process::start("pebble's name server", names);
         let process = spawn(ip, folder.path());
@@ -79,7 +82,8 @@ impl Pebble {
         self.process
             .line("its directory", |line| line.contains("ACME directory available").then_some(()))
             .await;
-        let listening = [ACME_PORT, MANAGEMENT_PORT, DNS_PORT].map(|port| SocketAddr::new(self.ip, port));
+        let listening =
+            [ACME_PORT, MANAGEMENT_PORT, DNS_PORT, NAMES_PORT].map(|port| SocketAddr::new(self.ip, port));
         for address in listening {
             until("pebble to listen", || async { TcpStream::connect(address).await.ok() }).await;
         }
@@ -98,6 +102,32 @@ impl Pebble {
     /// The root of the certificates that it gives.
     pub fn roots(&self) -> PathBuf {
         self.folder.path().join("roots.pem")
+    }
+
+    /// Writes a program that puts `TXT` records into the name server here, as a gateway's DNS hook. What it is
+    /// asked for is found in `hook.log` beside it, the variables that it sees in `hook.env`.
+    pub fn dns_hook(&self) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = self.folder.path();
+        let script = format!(
+            r#"#!/bin/sh
+set -eu
+cd '{}'
+env > hook.env
+case "$1" in
+  present) what=set-txt ;;
+  cleanup) what=clear-txt ;;
+esac
+curl -fsS -d "{{\"host\":\"$2\",\"value\":\"$3\"}}" http://{}/$what
+echo "$1 $2" >> hook.log
+"#,
+            folder.display(),
+            SocketAddr::new(self.ip, NAMES_PORT),
+        );
+        let program = folder.join("hook");
+        std::fs::write(&program, script).expect("a file can be written");
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).expect("a mode can be set");
+        program
     }
 
     /// Where the gateway under test listens.

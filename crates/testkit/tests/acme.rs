@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use porthole_testkit::admin::Admin;
 use porthole_testkit::agent::Home;
 use porthole_testkit::certificates::Authority;
 use porthole_testkit::gateway::Token;
 use porthole_testkit::pebble::{CLEAR_PORT, TLS_PORT};
-use porthole_testkit::wait::within_time;
+use porthole_testkit::wait::{eventually, until, within_time};
 use porthole_testkit::{Agent, Gateway, LocalService, Pebble, has_program};
 
 /// For a certificate: an authority that is started meanwhile makes keys, and is looked for ever more rarely.
@@ -237,4 +238,63 @@ async fn files_serve_the_names_that_they_cover_and_the_authority_the_rest() {
     let got = pebble.curl(&["--cacert", &ca, &format!("https://stranger.elsewhere.test:{TLS_PORT}/")]).await;
     assert_eq!(got.code, Some(35), "nobody's name has no certificate, the files' neither: {got:?}");
     assert_eq!(pebble.orders(), 1, "what the files cover is not ordered:\n{}", pebble.process.printed());
+}
+
+#[tokio::test]
+async fn a_hook_at_the_name_server_brings_one_wildcard_for_all_names_of_the_gateway() {
+    if !has_program("pebble") {
+        return;
+    }
+    let mut pebble = Pebble::start(A_DAY).await;
+    let hook = pebble.dns_hook();
+    let builder = pebble.at(Gateway::builder()).args(["--acme-dns-hook", &hook.display().to_string()]);
+    let mut gateway = builder.env("CANARY", "s3cret").start().await;
+    certified(&gateway, 0, "*.gate.test").await;
+    let had = || gateway.process.printed().matches("a certificate is at hand").count();
+    eventually("the own host's certificate", || had() == 2).await;
+    let token = gateway.token("alice", &[]).await;
+    let service = LocalService::sample().await;
+    for name in ["shop", "blog"] {
+        let _served = serve(&pebble, &token, &service, name).await;
+        assert_eq!(visit(&pebble, &format!("https://{name}.gate.test:{TLS_PORT}/hello")).await, "hello");
+    }
+    assert_eq!(pebble.orders(), 2, "the own host and the wildcard:\n{}", pebble.process.printed());
+
+    let folder = hook.parent().expect("a folder");
+    let log = || std::fs::read_to_string(folder.join("hook.log")).unwrap_or_default();
+    let all = |what: &str| {
+        let line = format!("{what} _acme-challenge.gate.test.");
+        log().lines().filter(|said| *said == line).count()
+    };
+    assert!(all("present") > 0 && all("present") == all("cleanup"), "each record is taken away:\n{}", log());
+    let environment = std::fs::read_to_string(folder.join("hook.env")).expect("it ran");
+    assert!(!environment.contains("CANARY") && !environment.contains("PORTHOLE"), "{environment}");
+
+    pebble.kill9();
+    gateway.process.kill9();
+    gateway.restart().await;
+    let url = format!("https://any.gate.test:{TLS_PORT}/");
+    let got = pebble.curl(&["-o", "/dev/null", "-w", "%{http_code}", &url]).await;
+    assert_eq!((got.code, got.stdout.trim_end()), (Some(0), "404"), "the wildcard was kept: {got:?}");
+}
+
+#[tokio::test]
+async fn a_hook_that_fails_is_told_in_a_sentence_and_tried_again_later() {
+    if !has_program("pebble") {
+        return;
+    }
+    let pebble = Pebble::start(A_DAY).await;
+    let hook = pebble.dns_hook();
+    std::fs::write(&hook, "#!/bin/sh\necho 'no such zone' >&2\nexit 7\n").expect("a file can be written");
+    let words = ["--acme-dns-hook", &hook.display().to_string(), "--admin-listen", "127.0.0.1:0"];
+    let mut gateway = pebble.at(Gateway::builder()).args(words).start().await;
+    says(&gateway, 0, &["no certificate was had", "hook failed at present", "no such zone"]).await;
+    let admin = Admin::of(&mut gateway).await;
+    let health = until("the health to tell", || async {
+        let health = admin.look("/health").await.text();
+        health.contains("failing").then_some(health)
+    });
+    assert!(!health.await.contains("no such zone"), "what is wrong is the operator's alone");
+    let status = admin.ask("GET", "/api/v1/status").await.text();
+    assert!(status.contains("no such zone"), "{status}");
 }

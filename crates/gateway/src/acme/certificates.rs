@@ -108,8 +108,11 @@ impl Certificates {
         expired
     }
 
+    /// For a name: its own, or the wildcard's above it.
     fn get(&self, name: &str) -> Option<Arc<CertifiedKey>> {
-        self.by_name.load().get(name).map(|certificate| Arc::clone(&certificate.key))
+        let by_name = self.by_name.load();
+        let wildcard = || by_name.get(&format!("*.{}", name.split_once('.')?.1));
+        by_name.get(name).or_else(wildcard).map(|certificate| Arc::clone(&certificate.key))
     }
 }
 
@@ -169,6 +172,20 @@ mod tests {
         assert!(matches!(read(key), Err(CertificateError::Pem)));
         assert!(matches!(read(&format!("{key}{certificate}")), Err(CertificateError::Pair(_))));
         assert!(read("").is_err() && read("-----BEGIN CERTIFICATE-----\n").is_err());
+    }
+
+    #[test]
+    fn a_wildcard_serves_who_has_none_of_his_own() {
+        let read = |name: &str| Certificate::from_pem(name, pem(&[name]).as_bytes()).unwrap();
+        let certificates = Certificates::default();
+        certificates.put("*.a.example", read("*.a.example"));
+        certificates.put("own.a.example", read("own.a.example"));
+        let key = |name: &str| certificates.get(name).unwrap();
+        assert!(Arc::ptr_eq(&key("x.a.example"), &key("y.a.example")));
+        assert!(!Arc::ptr_eq(&key("x.a.example"), &key("own.a.example")));
+        for name in ["a.example", "x.y.a.example", "example", ""] {
+            assert!(certificates.get(name).is_none(), "{name}");
+        }
     }
 
     #[test]

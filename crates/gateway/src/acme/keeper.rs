@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::certificates::Certificate;
-use super::order::{OrderError, order};
+use super::order::{OrderError, Proof, order};
 use super::schedule::{Next, Wanted};
 use super::{Acme, Failure, lock, names};
 use crate::server::Gateway;
@@ -34,14 +34,18 @@ pub async fn keep(gateway: Arc<Gateway>, acme: Arc<Acme>, files: Option<Arc<Relo
 }
 
 async fn run(gateway: &Gateway, acme: Arc<Acme>, files: Option<&Reloading>) {
-    let mut keeper = Keeper { acme, account: None, under_way: BTreeSet::new() };
     let mut changes = gateway.registry.changes();
     let mut orders: JoinSet<Done> = JoinSet::new();
     let own = gateway.config.public.as_ref().map(|public| public.host.clone());
+    let mut keeper = Keeper { acme: Arc::clone(&acme), account: None, under_way: BTreeSet::new() };
+    let ours = names::Own {
+        host: own.as_deref(),
+        wildcard: acme.settings.dns_hook.is_some() && !gateway.config.single_host,
+    };
     loop {
         changes.borrow_and_update();
         let covered = |host: &str| files.is_some_and(|files| files.covers(host));
-        let wanted = names::wanted(own.as_deref(), gateway.registry.hosts(), covered);
+        let wanted = names::wanted(ours, gateway.registry.hosts(), covered);
         let until = keeper.begin(&wanted, &mut orders).await;
         let wait = until.map_or(LOOK_AGAIN, |until| {
             let left = until.duration_since(Timestamp::now());
@@ -100,7 +104,7 @@ impl Keeper {
             tracing::info!(name = wanted.name, renewal, "ordering a certificate");
             let acme = Arc::clone(&self.acme);
             orders.spawn(async move {
-                let result = get(&acme, &account, &wanted.name).await;
+                let result = get(&acme, &account, &wanted).await;
                 (wanted, result)
             });
         }
@@ -219,8 +223,14 @@ fn no_account(error: instant_acme::Error) -> OrderError {
 }
 
 /// Orders, looks at what came, and keeps it. One that cannot be kept is used all the same.
-async fn get(acme: &Arc<Acme>, account: &Account, name: &str) -> Result<Certificate, OrderError> {
-    let pem = order(account, name, acme.settings.challenge, &acme.challenges).await?;
+async fn get(acme: &Arc<Acme>, account: &Account, wanted: &Wanted) -> Result<Certificate, OrderError> {
+    let name = wanted.name.as_str();
+    // What is the gateway's own lies in the domain that the hook looks after.
+    let proof = match &acme.hook {
+        Some(hook) if wanted.subject.is_none() => Proof::Dns(Arc::clone(hook)),
+        _ => Proof::Here(acme.settings.challenge, Arc::clone(&acme.challenges)),
+    };
+    let pem = order(account, name, &proof).await?;
     let certificate = Certificate::from_pem(name, pem.as_bytes())
         .map_err(|error| OrderError::Refused(format!("the certificate that came cannot be used: {error}")))?;
     let owned = name.to_owned();

@@ -3,15 +3,16 @@
 //! The way of a certificate: [`names`] says which hosts are to have one (the gateway's own, and those that
 //! live mappings hold, but for those that files cover; a name that merely somebody asks for is none) → [`schedule`] (pure) chooses the
 //! next, within what authorities allow → [`order`] speaks to the authority through [`client`], while
-//! [`challenges`] holds what it comes to look at → [`store`] keeps it → [`certificates`] gives it to
-//! handshakes. [`keeper`] is the task that does this, and again when a certificate grows old;
-//! [`View`] what an operator sees of it.
+//! [`challenges`] holds what it comes to look at, or a [`hook`] puts that into the name server → [`store`] keeps
+//! it → [`certificates`] gives it to handshakes. [`keeper`] is the task that does this, and again when a certificate
+//! grows old; [`View`] what an operator sees of it.
 //!
 //! What is absent: revocation, and renewal times that the authority suggests (RFC 9773).
 
 pub mod certificates;
 pub mod challenges;
 mod client;
+mod hook;
 mod keeper;
 pub mod names;
 mod order;
@@ -34,6 +35,7 @@ use crate::tls::{Reloading, TlsError};
 use certificates::{ACME_TLS, Certificates, Resolver};
 use challenges::Challenges;
 use client::Client;
+use hook::Hook;
 use schedule::Ledger;
 use store::Store;
 
@@ -59,6 +61,8 @@ pub struct Acme {
     client: Client,
     certificates: Arc<Certificates>,
     challenges: Arc<Challenges>,
+    /// For the own host and a wildcard below it.
+    hook: Option<Arc<Hook>>,
     ledger: Mutex<Ledger>,
     told: Told,
 }
@@ -90,6 +94,7 @@ impl Acme {
             store,
             certificates: Arc::new(Certificates::new(certificates)),
             challenges: Arc::default(),
+            hook: settings.dns_hook.as_deref().map(|program| Arc::new(Hook::new(program))),
             ledger: Mutex::new(ledger),
             told: Told::default(),
         }))
@@ -133,6 +138,11 @@ impl Acme {
         fields.push("X-Content-Type-Options", "nosniff");
         let head = ResponseHead { status: 200, reason: Vec::new(), version: Version::Http11, fields };
         Some(Answer { head, body: key_authorization.into() })
+    }
+
+    /// A word for probes: what is wrong, with its names, is the operator's alone.
+    pub fn health(&self) -> &'static str {
+        if self.ledger().failing() == 0 { "good" } else { "failing" }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

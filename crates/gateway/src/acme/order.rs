@@ -13,9 +13,11 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::sign::CertifiedKey;
 
 use super::challenges::{Challenges, Pending};
+use super::hook::{Act, HOOK_TIME, Hook, HookError, Record};
 use crate::config::ChallengeKind;
 
-/// For a whole order: an authority looks at a name from several places, and tries again.
+/// For a whole order, but for what a DNS hook takes: an authority looks at a name from several places, and
+/// tries again.
 pub const ORDER_TIME: Duration = Duration::from_secs(120);
 
 /// For the authority to look at a name, and then to make the certificate.
@@ -38,14 +40,14 @@ pub enum OrderError {
     NoAccount(String),
     #[error("the certificate authority refused: {0}")]
     Refused(String),
-    #[error(
-        "the certificate authority offers no {0} challenge for this name; choose another --acme-challenge"
-    )]
+    #[error("the certificate authority offers no {0} challenge for this name; choose another")]
     NoChallenge(&'static str),
     #[error("the certificate authority did not find that this name leads here: {0}")]
     NotFound(String),
     #[error("the order took longer than {ORDER_TIME:?}")]
     TooLong,
+    #[error(transparent)]
+    Hook(#[from] HookError),
     #[error("a key or a request for a certificate cannot be made: {0}")]
     Crypto(String),
 }
@@ -91,31 +93,50 @@ fn innermost(error: &Error) -> String {
     crate::logging::shown(&cause.to_string())
 }
 
+/// How the authority is shown that a name is ours.
+#[derive(Debug)]
+pub enum Proof {
+    /// It comes here and looks.
+    Here(ChallengeKind, Arc<Challenges>),
+    /// It looks into the name server.
+    Dns(Arc<Hook>),
+}
+
 /// Orders a certificate for `name`; returns its key and chain as PEM, the key first.
 ///
 /// # Errors
-/// [`OrderError`]; after [`ORDER_TIME`] at the latest.
-pub async fn order(
-    account: &Account,
-    name: &str,
-    kind: ChallengeKind,
-    challenges: &Arc<Challenges>,
-) -> Result<String, OrderError> {
-    let ordering = run(account, name, kind, challenges);
-    tokio::time::timeout(ORDER_TIME, ordering).await.unwrap_or(Err(OrderError::TooLong))
+/// [`OrderError`]; after [`ORDER_TIME`] at the latest, or with a hook, once it has its turn, after that and
+/// [`HOOK_TIME`] for each record that it puts there and takes away.
+pub async fn order(account: &Account, name: &str, proof: &Proof) -> Result<String, OrderError> {
+    let mut shown = Vec::new();
+    let (time, turn) = match proof {
+        Proof::Here(..) => (ORDER_TIME, None),
+        Proof::Dns(hook) => (ORDER_TIME + HOOK_TIME, Some((hook, hook.turn().await))),
+    };
+    let ordering = run(account, name, proof, &mut shown);
+    let result = tokio::time::timeout(time, ordering).await.unwrap_or(Err(OrderError::TooLong));
+    if let Some((hook, _turn)) = turn {
+        for record in &shown {
+            if let Err(error) = hook.run(Act::Cleanup, record).await {
+                tracing::warn!(name, %error, "the record of a challenge was not taken away");
+            }
+        }
+    }
+    result
 }
 
+/// `records` are those that the hook was asked to put there, whether it did or not.
 async fn run(
     account: &Account,
     name: &str,
-    kind: ChallengeKind,
-    challenges: &Arc<Challenges>,
+    proof: &Proof,
+    records: &mut Vec<Record>,
 ) -> Result<String, OrderError> {
     let identifiers = [Identifier::Dns(name.to_owned())];
     let mut order = account.new_order(&NewOrder::new(&identifiers)).await?;
     let looks = RetryPolicy::new().initial_delay(FIRST_LOOK).timeout(STEP_TIME);
     // Answered until the authority has looked, and not a moment longer.
-    let pending = show(&mut order, name, kind, challenges).await?;
+    let pending = show(&mut order, name, proof, records).await?;
     let status = order.poll_ready(&looks).await;
     drop(pending);
     match status? {
@@ -137,8 +158,8 @@ async fn run(
 async fn show(
     order: &mut Order,
     name: &str,
-    kind: ChallengeKind,
-    challenges: &Arc<Challenges>,
+    proof: &Proof,
+    records: &mut Vec<Record>,
 ) -> Result<Option<Pending>, OrderError> {
     let mut pending = None;
     let mut authorizations = order.authorizations();
@@ -147,16 +168,27 @@ async fn show(
         if authorization.status == AuthorizationStatus::Valid {
             continue;
         }
-        let (wanted, shown) = match kind {
-            ChallengeKind::TlsAlpn01 => (ChallengeType::TlsAlpn01, "tls-alpn-01"),
-            ChallengeKind::Http01 => (ChallengeType::Http01, "http-01"),
+        let (wanted, shown) = match proof {
+            Proof::Here(ChallengeKind::TlsAlpn01, _) => (ChallengeType::TlsAlpn01, "tls-alpn-01"),
+            Proof::Here(ChallengeKind::Http01, _) => (ChallengeType::Http01, "http-01"),
+            Proof::Dns(_) => (ChallengeType::Dns01, "dns-01"),
         };
         let mut challenge = authorization.challenge(wanted).ok_or(OrderError::NoChallenge(shown))?;
         let answer = challenge.key_authorization();
-        pending = Some(match kind {
-            ChallengeKind::TlsAlpn01 => challenges.offer_tls(name, certificate(name, &answer)?),
-            ChallengeKind::Http01 => challenges.offer_http(name, &challenge.token, answer.as_str()),
-        });
+        match proof {
+            Proof::Here(ChallengeKind::TlsAlpn01, challenges) => {
+                pending = Some(challenges.offer_tls(name, certificate(name, &answer)?));
+            }
+            Proof::Here(ChallengeKind::Http01, challenges) => {
+                pending = Some(challenges.offer_http(name, &challenge.token, answer.as_str()));
+            }
+            Proof::Dns(hook) => {
+                let domain = name.strip_prefix("*.").unwrap_or(name);
+                let record = Record::of(domain, answer.dns_value());
+                records.push(record.clone());
+                hook.run(Act::Present, &record).await?;
+            }
+        }
         challenge.set_ready().await?;
     }
     Ok(pending)

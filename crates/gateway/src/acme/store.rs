@@ -2,7 +2,8 @@
 //! replaced whole.
 //!
 //! `account.json` (who we are to the authority), `orders.json` ([`Ledger`]), and `certificates/NAME.pem`
-//! with key and chain in one file, so that a start after a power loss finds a pair that fits. Each
+//! with key and chain in one file, so that a start after a power loss finds a pair that fits (a wildcard's
+//! begins with `_.`: not every system takes a star). Each
 //! directory has a folder of its own: what a staging authority gave is not served once another is named.
 
 use std::collections::HashMap;
@@ -42,6 +43,7 @@ impl Store {
     }
 
     fn certificate(&self, name: &str) -> PathBuf {
+        let name = name.strip_prefix("*.").map_or_else(|| name.to_owned(), |rest| format!("_.{rest}"));
         self.certificates().join(format!("{name}.pem"))
     }
 
@@ -66,6 +68,8 @@ impl Store {
             let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".pem"));
             // Drafts that a power loss left begin with a dot.
             let Some(name) = name.filter(|name| !name.starts_with('.')) else { continue };
+            let name = name.strip_prefix("_.").map_or_else(|| name.to_owned(), |rest| format!("*.{rest}"));
+            let name = name.as_str();
             let read = || -> Result<Certificate, String> {
                 let bytes = std::fs::metadata(&path).map_err(|error| error.to_string())?.len();
                 if bytes > CERTIFICATE_BYTES {
@@ -149,11 +153,15 @@ mod tests {
         let store = store(data.path(), "https://ca.example/directory");
         assert!(store.load_certificates().unwrap().is_empty());
         store.save_certificate("shop.example.com", &pem("shop.example.com")).unwrap();
+        store.save_certificate("*.example.com", &pem("*.example.com")).unwrap();
         store.save_certificate("blog.example.com", &pem("another.example.com")).unwrap();
         store.save_certificate("half.example.com", "-----BEGIN").unwrap();
         std::fs::write(store.certificates().join(".draft.pem"), pem("draft")).unwrap();
         let found = store.load_certificates().unwrap();
-        assert_eq!(found.keys().collect::<Vec<_>>(), ["shop.example.com"]);
+        let mut names: Vec<_> = found.keys().collect();
+        names.sort();
+        assert_eq!(names, ["*.example.com", "shop.example.com"]);
+        store.remove_certificate("*.example.com").unwrap();
         store.remove_certificate("shop.example.com").unwrap();
         store.remove_certificate("shop.example.com").unwrap();
         assert!(store.load_certificates().unwrap().is_empty());

@@ -48,7 +48,12 @@ pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
     }
     if let Some(acme) = &config.acme {
         match crate::tls::trusting(acme.ca_file.as_deref()) {
-            Ok(_) => println!("ok      certificates come from {}", acme.directory),
+            Ok(_) => {
+                println!("ok      certificates come from {}", acme.directory);
+                if let Some(hook) = &acme.dns_hook {
+                    println!("ok      a wildcard's by DNS, with {}", hook.display());
+                }
+            }
             Err(problem) => {
                 wrong = true;
                 println!("wrong   {problem}");

@@ -80,6 +80,10 @@ struct Serve {
     /// [default: tls-alpn-01]
     #[arg(long, value_name = "KIND")]
     acme_challenge: Option<String>,
+    /// Program that is run as `FILE present|cleanup FQDN VALUE` and changes that TXT record: one wildcard
+    /// certificate for all names below the public URL's host, and no challenge that comes here for them
+    #[arg(long, value_name = "FILE")]
+    acme_dns_hook: Option<String>,
     /// Where to answer http-01 challenges and send everybody else to https, like 0.0.0.0:80
     #[arg(long, value_name = "ADDRESS:PORT")]
     http_listen: Option<String>,
@@ -176,6 +180,7 @@ impl Serve {
             ("acme-directory", self.acme_directory.clone()),
             ("acme-ca-file", self.acme_ca_file.clone()),
             ("acme-challenge", self.acme_challenge.clone()),
+            ("acme-dns-hook", self.acme_dns_hook.clone()),
             ("http-listen", self.http_listen.clone()),
             ("hsts", self.hsts.clone()),
             ("trusted-proxies", self.trusted_proxies.clone()),

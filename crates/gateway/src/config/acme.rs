@@ -23,6 +23,8 @@ pub struct AcmeSettings {
     /// Authorities that vouch for the directory's own certificate. None: the system's.
     pub ca_file: Option<PathBuf>,
     pub challenge: ChallengeKind,
+    /// The program that answers DNS-01 for the gateway's own host and for a wildcard below it.
+    pub dns_hook: Option<PathBuf>,
 }
 
 /// How the authority is shown that a name leads here.
@@ -40,11 +42,13 @@ pub(super) fn settings(read: &Read<'_>) -> Result<Option<AcmeSettings>, ConfigEr
     let directory = read.parsed("acme-directory", directory)?;
     let ca_file = read.parsed("acme-ca-file", existing_file)?;
     let challenge = read.parsed("acme-challenge", challenge)?;
+    let dns_hook = read.parsed("acme-dns-hook", program)?;
     let Some(email) = email else {
         let given = [
             ("acme-directory", directory.is_some()),
             ("acme-ca-file", ca_file.is_some()),
             ("acme-challenge", challenge.is_some()),
+            ("acme-dns-hook", dns_hook.is_some()),
         ];
         return match given.into_iter().find(|(_, given)| *given) {
             Some((option, _)) => Err(ConfigError::WithoutEmail { option }),
@@ -56,7 +60,8 @@ pub(super) fn settings(read: &Read<'_>) -> Result<Option<AcmeSettings>, ConfigEr
         None => self::directory(LETS_ENCRYPT)
             .map_err(|problem| ConfigError::Value { source_name: LETS_ENCRYPT.to_owned(), problem })?,
     };
-    Ok(Some(AcmeSettings { email, directory, ca_file, challenge: challenge.unwrap_or_default() }))
+    let challenge = challenge.unwrap_or_default();
+    Ok(Some(AcmeSettings { email, directory, ca_file, challenge, dns_hook }))
 }
 
 /// One address, as RFC 8555 §7.3 wants it: no list and no header fields behind it.
@@ -74,6 +79,20 @@ fn email(text: &str) -> Result<String, String> {
 fn directory(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| url.scheme() == "https" && url.has_host());
     url.ok_or_else(|| format!("give the https URL of an ACME directory, like {LETS_ENCRYPT}"))
+}
+
+/// A file that may be run, by its whole path: what runs shall not depend on where the gateway was started.
+fn program(text: &str) -> Result<PathBuf, String> {
+    let file = existing_file(text)?;
+    let meta = std::fs::metadata(&file).map_err(|error| format!("cannot read this file: {error}"))?;
+    #[cfg(unix)]
+    let runs = std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o111 != 0;
+    #[cfg(not(unix))]
+    let runs = true;
+    if !meta.is_file() || !runs {
+        return Err("this is no program; name a file that may be executed".to_owned());
+    }
+    std::path::absolute(file).map_err(|error| error.to_string())
 }
 
 fn challenge(text: &str) -> Result<ChallengeKind, String> {

@@ -18,6 +18,7 @@ pub const OPTIONS: [&str; 32] = [
     "acme-directory",
     "acme-ca-file",
     "acme-challenge",
+    "acme-dns-hook",
     "http-listen",
     "hsts",
     "trusted-proxies",

@@ -190,6 +190,8 @@ pub enum ConfigError {
     ProxyProtocolFromNobody,
     #[error("--{option} says how certificates are had by ACME: give --acme-email as well")]
     WithoutEmail { option: &'static str },
+    #[error("--acme-dns-hook needs --public-url, for whose host and names below it the certificates are")]
+    HookWithoutUrl,
     #[error("--caddy-admin needs --public-url, which says for which hosts Caddy is to send visitors here")]
     CaddyWithoutUrl,
     #[error("Caddy speaks clear text to the gateway: with --caddy-admin, leave out {0}")]

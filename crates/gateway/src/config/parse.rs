@@ -48,6 +48,9 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
         return Err(ConfigError::ProxyProtocolFromNobody);
     }
     let public = public_url(layers)?;
+    if public.is_none() && acme.as_ref().is_some_and(|acme| acme.dns_hook.is_some()) {
+        return Err(ConfigError::HookWithoutUrl);
+    }
     let caddy_admin = read.parsed("caddy-admin", caddy_address)?;
     if caddy_admin.is_some() {
         match (&public, &tls) {

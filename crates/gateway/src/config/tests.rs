@@ -110,6 +110,8 @@ fn a_mistake_is_told_with_where_it_was_made() {
         ("acme-directory", "ca.example"),
         ("acme-ca-file", "/nonexistent/ca.pem"),
         ("acme-challenge", "dns-01"),
+        ("acme-dns-hook", "/nonexistent/hook"),
+        ("acme-dns-hook", "/"),
         ("http-listen", "nonsense"),
         ("hsts", "for ever"),
         ("hsts", "3651d"),
@@ -158,6 +160,26 @@ fn automatic_certificates_need_an_address_and_go_together_with_files() {
     let both = World::new().flag("tls-cert", file).flag("tls-key", file).flag("acme-email", "a@b.example");
     let both = both.resolve().expect("files for some names");
     assert!(both.tls.is_some() && both.acme.is_some());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_dns_hook_is_a_program_beside_an_address_and_a_public_url() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    let file = world.home.path().join("hook");
+    std::fs::write(&file, "#!/bin/sh\n").expect("written");
+    let hook = file.to_str().expect("text").to_owned();
+    let mode = |mode| std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).expect("set");
+    mode(0o600);
+    assert!(World::new().flag("acme-dns-hook", &hook).sentence().contains("may be executed"));
+    mode(0o700);
+    let asked = || World::new().flag("acme-dns-hook", &hook);
+    assert!(asked().sentence().contains("--acme-email"));
+    let asked = || asked().flag("acme-email", "admin@example.com");
+    assert!(asked().sentence().contains("--public-url"));
+    let config = asked().flag("public-url", "https://tunnel.example.com").resolve().expect("all of it");
+    assert_eq!(config.acme.expect("set").dns_hook.as_deref(), Some(file.as_path()));
 }
 
 #[test]
