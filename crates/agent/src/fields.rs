@@ -13,6 +13,7 @@ use crate::mapping::{
     parse_host, parse_name, parse_path, parse_rate, parse_timeout,
 };
 use crate::secrets::SecretError;
+use crate::target::Scheme;
 
 pub use keys::MadeKey;
 
@@ -31,7 +32,8 @@ pub struct MappingFields {
     /// Name under the gateway's domain: `shop` becomes https://shop.tunnel.example.com
     #[arg(long, value_name = "NAME", env = "PORTHOLE_NAME")]
     pub name: Option<String>,
-    /// Full public host name instead of a name, perhaps *.example.com
+    /// Full public host name instead of a name, perhaps *.example.com; of a TCP service that speaks TLS: the
+    /// one its clients ask for
     #[arg(long, value_name = "HOST", env = "PORTHOLE_HOST")]
     pub host: Option<String>,
     /// Only requests under this path prefix; without name and host: on the gateway's own host
@@ -215,15 +217,17 @@ pub enum FieldsError {
 impl MappingFields {
     /// Puts the settings onto a mapping. Passwords are hashed here (about 20 ms each).
     pub fn apply(&self, spec: &mut MappingSpec) -> Result<(), FieldsError> {
+        // There, a name is for lists and logs alone.
+        let tcp = spec.target.scheme == Scheme::Tcp;
         if let Some(name) = &self.name {
             spec.name = unless_empty(name, parse_name)?;
-            if spec.name.is_some() && self.host.is_none() {
+            if spec.name.is_some() && self.host.is_none() && !tcp {
                 spec.host = None;
             }
         }
         if let Some(host) = &self.host {
             spec.host = unless_empty(host, parse_host)?;
-            if spec.host.is_some() && self.name.is_none() {
+            if spec.host.is_some() && self.name.is_none() && !tcp {
                 spec.name = None;
             }
         }
@@ -373,5 +377,19 @@ mod tests {
         assert!(password.apply(&mut spec.clone()).is_err());
         let lists = MappingFields { deny_ip: vec!["::/0".into()], ..Default::default() };
         lists.apply(&mut spec).unwrap();
+    }
+
+    #[test]
+    fn a_tcp_mapping_has_a_port_or_a_host_and_its_name_beside_either() {
+        let mut spec = MappingSpec::new("a".into(), crate::target::Target::parse_tcp("5432").unwrap());
+        let named = MappingFields { name: Some("db".into()), ..Default::default() };
+        let host = |host: &str| MappingFields { host: Some(host.into()), ..Default::default() };
+        named.apply(&mut spec).unwrap();
+        host("db.example.com").apply(&mut spec).unwrap();
+        named.apply(&mut spec).unwrap();
+        assert_eq!((spec.name.as_deref(), spec.host.as_deref()), (Some("db"), Some("db.example.com")));
+        assert!(host("*.example.com").apply(&mut spec.clone()).is_err());
+        spec.remote_port = Some(20_000);
+        assert_eq!(spec.check(), Err(MappingError::PortAndHost));
     }
 }

@@ -39,7 +39,7 @@ pub struct MappingSpec {
     pub id: String,
     /// A single label under the gateway's domain.
     pub name: Option<String>,
-    /// A full public host instead.
+    /// A full public host instead; raw TCP: the one in the handshake of TLS that the service ends.
     pub host: Option<String>,
     /// Path prefix, starting with `/`.
     pub path: Option<String>,
@@ -72,6 +72,10 @@ pub enum MappingError {
     Path(String),
     #[error("a mapping has a name or a host, not both")]
     NameAndHost,
+    #[error("a TCP mapping has a port on the gateway, or a host by which its TLS is known, not both")]
+    PortAndHost,
+    #[error("TCP connections are told apart by one host each, not by *.: write it like db.example.com")]
+    WildcardForTcp,
     // What was given may be a password: it is not repeated.
     #[error(
         "the value of --basic-auth must be USER:PASSWORD, like alice:secret, with something on both sides"
@@ -178,12 +182,14 @@ impl MappingSpec {
     /// Everything that [`Self::check`] would refuse, with the field where it is to be mended.
     pub fn problems(&self) -> Vec<(&'static str, MappingError)> {
         let mut problems = Vec::new();
-        if self.name.is_some() && self.host.is_some() {
-            problems.push(("host", MappingError::NameAndHost));
-        }
         if self.target.scheme == Scheme::Tcp {
+            if self.host.is_some() && self.remote_port.is_some() {
+                problems.push(("remote_port", MappingError::PortAndHost));
+            }
+            if self.host.as_deref().is_some_and(|host| host.starts_with("*.")) {
+                problems.push(("host", MappingError::WildcardForTcp));
+            }
             let http_only = [
-                (self.host.is_some(), "host", "a host"),
                 (self.path.is_some(), "path", "a path"),
                 (self.strip_prefix, "strip_prefix", "stripping a path prefix"),
                 (!self.matches.is_empty(), "matches", "a condition on requests"),
@@ -211,6 +217,9 @@ impl MappingSpec {
             let set = http_only.into_iter().filter(|(set, ..)| *set);
             problems.extend(set.map(|(_, field, what)| (field, MappingError::HttpOnly(what))));
         } else {
+            if self.name.is_some() && self.host.is_some() {
+                problems.push(("host", MappingError::NameAndHost));
+            }
             if self.remote_port.is_some() {
                 problems.push(("remote_port", MappingError::TcpOnly));
             }
@@ -221,7 +230,7 @@ impl MappingSpec {
         problems
     }
 
-    /// Whether a visitor could reach it: TCP mappings get a port in any case.
+    /// Whether a visitor could reach it: TCP mappings get a port where they ask for no host.
     pub fn has_address(&self) -> bool {
         let asked = self.name.is_some() || self.host.is_some() || self.path.is_some();
         asked || self.target.scheme == Scheme::Tcp
@@ -238,10 +247,11 @@ impl MappingSpec {
         }
     }
 
-    /// True when both ask for the same requests, or for the same port, so that one gateway could serve
+    /// True when both ask for the same requests, port or TLS connections, so that one gateway could serve
     /// only one of them.
     pub fn same_address(&self, other: &Self) -> bool {
         match (self.target.scheme == Scheme::Tcp, other.target.scheme == Scheme::Tcp) {
+            (true, true) if self.host.is_some() => self.host == other.host,
             (true, true) => self.remote_port.is_some() && self.remote_port == other.remote_port,
             (false, false) => {
                 let asks = self.name.is_some() || self.host.is_some() || self.path.is_some();
@@ -250,7 +260,7 @@ impl MappingSpec {
                     && self.path == other.path
                     && self.matches == other.matches
             }
-            _ => false,
+            _ => self.host.is_some() && self.host == other.host,
         }
     }
 

@@ -5,19 +5,27 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::acme::certificates;
 use crate::proxy_protocol::Entry;
+use crate::router::Endpoint;
 use crate::server::Gateway;
-use crate::tls::Tls;
+use crate::tcp;
+use crate::tls::{Hello, Tls};
 use crate::visitor::{self, Protocol, Service};
 
 /// Connections of a listener at once, links included. At ≤ 16 KiB for an idle one this is under 1 GiB; beyond it,
 /// newcomers wait in the kernel's queue.
 pub const CONNECTIONS: usize = 50_000;
+
+/// How a connection begins that speaks TLS: with a record of a handshake (RFC 8446 §5.1).
+const HANDSHAKE_RECORD: u8 = 0x16;
 
 /// How long a TLS handshake may take; a browser's over a bad mobile network takes 2–3 s.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -87,7 +95,7 @@ fn begin(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let acceptor = tls.map(|tls| TlsAcceptor::from(tls.current()));
+    let config = tls.map(Tls::current);
     let entry = entry.map(Arc::clone);
     let service = Arc::clone(service);
     let gateway = &service.gateway;
@@ -102,10 +110,12 @@ fn begin(
                 let Some(visitor) = admitted else { return };
                 peer = visitor;
             }
-            match acceptor {
+            let passes = || !service.to_https && !service.gateway.registry.server_names().is_empty();
+            match config {
+                // Boxed: the kinds would otherwise share the largest one's size.
+                Some(config) => Box::pin(serve_tls(service, config, stream, peer)).await,
+                None if passes() => Box::pin(serve_sniffed(service, stream, peer)).await,
                 None => visitor::serve(service, stream, peer, "http", Protocol::Sniffed).await,
-                // Boxed: the two kinds would otherwise share the larger one's size.
-                Some(acceptor) => Box::pin(serve_tls(service, acceptor, stream, peer)).await,
             }
         };
         tokio::select! {
@@ -116,17 +126,34 @@ fn begin(
     });
 }
 
-async fn serve_tls(service: Arc<Service>, acceptor: TlsAcceptor, stream: TcpStream, peer: SocketAddr) {
-    let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            tracing::debug!(%peer, %error, "a TLS handshake failed");
-            return;
+/// A handshake that has been looked at.
+enum Begun {
+    Ours(Box<TlsStream<TcpStream>>),
+    /// The service behind the mapping ends it: the bytes read so far are its.
+    Theirs(TcpStream, Bytes, Arc<Endpoint>),
+}
+
+async fn serve_tls(service: Arc<Service>, config: Arc<ServerConfig>, stream: TcpStream, peer: SocketAddr) {
+    let names = service.gateway.registry.server_names();
+    let handshake = async {
+        if names.is_empty() {
+            return Ok(Begun::Ours(Box::new(TlsAcceptor::from(config).accept(stream).await?)));
         }
-        Err(_) => {
-            tracing::debug!(%peer, "a TLS handshake took too long");
-            return;
+        let hello = Hello::read(stream).await?;
+        match hello.server_name().and_then(|host| names.passed(&host)) {
+            Some(endpoint) => {
+                let (stream, first) = hello.untouched();
+                Ok(Begun::Theirs(stream, first, Arc::clone(endpoint)))
+            }
+            None => Ok(Begun::Ours(Box::new(hello.accept(config).await?))),
         }
+    };
+    let stream = match in_time(handshake, peer).await {
+        Some(Begun::Ours(stream)) => *stream,
+        Some(Begun::Theirs(stream, first, endpoint)) => {
+            return tcp::pass(&service.gateway, stream, peer, &endpoint, first).await;
+        }
+        None => return,
     };
     let protocol = match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => Protocol::Http2,
@@ -135,4 +162,42 @@ async fn serve_tls(service: Arc<Service>, acceptor: TlsAcceptor, stream: TcpStre
         _ => Protocol::Http1,
     };
     visitor::serve(service, stream, peer, "https", protocol).await;
+}
+
+/// Where we end no TLS, mappings may: a connection that begins with a handshake is for one of them.
+async fn serve_sniffed(service: Arc<Service>, stream: TcpStream, peer: SocketAddr) {
+    let mut first = [0];
+    let begun = tokio::select! {
+        begun = tokio::time::timeout(visitor::IDLE, stream.peek(&mut first)) => begun,
+        () = service.gateway.last_call() => return,
+    };
+    if !matches!(begun, Ok(Ok(1..))) {
+        return;
+    }
+    if first != [HANDSHAKE_RECORD] {
+        return visitor::serve(service, stream, peer, "http", Protocol::Sniffed).await;
+    }
+    let Some(hello) = in_time(Hello::read(stream), peer).await else { return };
+    let names = service.gateway.registry.server_names();
+    let Some(endpoint) = hello.server_name().and_then(|host| names.passed(&host).cloned()) else {
+        tracing::debug!(%peer, "a TLS handshake for no host that is known, where none is spoken");
+        return;
+    };
+    let (stream, first) = hello.untouched();
+    tcp::pass(&service.gateway, stream, peer, &endpoint, first).await;
+}
+
+/// What a handshake comes to within [`HANDSHAKE`].
+async fn in_time<T>(handshake: impl Future<Output = io::Result<T>>, peer: SocketAddr) -> Option<T> {
+    match tokio::time::timeout(HANDSHAKE, handshake).await {
+        Ok(Ok(begun)) => Some(begun),
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "a TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "a TLS handshake took too long");
+            None
+        }
+    }
 }

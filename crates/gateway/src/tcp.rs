@@ -115,7 +115,7 @@ impl Port {
                     gateway.tasks.spawn(async move {
                         counters.counters.tcp_connection();
                         tokio::select! {
-                            () = carry(stream, visitor, &endpoint) => {}
+                            () = carry(stream, visitor, &endpoint, Bytes::new()) => {}
                             () = cut.cancelled() => {}
                         }
                         drop(place);
@@ -126,8 +126,20 @@ impl Port {
     }
 }
 
+/// Carries a connection that came to another listener, of which `first` was read already.
+pub async fn pass(
+    gateway: &Gateway,
+    stream: TcpStream,
+    visitor: SocketAddr,
+    endpoint: &Endpoint,
+    first: Bytes,
+) {
+    gateway.counters.tcp_connection();
+    carry(stream, visitor, endpoint, first).await;
+}
+
 /// Carries one connection both ways until both halves are over, or one breaks.
-async fn carry(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint) {
+async fn carry(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint, first: Bytes) {
     if !endpoint.policy.admits(visitor.ip()) {
         tracing::info!(mapping = endpoint.label(), %visitor, "refused a TCP connection by its address");
         abort(&stream);
@@ -174,7 +186,13 @@ async fn carry(stream: TcpStream, visitor: SocketAddr, endpoint: &Endpoint) {
     let (mut send, mut recv) = paced(link, endpoint.bucket(), 0);
     let (mut from_visitor, mut to_visitor) = stream.into_split();
     let both = async {
-        tokio::try_join!(upload(&mut from_visitor, &mut send), download(&mut recv, &mut to_visitor))
+        let up = async {
+            if !first.is_empty() {
+                send.send(first).await.map_err(|stopped| stopped.0)?;
+            }
+            upload(&mut from_visitor, &mut send).await
+        };
+        tokio::try_join!(up, download(&mut recv, &mut to_visitor))
     };
     let outcome = both.await;
     if let Err(code) = outcome {

@@ -1,6 +1,7 @@
 //! The visitors' TLS: a certificate from files that are read again when they change, those of
 //! [`crate::acme`], or both: the files for the names that they cover, the others for the rest.
 
+mod hello;
 mod names;
 mod trust;
 
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::TlsFiles;
 
+pub use hello::Hello;
 pub use names::Names;
 pub use trust::{authorities, trusting};
 

@@ -98,7 +98,8 @@ pub struct Mapping {
     pub protocol: MappingProtocol,
     /// A single label under the gateway's domain.
     pub name: Option<String>,
-    /// A full host name instead, perhaps `*.`-wildcard.
+    /// A full host name instead, perhaps `*.`-wildcard. Of a TCP mapping, without a star: its connections are
+    /// those whose TLS handshake names this host, and it has no port.
     pub host: Option<String>,
     /// Path prefix, starting with `/`; none means all.
     pub path: Option<String>,
@@ -108,6 +109,20 @@ pub struct Mapping {
     /// TCP only: the port wanted on the gateway; none lets it choose.
     pub remote_port: Option<u16>,
     pub policy: Policy,
+}
+
+/// What else mappings may ask for that not every gateway knows; told in the welcome with [`POLICIES`].
+pub const KINDS: &[&str] = &[TCP_HOST];
+
+/// A TCP mapping's connections are known by the host in their TLS handshake ([`Mapping::host`]).
+pub const TCP_HOST: &str = "tcp_host";
+
+impl Mapping {
+    /// What not every gateway knows: one that does not would skip it.
+    pub fn needs(&self) -> impl Iterator<Item = &str> {
+        let by_host = self.protocol == MappingProtocol::Tcp && self.host.is_some();
+        self.policy.needs().chain(by_host.then_some(TCP_HOST))
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,7 +150,7 @@ pub struct Welcome {
     pub session_id: String,
     pub revision: u64,
     pub results: Vec<MappingResult>,
-    /// Which of [`POLICIES`] the gateway enforces, perhaps with newer ones.
+    /// Which of [`POLICIES`] the gateway enforces and which of [`KINDS`] it knows, perhaps with newer ones.
     #[serde(default)]
     pub policies: Vec<String>,
 }
@@ -183,4 +198,20 @@ pub mod codes {
     pub const ENDED: &str = "link-ended";
     /// Said by the agent itself: the gateway would skip a rule of the mapping.
     pub const GATEWAY_TOO_OLD: &str = "gateway-too-old";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tcp_mapping_by_host_needs_a_gateway_that_knows_it() {
+        let needs = |mapping: &Mapping| mapping.needs().map(str::to_owned).collect::<Vec<_>>();
+        let host = Some("db.example.com".to_owned());
+        let http = Mapping { host: host.clone(), ..Mapping::default() };
+        assert!(needs(&http).is_empty());
+        let tcp = Mapping { protocol: MappingProtocol::Tcp, ..http };
+        assert_eq!(needs(&tcp), KINDS);
+        assert!(needs(&Mapping { host: None, ..tcp }).is_empty());
+    }
 }

@@ -1326,6 +1326,31 @@ export interface components {
             strip_prefix?: false;
             target?: string;
         } | {
+            host?: string;
+            /** @enum {unknown} */
+            host_header?: null | "" | "preserve";
+            matches?: unknown[] | null;
+            /** @enum {unknown} */
+            path?: null | "" | "/";
+            policy?: {
+                allow_methods?: unknown[];
+                answers?: unknown[];
+                basic_auth?: unknown[];
+                /** @enum {unknown} */
+                maintenance?: null;
+                /** @enum {unknown} */
+                max_body?: null | "";
+                private_paths?: unknown[];
+                public_paths?: unknown[];
+            };
+            /** @enum {unknown} */
+            protocol: "tcp";
+            /** @enum {unknown} */
+            remote_port?: null;
+            /** @enum {unknown} */
+            strip_prefix?: false;
+            target?: string;
+        } | {
             /** @enum {unknown} */
             host?: null | "";
             /** @enum {unknown} */
@@ -1359,6 +1384,31 @@ export interface components {
             };
             /** @enum {unknown} */
             protocol?: null | "tcp";
+            /** @enum {unknown} */
+            strip_prefix?: false;
+            target?: string;
+        } | {
+            host?: string;
+            /** @enum {unknown} */
+            host_header?: null | "" | "preserve";
+            matches?: unknown[] | null;
+            /** @enum {unknown} */
+            path?: null | "" | "/";
+            policy?: {
+                allow_methods?: unknown[];
+                answers?: unknown[];
+                basic_auth?: unknown[];
+                /** @enum {unknown} */
+                maintenance?: null;
+                /** @enum {unknown} */
+                max_body?: null | "";
+                private_paths?: unknown[];
+                public_paths?: unknown[];
+            };
+            /** @enum {unknown} */
+            protocol?: null | "tcp";
+            /** @enum {unknown} */
+            remote_port?: null;
             /** @enum {unknown} */
             strip_prefix?: false;
             target?: string;
@@ -1557,6 +1607,31 @@ export interface components {
             strip_prefix?: false;
             target?: string;
         } | {
+            host?: string;
+            /** @enum {unknown} */
+            host_header?: null | "" | "preserve";
+            matches?: unknown[] | null;
+            /** @enum {unknown} */
+            path?: null | "" | "/";
+            policy?: {
+                allow_methods?: unknown[];
+                answers?: unknown[];
+                basic_auth?: unknown[];
+                /** @enum {unknown} */
+                maintenance?: null;
+                /** @enum {unknown} */
+                max_body?: null | "";
+                private_paths?: unknown[];
+                public_paths?: unknown[];
+            };
+            /** @enum {unknown} */
+            protocol: "tcp";
+            /** @enum {unknown} */
+            remote_port?: null;
+            /** @enum {unknown} */
+            strip_prefix?: false;
+            target?: string;
+        } | {
             /** @enum {unknown} */
             host?: null | "";
             /** @enum {unknown} */
@@ -1590,6 +1665,31 @@ export interface components {
             };
             /** @enum {unknown} */
             protocol?: null | "tcp";
+            /** @enum {unknown} */
+            strip_prefix?: false;
+            target?: string;
+        } | {
+            host?: string;
+            /** @enum {unknown} */
+            host_header?: null | "" | "preserve";
+            matches?: unknown[] | null;
+            /** @enum {unknown} */
+            path?: null | "" | "/";
+            policy?: {
+                allow_methods?: unknown[];
+                answers?: unknown[];
+                basic_auth?: unknown[];
+                /** @enum {unknown} */
+                maintenance?: null;
+                /** @enum {unknown} */
+                max_body?: null | "";
+                private_paths?: unknown[];
+                public_paths?: unknown[];
+            };
+            /** @enum {unknown} */
+            protocol?: null | "tcp";
+            /** @enum {unknown} */
+            remote_port?: null;
             /** @enum {unknown} */
             strip_prefix?: false;
             target?: string;

@@ -92,7 +92,11 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
         />
         <Field
           label="Protocol"
-          help={http ? "HTTP/1.1, HTTP/2, WebSockets, events." : "Any bytes, on a port of the gateway."}
+          help={
+            http
+              ? "HTTP/1.1, HTTP/2, WebSockets, events."
+              : "Any bytes, on a port of the gateway, or TLS that the service ends."
+          }
         >
           {(given) => (
             <select
@@ -109,15 +113,7 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
         {http ? (
           <HttpFields form={form} set={set} error={error} />
         ) : (
-          <TextField
-            label="Port on the gateway"
-            placeholder="any"
-            help="Empty: one that your token allows."
-            inputMode="numeric"
-            value={form.remotePort}
-            error={error("remote_port")}
-            onChange={set("remotePort", "remote_port")}
-          />
+          <TcpFields form={form} set={set} error={error} />
         )}
         {http && <ConditionFields form={form} set={set} error={error} />}
         {http && <KeyFields form={form} set={set} error={error} />}
@@ -148,6 +144,51 @@ export interface FieldsProps {
   form: MappingForm;
   set: <K extends keyof MappingForm>(key: K, field: string) => (value: MappingForm[K]) => void;
   error: (field: string) => string | undefined;
+}
+
+function TcpFields({ form, set, error }: FieldsProps) {
+  return (
+    <>
+      <Field
+        label="Public address"
+        help={
+          form.address === "name" ? "Clients connect to it." : "The gateway has no key and reads nothing."
+        }
+      >
+        {(given) => (
+          <select
+            {...given}
+            className="control w-full"
+            value={form.address}
+            onChange={(event) => set("address", "address")(event.target.value === "host" ? "host" : "name")}
+          >
+            <option value="name">a port of the gateway</option>
+            <option value="host">TLS for a host, to the service as it is</option>
+          </select>
+        )}
+      </Field>
+      {form.address === "name" ? (
+        <TextField
+          label="Port on the gateway"
+          placeholder="any"
+          help="Empty: one that your token allows."
+          inputMode="numeric"
+          value={form.remotePort}
+          error={error("remote_port")}
+          onChange={set("remotePort", "remote_port")}
+        />
+      ) : (
+        <TextField
+          mono
+          label="Host"
+          placeholder="db.example.com"
+          value={form.host}
+          error={error("host")}
+          onChange={set("host", "host")}
+        />
+      )}
+    </>
+  );
 }
 
 function HttpFields({ form, set, error }: FieldsProps) {

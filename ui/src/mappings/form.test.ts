@@ -69,6 +69,7 @@ describe("a mapping in the dialog", () => {
       protocol: "tcp",
       target: "5432",
       inspect: true,
+      host: null,
       remote_port: 20_001,
       matches: [],
       policy: {
@@ -84,6 +85,22 @@ describe("a mapping in the dialog", () => {
         ...NO_HEADERS,
       },
     });
+  });
+
+  it("asks for a host of a TCP mapping, or for a port, and not for both", () => {
+    const form = {
+      ...BLANK,
+      protocol: "tcp" as const,
+      target: "8443",
+      host: " db.example.com ",
+      remotePort: "1",
+    };
+    expect(inputOf({ ...form, address: "host" })).toMatchObject({
+      host: "db.example.com",
+      remote_port: null,
+    });
+    expect(inputOf(form)).toMatchObject({ host: null, remote_port: 1 });
+    expect(localErrors({ ...form, address: "host", host: "" })).toHaveProperty("host");
   });
 
   it("does not strip a prefix that there is not", () => {

@@ -110,7 +110,8 @@ export function inputOf(form: MappingForm): MappingInput {
   if (form.protocol === "tcp") {
     return {
       ...common,
-      remote_port: number(form.remotePort),
+      host: form.address === "host" ? text(form.host) : null,
+      remote_port: form.address === "host" ? null : number(form.remotePort),
       matches: [],
       policy: { basic_auth: [], bearer_keys: [], jwt: null, ...policy, ...NO_RULES, ...NO_HEADERS },
     };
@@ -151,8 +152,11 @@ export function localErrors(form: MappingForm): Record<string, string> {
   if (atOnce !== null && !(Number.isInteger(atOnce) && atOnce >= 1 && atOnce <= 1_000_000)) {
     errors["policy.max_concurrent"] = "Write a number from 1 to 1000000, or leave it empty.";
   }
+  const host = form.address === "host" && form.host.trim() === "";
+  const hostError = "Write a host such as shop.example.com.";
   if (form.protocol === "tcp") {
-    const port = number(form.remotePort);
+    if (host) errors.host = hostError;
+    const port = form.address === "host" ? null : number(form.remotePort);
     if (port !== null && !(Number.isInteger(port) && port >= 1 && port <= 65535)) {
       errors.remote_port = "Write a port from 1 to 65535, or leave it empty.";
     }
@@ -162,8 +166,7 @@ export function localErrors(form: MappingForm): Record<string, string> {
   if (form.timeout.trim() === "" || !(seconds > 0 && seconds <= 86_400)) {
     errors.timeout_ms = "Write seconds, more than 0 and at most 86400.";
   }
-  if (form.address === "host" && form.host.trim() === "")
-    errors.host = "Write a host such as shop.example.com.";
+  if (host) errors.host = hostError;
   if (form.hostHeader === "value" && form.hostValue.trim() === "")
     errors.host_header = "Write the host that the service expects.";
   if (form.users.some((one) => one.user.trim() === "" || one.user.includes(":"))) {

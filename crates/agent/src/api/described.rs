@@ -333,7 +333,6 @@ fn together() -> AnyOfBuilder {
         any()
             .property("protocol", protocol)
             .property("target", text(target))
-            .property("host", blank())
             .property("path", one_of([Value::Null, json!(""), json!("/")]))
             .property("strip_prefix", one_of([json!(false)]))
             .property("host_header", one_of([Value::Null, json!(""), json!("preserve")]))
@@ -352,9 +351,17 @@ fn together() -> AnyOfBuilder {
                     .property("answers", none()),
             )
     };
+    let raw_plain = || raw(one_of([json!("tcp")]), format!("^(?:{plain}|{tcp})$"));
+    let raw_url = || raw(one_of([Value::Null, json!("tcp")]), format!("^{tcp}$"));
+    let by_port = |mapping: ObjectBuilder| mapping.property("host", blank());
+    let by_host = |mapping: ObjectBuilder| {
+        mapping.property("host", text(r"^[^*]*$".into())).property("remote_port", one_of([Value::Null]))
+    };
     AnyOfBuilder::new()
         .item(http().property("host", blank()))
         .item(http().property("name", blank()))
-        .item(raw(one_of([json!("tcp")]), format!("^(?:{plain}|{tcp})$")).required("protocol"))
-        .item(raw(one_of([Value::Null, json!("tcp")]), format!("^{tcp}$")))
+        .item(by_port(raw_plain()).required("protocol"))
+        .item(by_host(raw_plain()).required("protocol"))
+        .item(by_port(raw_url()))
+        .item(by_host(raw_url()))
 }

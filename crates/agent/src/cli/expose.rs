@@ -44,6 +44,10 @@ pub(super) struct TcpArgs {
     /// The port wanted on the gateway; without it the gateway chooses one
     #[arg(long, value_name = "PORT", env = "PORTHOLE_REMOTE_PORT")]
     remote_port: Option<String>,
+    /// Instead of a port: connections to the gateway's own TLS port whose handshake is for this host (SNI); the
+    /// service ends TLS itself, the gateway has no key and reads nothing
+    #[arg(long, value_name = "HOST", env = "PORTHOLE_SNI", conflicts_with = "remote_port")]
+    sni: Option<String>,
     /// Tell the service of each visitor in a PROXY protocol header
     #[arg(long, value_name = "v1|v2", env = "PORTHOLE_PROXY_PROTOCOL")]
     proxy_protocol: Option<ProxyProtocol>,
@@ -113,6 +117,7 @@ pub(super) async fn tcp(context: &Context, args: TcpArgs) -> Result<(), Failure>
     let target = Target::parse_tcp(&args.target).map_err(|error| Failure::usage("target", error))?;
     let fields = MappingFields {
         name: args.name,
+        host: args.sni,
         allow_ip: args.allow_ip,
         deny_ip: args.deny_ip,
         rate_limit: args.rate_limit,

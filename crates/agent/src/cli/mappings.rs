@@ -363,6 +363,7 @@ fn jwt_json(rule: &JwtRule) -> serde_json::Value {
 fn address(spec: &MappingSpec) -> String {
     let host = spec.name.as_deref().or(spec.host.as_deref()).unwrap_or_default();
     match (spec.target.scheme, spec.remote_port) {
+        (Scheme::Tcp, _) if spec.host.is_some() => spec.host.clone().unwrap_or_default(),
         (Scheme::Tcp, Some(port)) => format!("{host}:{port}"),
         (Scheme::Tcp, None) if host.is_empty() => "any port".into(),
         _ => format!("{host}{}", spec.path.as_deref().unwrap_or_default()),

@@ -46,7 +46,7 @@ enum Command {
     /// Give a local HTTP service a public URL as long as this command runs
     Http(Box<expose::HttpArgs>),
     /// Give a local TCP service a public port as long as this command runs
-    Tcp(expose::TcpArgs),
+    Tcp(Box<expose::TcpArgs>),
     /// Serve every enabled mapping, stored or in the file; what a service runs
     Up(expose::UpArgs),
     /// List, add, change and remove stored mappings
@@ -154,7 +154,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Login(args) => login::run(&context, args).await,
         Command::Http(args) => expose::http(&context, *args).await,
-        Command::Tcp(args) => expose::tcp(&context, args).await,
+        Command::Tcp(args) => expose::tcp(&context, *args).await,
         Command::Up(args) => expose::up(&context, args).await,
         Command::Mappings(command) => mappings::run(&context, command).await,
         Command::Exchanges(command) => exchanges::run(&context, command).await,

@@ -315,7 +315,7 @@ impl Client {
             }
             let nameless = spec.name.is_none() && spec.host.is_none() && spec.path.is_none();
             if !fresh && let Some(remembered) = remembered {
-                if tcp && spec.remote_port.is_none() {
+                if tcp && spec.remote_port.is_none() && spec.host.is_none() {
                     spec.remote_port = remembered.remote_port;
                 }
                 if !tcp && nameless {
@@ -444,7 +444,7 @@ impl Client {
         let Some(own) = self.own.get_mut(id).filter(|own| !own.remembered) else { return Ok(()) };
         own.remembered = true;
         let (spec, save) = (own.spec.clone(), own.save && own.tries > 0);
-        let remote_port = (spec.target.scheme == Scheme::Tcp)
+        let remote_port = (spec.target.scheme == Scheme::Tcp && spec.host.is_none())
             .then(|| public_url.rsplit_once(':').and_then(|(_, port)| port.parse().ok()))
             .flatten();
         let what = Remembered { mapping_id: spec.id.clone(), name: spec.name.clone(), remote_port };

@@ -1,6 +1,6 @@
 //! What of a set of mappings a gateway is told: never one with a rule that this gateway would skip.
 
-use porthole_link::control::{MappingResult, ToGateway, codes};
+use porthole_link::control::{MappingResult, TCP_HOST, ToGateway, codes};
 use porthole_link::{Hello, Mapping, PROTOCOL, PROTOCOL_OLDEST};
 
 use super::UplinkConfig;
@@ -29,15 +29,12 @@ pub(super) fn owes(set: &MappingSet) -> bool {
 pub(super) fn announcement(set: &MappingSet, policies: &[String]) -> (ToGateway, Vec<MappingResult>) {
     let (mut told, mut refused) = (Vec::new(), Vec::new());
     for mapping in mappings(set) {
-        match mapping.policy.needs().find(|need| !policies.iter().any(|policy| policy == need)) {
+        match mapping.needs().find(|need| !policies.iter().any(|policy| policy == need)) {
             None => told.push(mapping.clone()),
             Some(need) => refused.push(MappingResult {
                 id: mapping.id.clone(),
                 code: Some(codes::GATEWAY_TOO_OLD.into()),
-                message: Some(format!(
-                    "The gateway does not know the rule “{need}” and would let in whom it keeps out: update the \
-                     gateway, or take the rule off the mapping."
-                )),
+                message: Some(too_old(need)),
                 public_url: None,
             }),
         }
@@ -45,10 +42,21 @@ pub(super) fn announcement(set: &MappingSet, policies: &[String]) -> (ToGateway,
     (ToGateway::Mappings { revision: set.revision, mappings: told }, refused)
 }
 
+fn too_old(need: &str) -> String {
+    if need == TCP_HOST {
+        return "The gateway does not tell TCP connections apart by host: update the gateway, or leave --sni out."
+            .into();
+    }
+    format!(
+        "The gateway does not know the rule “{need}” and would let in whom it keeps out: update the gateway, or \
+         take the rule off the mapping."
+    )
+}
+
 fn mappings(set: &MappingSet) -> impl Iterator<Item = &Mapping> {
     set.mappings.iter().map(|served| &served.wire)
 }
 
 fn owed(mapping: &Mapping) -> bool {
-    mapping.policy.needs().next().is_some()
+    mapping.needs().next().is_some()
 }

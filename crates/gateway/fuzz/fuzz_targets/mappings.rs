@@ -27,7 +27,7 @@ fuzz_target!(|text: &str| {
     let identity = Identity::shared(Some(PortRange { first: 20000, last: 20009 }), TokenLimits::default());
     let public = PublicBase::parse("https://tunnel.example.com").expect("a constant");
     for single_host in [false, true] {
-        let site = Site { public: Some(&public), base: Some(&public), single_host };
+        let site = Site { public: Some(&public), base: Some(&public), single_host, behind_caddy: false };
         match plan(&mapping, &identity, site) {
             Err(refusal) => {
                 assert!(!refusal.code.is_empty());
@@ -35,6 +35,12 @@ fuzz_target!(|text: &str| {
             }
             Ok(Plan::Tcp { wanted, .. }) => {
                 assert!(wanted.is_none_or(|port| (20000..=20009).contains(&port)));
+            }
+            Ok(Plan::Tls { slot, host, public_url, .. }) => {
+                assert!(!single_host && host != "tunnel.example.com" && !host.contains('*'));
+                assert_eq!(normalise_host(&host).as_deref(), Ok(host.as_str()));
+                assert_eq!(public_url, format!("tls://{host}:443"));
+                assert_eq!(slot.key.to_string().parse().as_ref(), Ok(&slot.key));
             }
             Ok(Plan::Http { slot, place, public_url, extra, policy }) => {
                 judge(&policy, &mapping.policy.private_paths);

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use porthole_link::control::{Hello, MappingResult, POLICIES, Refused, ToAgent, ToGateway, Welcome, codes};
+use porthole_link::control::{
+    Hello, KINDS, MappingResult, POLICIES, Refused, ToAgent, ToGateway, Welcome, codes,
+};
 use porthole_link::{Link, Mapping, gateway_handshake};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -86,7 +88,7 @@ pub async fn accept_link<IO>(
         session_id: session.clone(),
         revision: hello.revision,
         results,
-        policies: POLICIES.iter().map(|&name| name.to_owned()).collect(),
+        policies: POLICIES.iter().chain(KINDS).map(|&name| name.to_owned()).collect(),
     });
     link.send_control(&welcome);
     let base = base.as_ref();

@@ -43,7 +43,12 @@ pub(super) struct Request<'a> {
 impl<'a> Request<'a> {
     fn site(&self, gateway: &'a Gateway) -> Site<'a> {
         let public = gateway.config.public.as_ref();
-        Site { public, base: public.or(self.base), single_host: gateway.config.single_host }
+        Site {
+            public,
+            base: public.or(self.base),
+            single_host: gateway.config.single_host,
+            behind_caddy: gateway.config.caddy_admin.is_some(),
+        }
     }
 
     /// Whether `held` is the link of another agent with the same token.
@@ -63,7 +68,7 @@ pub(super) fn holders(gateway: &Gateway, request: Request<'_>) -> Vec<(LinkId, L
     let mut found = HashSet::new();
     for mapping in request.mappings {
         let slot = match plan(mapping, request.identity, request.site(gateway)) {
-            Ok(Plan::Http { slot, .. }) => slot,
+            Ok(Plan::Http { slot, .. } | Plan::Tls { slot, .. }) => slot,
             Ok(Plan::Tcp { wanted: Some(port), .. }) => Slot::new(Key::Tcp(port), &[]),
             Ok(Plan::Tcp { wanted: None, .. }) | Err(_) => continue,
         };
@@ -123,9 +128,15 @@ pub(super) fn install(
                         slots.push(extra);
                     }
                     let endpoint = place.endpoint(mapping, public_url, policy);
-                    Ok(Serving { endpoint, place: Some(at), slots })
+                    Ok(Serving { endpoint, place: Some(at), server_name: None, slots })
                 }
                 Plan::Tcp { wanted, policy } => place.port(mapping, wanted, policy),
+                Plan::Tls { slot, host, public_url, policy } => {
+                    place.own_whole(&host, mapping)?;
+                    place.claim(&slot, label(mapping), true, mapping)?;
+                    let endpoint = place.endpoint(mapping, public_url, policy);
+                    Ok(Serving { endpoint, place: None, server_name: Some(host), slots: vec![slot] })
+                }
             }
         });
         results.push(match served {
@@ -231,6 +242,14 @@ impl Placing<'_, '_> {
         Ok(())
     }
 
+    /// Refuses a host whose paths belong to somebody else, in part: all its connections are asked for.
+    fn own_whole(&self, host: &str, mapping: &Mapping) -> Result<(), Refusal> {
+        if self.state.board.is_shared(host, &self.request.identity.subject, self.now) {
+            return Err(refused(ClaimRefusal::HeldByOther, mapping));
+        }
+        Ok(())
+    }
+
     fn endpoint(&self, mapping: &Mapping, public_url: String, policy: Compiled) -> Arc<Endpoint> {
         Arc::new(Endpoint {
             mapping: mapping.clone(),
@@ -314,7 +333,7 @@ impl Placing<'_, '_> {
             let endpoint = self.endpoint(mapping, format!("tcp://{host}:{port}"), policy);
             listener.serve(endpoint.clone());
             self.state.ports.insert(port, listener);
-            return Ok(Serving { endpoint, place: None, slots: vec![slot] });
+            return Ok(Serving { endpoint, place: None, server_name: None, slots: vec![slot] });
         }
         Err(last)
     }

@@ -3,6 +3,7 @@
 mod conversation;
 mod install;
 pub mod plan;
+mod server_names;
 mod sites;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use crate::tcp::Port;
 use crate::tokens::Identity;
 
 pub use conversation::accept_link;
+pub use server_names::ServerNames;
 pub use sites::{Site, Sites};
 pub use view::{EndpointView, InUse, LinkView};
 
@@ -44,6 +46,7 @@ const KEEP_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Registry {
     routes: ArcSwap<Router>,
+    server_names: ArcSwap<ServerNames>,
     state: Mutex<State>,
     /// Told when claims are to be written.
     changed: Notify,
@@ -95,6 +98,8 @@ struct Serving {
     endpoint: Arc<Endpoint>,
     /// None for TCP.
     place: Option<Place>,
+    /// The host in handshakes by which a TCP mapping's connections are known.
+    server_name: Option<String>,
     /// The main slot first.
     slots: Vec<Slot>,
 }
@@ -107,6 +112,7 @@ impl Registry {
         let own = config.public.as_ref().map(|public| public.host.clone());
         let registry = Self {
             routes: ArcSwap::from_pointee(Router::build(own.as_deref(), [])),
+            server_names: ArcSwap::default(),
             state: Mutex::new(State {
                 board: Board::new(claims, config.claim_lapse),
                 links: HashMap::new(),
@@ -132,6 +138,11 @@ impl Registry {
     /// The routes as they are now. Do not hold the guard across an await: clone the endpoint's `Arc`.
     pub fn routes(&self) -> arc_swap::Guard<Arc<Router>> {
         self.routes.load()
+    }
+
+    /// What handshakes are for that this gateway does not end.
+    pub fn server_names(&self) -> Arc<ServerNames> {
+        self.server_names.load_full()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -192,6 +203,10 @@ impl Registry {
         });
         let router = Router::build(self.own.as_deref(), live.chain(away));
         self.routes.store(Arc::new(router));
+        let serving = state.links.values().flat_map(|held| &held.serving);
+        let passed =
+            serving.filter_map(|serving| Some((serving.server_name.clone()?, serving.endpoint.clone())));
+        self.server_names.store(Arc::new(ServerNames::new(passed)));
         state.published = state.generation;
         self.shown.send_replace(state.generation);
         state.built = Instant::now();

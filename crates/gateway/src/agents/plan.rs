@@ -1,5 +1,7 @@
 //! What one mapping asks for, and whether its token allows it: pure.
 
+mod tcp;
+
 use std::collections::HashSet;
 
 use porthole_link::Mapping;
@@ -26,6 +28,8 @@ pub struct Site<'a> {
     /// What URLs are made of: the configured one, or how the agent came.
     pub base: Option<&'a PublicBase>,
     pub single_host: bool,
+    /// A Caddy in front ends TLS.
+    pub behind_caddy: bool,
 }
 
 /// A stable code and one sentence.
@@ -43,7 +47,6 @@ impl Refusal {
 
 /// A mapping that may be served if nobody else holds its place.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, taken apart at once")]
 pub enum Plan {
     Http {
         slot: Slot,
@@ -57,12 +60,19 @@ pub enum Plan {
         wanted: Option<u16>,
         policy: Compiled,
     },
+    /// Connections as they come, of those whose TLS handshake is for this host.
+    Tls {
+        slot: Slot,
+        host: String,
+        public_url: String,
+        policy: Compiled,
+    },
 }
 
 impl Plan {
     pub(super) fn policy_mut(&mut self) -> &mut Compiled {
         match self {
-            Self::Http { policy, .. } | Self::Tcp { policy, .. } => policy,
+            Self::Http { policy, .. } | Self::Tcp { policy, .. } | Self::Tls { policy, .. } => policy,
         }
     }
 }
@@ -101,39 +111,7 @@ pub fn plan(mapping: &Mapping, identity: &Identity, site: Site<'_>) -> Result<Pl
     let invalid = |message: String| Refusal::new(codes::MAPPING_INVALID, message);
     let policy = Compiled::new(&mapping.policy, label(mapping)).map_err(invalid)?;
     if mapping.protocol == MappingProtocol::Tcp {
-        if policy.jwt().is_some() {
-            return Err(invalid(
-                "A TCP mapping cannot ask for a token; take its rule about tokens off.".to_owned(),
-            ));
-        }
-        if policy.asks_key() {
-            return Err(invalid("A TCP mapping cannot ask for a key; take --bearer-key off.".to_owned()));
-        }
-        if policy.asks_password() {
-            return Err(invalid(
-                "A TCP mapping cannot ask for a password; take --basic-auth off.".to_owned(),
-            ));
-        }
-        if policy.asks_http() {
-            return Err(invalid(
-                "A TCP mapping carries no requests that its policy could look at; take what it asks of them off."
-                    .to_owned(),
-            ));
-        }
-        return match (mapping.remote_port, identity.tcp.range()) {
-            (Some(0), _) => Err(invalid(
-                "Port 0 cannot be asked for; leave --remote-port out to get a free one.".to_owned(),
-            )),
-            (_, None) => Err(Refusal::new(
-                codes::PORT_NOT_ALLOWED,
-                "This token allows no TCP port; ask the gateway's operator for one made with --tcp.",
-            )),
-            (Some(port), Some(range)) if !range.contains(port) => Err(Refusal::new(
-                codes::PORT_NOT_ALLOWED,
-                format!("This token allows the TCP ports {range}, not {port}."),
-            )),
-            (wanted, Some(_)) => Ok(Plan::Tcp { wanted, policy }),
-        };
+        return tcp::plan(mapping, identity, site, policy);
     }
     check_matches(&mapping.matches)?;
     let path = prefix(mapping.path.as_deref())?;

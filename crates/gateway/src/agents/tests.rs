@@ -2,6 +2,7 @@
 
 mod limits;
 mod policies;
+mod server_names;
 mod sites;
 
 use std::collections::HashMap;

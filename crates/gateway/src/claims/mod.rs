@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::router::Place;
+
 pub use key::{Key, Slot};
 
 /// Claims of one subject, and of all together: some 200 bytes each. A token holder must not fill the
@@ -239,6 +241,14 @@ impl Board {
                 holder.draining = true;
             }
         }
+    }
+
+    /// Whether somebody else than `subject` keeps this host, or a path of it.
+    pub fn is_shared(&self, host: &str, subject: &Arc<str>, now: Timestamp) -> bool {
+        let first = Key::Place(Place::Host { host: host.to_owned(), path: String::new() });
+        let of_host = |key: &Key| matches!(key, Key::Place(Place::Host { host: of, .. }) if of == host);
+        let mut claims = self.claims.range(first..).take_while(|(key, _)| of_host(key));
+        claims.any(|(key, claim)| claim.subject != *subject && !self.is_lapsed(key, claim, now))
     }
 
     /// The port that `subject` had for its mapping `label`, if it is still kept.

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::router::Place;
 
 const LAPSE: Duration = Duration::from_secs(7 * 86_400);
 
@@ -49,6 +48,20 @@ fn a_name_belongs_to_the_subject_that_claimed_it_until_it_lapses() {
     assert_eq!(bob(&mut board, at(100 + 7 * 86_400)), Err(ClaimRefusal::HeldByOther));
     assert_eq!(board.away(at(101 + 7 * 86_400)).count(), 0);
     assert_eq!(bob(&mut board, at(101 + 7 * 86_400)), Ok(()));
+}
+
+#[test]
+fn a_host_is_shared_by_whoever_else_keeps_a_path_of_it() {
+    let mut board = board();
+    let path = Slot::new(host("shop.example", "/x"), &[]);
+    take(&mut board, &path, holder(1, "alice", "a"), Pulse::NotAsked, at(0)).expect("free");
+    let shared = |host: &str, by: &str, seconds| board.is_shared(host, &by.into(), at(seconds));
+    assert!(shared("shop.example", "bob", 0) && !shared("shop.example", "alice", 0));
+    for other in ["shop.exampl", "shop.example2", "a.shop.example", ""] {
+        assert!(!shared(other, "bob", 0), "{other}");
+    }
+    board.release(&path, 1, at(0));
+    assert!(!board.is_shared("shop.example", &"bob".into(), at(1 + 7 * 86_400)), "it lapsed");
 }
 
 #[test]

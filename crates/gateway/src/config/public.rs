@@ -69,6 +69,11 @@ impl PublicBase {
         }
     }
 
+    /// The port, the scheme's own where none is named.
+    pub fn known_port(&self) -> u16 {
+        self.port.unwrap_or(if self.scheme == "https" { 443 } else { 80 })
+    }
+
     /// The host of a name: `shop` at `tunnel.example.com` is `shop.tunnel.example.com`. None where the
     /// base is an address, which has no names below it.
     pub fn host_of(&self, name: &str) -> Option<String> {

@@ -149,6 +149,11 @@ impl Compiled {
         self.rates.as_ref().map_or(Ok(()), |rates| rates.take(visitor, now))
     }
 
+    /// Takes no more than `most` at once, whatever the mapping asks for.
+    pub fn bound_at_once(&mut self, most: u32) {
+        self.most_at_once = Some(self.most_at_once.map_or(most, |asked| asked.min(most)));
+    }
+
     /// A place for one who was let in, where their number is bounded; held until the exchange is over.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long a connection may be silent before its first byte and between requests: nginx's default, so
 /// that proxies in front with theirs (usually 60 s) close first.
-const IDLE: Duration = Duration::from_secs(75);
+pub const IDLE: Duration = Duration::from_secs(75);
 
 /// How long a connection that has begun may take to show which HTTP it speaks, as long as a head may.
 const SNIFF_TIME: Duration = Duration::from_secs(15);

@@ -1,6 +1,7 @@
 //! Raw TCP through the tunnel.
 
 mod programs;
+mod server_names;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;

@@ -230,6 +230,8 @@ mod tests {
             (json!({"target": "3000", "name": "a", "host": "a.example"}), "host"),
             (json!({"target": "3000", "remote_port": 1}), "remote_port"),
             (json!({"target": "tcp://db:1", "path": "/a"}), "path"),
+            (json!({"target": "tcp://db:1", "host": "a.example", "remote_port": 1}), "remote_port"),
+            (json!({"target": "tcp://db:1", "host": "*.a.example"}), "host"),
             (json!({"target": "tcp://db:1", "strip_prefix": true}), "strip_prefix"),
             (json!({"target": "tcp://db:1", "protocol": "http"}), "protocol"),
             (json!({"target": "http://db:1", "protocol": "tcp"}), "target"),

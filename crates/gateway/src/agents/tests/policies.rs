@@ -1,6 +1,6 @@
 //! What a mapping's policy becomes at the gateway.
 
-use porthole_link::control::{HeaderField, HeaderRules, POLICIES, RateLimit};
+use porthole_link::control::{HeaderField, HeaderRules, KINDS, POLICIES, RateLimit};
 
 use super::*;
 
@@ -33,7 +33,7 @@ async fn a_mapping_with_a_rule_that_the_gateway_does_not_know_is_refused_and_oth
     assert!(sentence.contains("\"onlyon\"") && sentence.contains("update the gateway"), "{sentence}");
     assert_eq!(code(&welcome.results[1]), "ok");
     assert_eq!(world.at("shop.t.example", "/"), "unknown");
-    assert_eq!(welcome.policies, POLICIES);
+    assert_eq!(welcome.policies, [POLICIES, KINDS].concat());
 }
 
 #[tokio::test]
