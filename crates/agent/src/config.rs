@@ -10,8 +10,18 @@ use crate::secrets::fingerprint;
 use crate::target::{Target, TargetError};
 
 /// Keys at the top of the file.
-const KEYS: &[&str] =
-    &["gateway", "token", "ca_file", "timeout", "host_header", "inspect", "log_format", "mappings"];
+const KEYS: &[&str] = &[
+    "gateway",
+    "token",
+    "ca_file",
+    "client_cert",
+    "client_key",
+    "timeout",
+    "host_header",
+    "inspect",
+    "log_format",
+    "mappings",
+];
 
 /// Keys of a mapping that may be one text or several.
 const LISTS: &[&str] = &[
@@ -47,6 +57,9 @@ pub struct Config {
     /// A secret option: perhaps `file:…`, `env:…` or `exec:…`.
     pub token: Option<crate::secrets::Secret>,
     pub ca_file: Option<PathBuf>,
+    /// Shown to a gateway that asks for it; both or neither.
+    pub client_cert: Option<PathBuf>,
+    pub client_key: Option<PathBuf>,
     /// Defaults for mappings made by commands.
     pub timeout: Option<String>,
     pub host_header: Option<String>,
@@ -73,6 +86,8 @@ struct RawFile {
     gateway: Option<String>,
     token: Option<String>,
     ca_file: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
     timeout: Option<String>,
     host_header: Option<String>,
     inspect: Option<Switch>,
@@ -116,6 +131,9 @@ impl Config {
                 .parse::<crate::gateway_url::GatewayUrl>()
                 .map_err(|error| value(format!("gateway: {error}")))?;
         }
+        if raw.client_cert.is_some() != raw.client_key.is_some() {
+            return Err(value("client_cert and client_key belong together: write both, or neither".into()));
+        }
         if let Some(timeout) = &raw.timeout {
             parse_timeout(timeout).map_err(|error| value(format!("timeout: {error}")))?;
         }
@@ -139,6 +157,8 @@ impl Config {
             gateway: raw.gateway,
             token: raw.token.map(crate::secrets::Secret::new),
             ca_file: raw.ca_file.map(beside),
+            client_cert: raw.client_cert.map(beside),
+            client_key: raw.client_key.map(beside),
             timeout: raw.timeout,
             host_header: raw.host_header,
             inspect: raw.inspect,
@@ -290,6 +310,7 @@ mod tests {
             ("gateway = 3", "string"),
             ("gateway = \"nonsense\"", "https://tunnel.example.com"),
             ("log_format = \"xml\"", "xml"),
+            ("client_cert = \"cert.pem\"", "client_key"),
             ("[[mappings]]\nname = \"a\"", "no target"),
             ("[[mappings]]\ntarget = 70000\nname = \"a\"", "70000"),
             ("[[mappings]]\ntarget = 3000", "public address"),

@@ -1,4 +1,6 @@
-//! Client-side TLS: what is trusted, and what a failure was.
+//! Client-side TLS: what is trusted, what is shown, and what a failure was.
+
+mod files;
 
 use std::io;
 use std::path::Path;
@@ -10,6 +12,9 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use files::Pair;
+pub use files::{ClientFiles, Files};
+
 /// Bytes of a CA file; a system's whole bundle is a quarter of a mebibyte.
 const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -20,12 +25,42 @@ pub enum TlsSetupError {
     Read { path: String, source: io::Error },
     #[error("the CA file {0} holds no PEM certificate: give it the issuing authority's certificate")]
     NoCertificate(String),
+    #[error("the client certificate's file {path} cannot be read: {source}")]
+    ReadClient { path: String, source: io::Error },
+    #[error("the client certificate's file {0} cannot be used: {1}")]
+    Client(String, &'static str),
+    #[error("the client certificate and its key cannot be used together: {0}")]
+    Pair(rustls::Error),
+    #[error("the client certificate's key {0} can be read by others: run `chmod 600 {0}`")]
+    OpenKey(String),
     #[error("TLS cannot be used on this computer: {0}")]
     Unusable(#[from] rustls::Error),
 }
 
+impl TlsSetupError {
+    /// Stable.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ReadClient { .. } | Self::Client(..) | Self::Pair(_) | Self::OpenKey(_) => {
+                "client-certificate"
+            }
+            Self::Read { .. } | Self::NoCertificate(_) | Self::Unusable(_) => "ca-file",
+        }
+    }
+}
+
 /// Trusts the operating system's authorities, and those in `ca_file` beside them.
 pub fn verifying(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsSetupError> {
+    trusting(ca_file, None)
+}
+
+/// The same, with the certificate that the gateway may ask for.
+pub fn to_gateway(files: &Files) -> Result<Arc<ClientConfig>, TlsSetupError> {
+    let client = files.client.as_ref().map(ClientFiles::read).transpose()?;
+    trusting(files.ca_file.as_deref(), client)
+}
+
+fn trusting(ca_file: Option<&Path>, client: Option<Pair>) -> Result<Arc<ClientConfig>, TlsSetupError> {
     let extra = ca_file.map(read_ca_file).transpose()?.unwrap_or_default();
     let provider = provider();
     let verifier: Arc<dyn ServerCertVerifier> =
@@ -36,13 +71,13 @@ pub fn verifying(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsSetupEr
             Err(rustls::Error::General(_)) => Arc::new(NothingTrusted(provider.clone())),
             Err(error) => return Err(error.into()),
         };
-    build(provider, verifier)
+    build(provider, verifier, client)
 }
 
 /// Takes any certificate; for mappings that say so. Signatures of the handshake are still checked.
 pub fn unverified() -> Result<Arc<ClientConfig>, TlsSetupError> {
     let provider = provider();
-    build(provider.clone(), Arc::new(AnyCertificate(provider)))
+    build(provider.clone(), Arc::new(AnyCertificate(provider)), None)
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -52,12 +87,16 @@ fn provider() -> Arc<CryptoProvider> {
 fn build(
     provider: Arc<CryptoProvider>,
     verifier: Arc<dyn ServerCertVerifier>,
+    client: Option<Pair>,
 ) -> Result<Arc<ClientConfig>, TlsSetupError> {
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match client {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(TlsSetupError::Pair)?,
+        None => builder.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -100,6 +139,28 @@ pub fn certificate_words(fault: &CertificateError) -> String {
         CertificateError::Other(_) => "it is self-signed or not made for a server".into(),
         other => other.to_string(),
     }
+}
+
+/// True where the other end did not like the certificate that was shown to it, or that none was.
+pub fn refuses_client(error: &io::Error) -> bool {
+    use rustls::AlertDescription::{
+        AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked,
+        CertificateUnknown, DecryptError, UnknownCA, UnsupportedCertificate,
+    };
+    let error = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::AlertReceived(alert)) = error else { return false };
+    matches!(
+        alert,
+        AccessDenied
+            | BadCertificate
+            | CertificateExpired
+            | CertificateRequired
+            | CertificateRevoked
+            | CertificateUnknown
+            | DecryptError
+            | UnknownCA
+            | UnsupportedCertificate
+    )
 }
 
 /// True where the other end did not speak TLS at all (it answered in clear text, say).

@@ -206,7 +206,7 @@ async fn a_gateway_with_an_authority_of_its_own_is_trusted_by_its_file_only() {
     assert!(message.contains("--ca-file"), "{message}");
     drop(untrusting);
 
-    config.ca_file = Some(file.path().to_owned());
+    config.tls.ca_file = Some(file.path().to_owned());
     let _trusting = uplink::start(config, seen, events());
     let stream = loop {
         // Tries of the first uplink may still be waiting.

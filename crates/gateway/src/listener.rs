@@ -17,7 +17,7 @@ use crate::proxy_protocol::Entry;
 use crate::router::Endpoint;
 use crate::server::Gateway;
 use crate::tcp;
-use crate::tls::{Hello, Tls};
+use crate::tls::{Asking, Hello, Tls};
 use crate::visitor::{self, Protocol, Service};
 
 /// Connections of a listener at once, links included. At ≤ 16 KiB for an idle one this is under 1 GiB; beyond it,
@@ -134,24 +134,30 @@ enum Begun {
 }
 
 async fn serve_tls(service: Arc<Service>, config: Arc<ServerConfig>, stream: TcpStream, peer: SocketAddr) {
-    let names = service.gateway.registry.server_names();
+    let gateway = &service.gateway;
+    let names = gateway.registry.server_names();
     let handshake = async {
-        if names.is_empty() {
+        if names.is_empty() && gateway.client_ca.is_none() {
             return Ok(Begun::Ours(Box::new(TlsAcceptor::from(config).accept(stream).await?)));
         }
         let hello = Hello::read(stream).await?;
-        match hello.server_name().and_then(|host| names.passed(&host)) {
-            Some(endpoint) => {
-                let (stream, first) = hello.untouched();
-                Ok(Begun::Theirs(stream, first, Arc::clone(endpoint)))
-            }
-            None => Ok(Begun::Ours(Box::new(hello.accept(config).await?))),
+        let host = hello.server_name();
+        if let Some(endpoint) = host.as_deref().and_then(|host| names.passed(host)) {
+            let (stream, first) = hello.untouched();
+            return Ok(Begun::Theirs(stream, first, Arc::clone(endpoint)));
         }
+        // Agents come to the gateway itself: no mapping's visitor is asked for what is for them.
+        let agents = |_: &&Asking| host.is_none_or(|host| gateway.registry.routes().leads_home(&host));
+        let config = match gateway.client_ca.as_ref().filter(agents) {
+            Some(asking) => asking.of(&config).map_err(io::Error::other)?,
+            None => config,
+        };
+        Ok(Begun::Ours(Box::new(hello.accept(config).await?)))
     };
     let stream = match in_time(handshake, peer).await {
         Some(Begun::Ours(stream)) => *stream,
         Some(Begun::Theirs(stream, first, endpoint)) => {
-            return tcp::pass(&service.gateway, stream, peer, &endpoint, first).await;
+            return tcp::pass(gateway, stream, peer, &endpoint, first).await;
         }
         None => return,
     };

@@ -45,11 +45,12 @@ pub struct Accepted {
     base: Option<PublicBase>,
 }
 
-/// Checks an agent's request: WebSocket handshake (RFC 6455 §4.2.1), then token.
+/// Checks an agent's request: WebSocket handshake (RFC 6455 §4.2.1), certificate, then token. `certified`: its
+/// connection brought a certificate that is believed.
 ///
 /// # Errors
-/// The answer that says what was wrong: 405, 426, 400, 401, 429 or 503.
-pub fn accept(gateway: &Gateway, head: &RequestHead, own: Own) -> Result<Accepted, Answer> {
+/// The answer that says what was wrong: 405, 426, 400, 401, 403, 429 or 503.
+pub fn accept(gateway: &Gateway, head: &RequestHead, own: Own, certified: bool) -> Result<Accepted, Answer> {
     let refuse = |problem: &Problem| rescue::answer(problem, Form::of(head), &own.request_id);
     let upgrade_required = || {
         let mut answer = refuse(&Problem::UpgradeRequired);
@@ -66,6 +67,11 @@ pub fn accept(gateway: &Gateway, head: &RequestHead, own: Own) -> Result<Accepte
     let Some(key) = websocket_key(&head.fields) else { return Err(refuse(&Problem::BadWebSocketKey)) };
     if gateway.draining.is_cancelled() {
         return Err(refuse(&Problem::GatewayDraining));
+    }
+    if gateway.client_ca.is_some() && !certified {
+        tracing::info!(peer = %own.visitor.addr, "refused an agent without a certificate");
+        gateway.counters.refused_link(codes::CLIENT_CERTIFICATE_REQUIRED);
+        return Err(refuse(&Problem::AgentCertificateRequired));
     }
     let Some(bearer) = bearer(&head.fields) else {
         return Err(refuse(&Problem::Token {

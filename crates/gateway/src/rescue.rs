@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use porthole_http1::{Fields, Refusal, RequestHead, ResponseHead, Version};
+use porthole_link::control::codes;
 use porthole_link::{OpenError, ResetCode};
 
 use crate::policy::PolicyRefusal;
@@ -65,6 +66,8 @@ pub enum Problem {
         code: &'static str,
         message: String,
     },
+    /// Agents need one of the gateway's `--client-ca`.
+    AgentCertificateRequired,
     /// Too many bad tokens came from the agent's address.
     TooManyTokens {
         /// After which the next one is looked at.
@@ -170,6 +173,11 @@ impl Problem {
                 400,
                 "bad-websocket",
                 "The WebSocket handshake has no valid Sec-WebSocket-Key; check what stands between agent and gateway.",
+            ),
+            Self::AgentCertificateRequired => (
+                403,
+                codes::CLIENT_CERTIFICATE_REQUIRED,
+                "An agent needs a client certificate to connect here; give it one with --client-cert and --client-key.",
             ),
             Self::TooManyTokens { .. } => (
                 429,

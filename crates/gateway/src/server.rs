@@ -26,7 +26,7 @@ use crate::outgoing::Outgoing;
 use crate::policy::Passwords;
 use crate::reload::{Hangups, Reloader, Settings, Source};
 use crate::throttle::Throttle;
-use crate::tls::{Reloading, Tls};
+use crate::tls::{Asking, Reloading, Tls};
 use crate::tokens::{LoadError, REREAD, Tokens};
 
 /// How long links and leftovers have to end once they were told to.
@@ -57,6 +57,8 @@ pub struct Gateway {
     pub outgoing: Outgoing,
     /// Keys that issuers of tokens publish.
     pub jwks: Jwks,
+    /// Of agents, where they need more than a token.
+    pub client_ca: Option<Asking>,
     /// Certificates that the gateway gets by itself.
     pub acme: Option<Arc<Acme>>,
     /// Addresses whose agents come with bad tokens.
@@ -161,6 +163,7 @@ impl Gateway {
         let registry = Registry::load(&config)
             .map_err(|source| ServeError::Claims { folder: config.data.clone(), source })?;
         let acme = config.acme.as_ref().map(|settings| Acme::load(settings, &config)).transpose()?;
+        let client_ca = config.client_ca.as_deref().map(Asking::load).transpose()?;
         let caddy = config.caddy_admin.clone().zip(config.public.clone());
         let outgoing = Outgoing::new(config.outgoing_allow.clone());
         let access_log = config.access_log.clone().map(AccessLog::new);
@@ -172,6 +175,7 @@ impl Gateway {
             passwords: Passwords::default(),
             outgoing,
             jwks: Jwks::default(),
+            client_ca,
             acme,
             strangers: Throttle::default(),
             counters: Counters::default(),

@@ -1,6 +1,7 @@
 //! The visitors' TLS: a certificate from files that are read again when they change, those of
 //! [`crate::acme`], or both: the files for the names that they cover, the others for the rest.
 
+mod asking;
 mod hello;
 mod names;
 mod trust;
@@ -13,14 +14,15 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::TlsFiles;
 
+pub use asking::Asking;
 pub use hello::Hello;
 pub use names::Names;
 pub use trust::{authorities, trusting};

@@ -190,6 +190,8 @@ pub mod codes {
     pub const TOKEN_EXPIRED: &str = "token-expired";
     pub const TOKEN_NOT_YET_VALID: &str = "token-not-yet-valid";
     pub const TOKEN_REVOKED: &str = "token-revoked";
+    /// By the gateway's answer to `/tunnel`.
+    pub const CLIENT_CERTIFICATE_REQUIRED: &str = "client-certificate-required";
     pub const LIMIT: &str = "limit";
     /// As much as the token may have is in use.
     pub const TOKEN_LIMIT: &str = "token-limit";

@@ -182,7 +182,7 @@ pub(crate) async fn prepare(
         Err(Failure { code, message, .. }) => {
             let code = if url.is_none() { NO_GATEWAY.into() } else { code };
             let gateway = url.and_then(|url| url.parse().ok()).unwrap_or_else(GatewayUrl::none);
-            let connection = Connection { gateway, token: Secret::new(""), ca_file: asked.ca_file(context) };
+            let connection = Connection { gateway, token: Secret::new(""), tls: asked.tls(context) };
             (connection, None, Some(failure::Failure { code, message, retry: false }))
         }
     };
@@ -209,8 +209,8 @@ async fn way(
             trial.url
         ),
     );
-    let ca_file = asked.ca_file(context);
-    let connection = Connection { gateway: trial.url.clone(), token: trial.token.clone(), ca_file };
+    let tls = asked.tls(context);
+    let connection = Connection { gateway: trial.url.clone(), token: trial.token.clone(), tls };
     Ok((connection, Some(trial)))
 }
 
@@ -233,7 +233,7 @@ impl Prepared {
             store,
             gateway: connection.gateway,
             token: connection.token,
-            ca_file: connection.ca_file,
+            tls: connection.tls,
             choice,
             missing,
             trial,

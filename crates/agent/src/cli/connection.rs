@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::Args;
+
 use super::output::print_error;
 use super::{ConnectionArgs, Context, Failure};
 use crate::gateway_choice::{self, ChosenBy, Kept};
@@ -9,13 +11,50 @@ use crate::gateway_url::GatewayUrl;
 use crate::probe::Connection;
 use crate::secrets::{Secret, resolve, token_subject};
 use crate::store::Store;
+use crate::tls::{ClientFiles, Files};
+
+/// Files for the connection to the gateway.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct TlsArgs {
+    /// PEM certificates to trust beside the operating system's
+    #[arg(long, value_name = "FILE", env = "PORTHOLE_CA_FILE")]
+    ca_file: Option<PathBuf>,
+    /// Certificate to show to a gateway that asks agents for one, in PEM with its chain
+    #[arg(long, value_name = "FILE", env = "PORTHOLE_CLIENT_CERT")]
+    client_cert: Option<PathBuf>,
+    /// Its key in PEM, readable by you alone
+    #[arg(long, value_name = "FILE", env = "PORTHOLE_CLIENT_KEY")]
+    client_key: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    /// Empty ones count as absent.
+    pub(super) fn read(&self) -> Result<Files, Failure> {
+        let file = |path: &Option<PathBuf>| {
+            let path = path.clone().filter(|path| !path.as_os_str().is_empty())?;
+            Some(std::path::absolute(&path).unwrap_or(path))
+        };
+        let client = ClientFiles::of(file(&self.client_cert), file(&self.client_key))
+            .map_err(|problem| Failure::usage("client-certificate", problem))?;
+        Ok(Files { ca_file: file(&self.ca_file), client })
+    }
+}
+
+impl Files {
+    /// These, and what the file names where nothing was given.
+    pub(super) fn over(self, context: &Context) -> Self {
+        let config = &context.config;
+        let client = || ClientFiles::of(config.client_cert.clone(), config.client_key.clone()).ok().flatten();
+        Self { ca_file: self.ca_file.or_else(|| config.ca_file.clone()), client: self.client.or_else(client) }
+    }
+}
 
 /// What a command was told, checked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked {
     pub(super) gateway: Option<GatewayUrl>,
     pub(super) token: Option<Secret>,
-    ca_file: Option<PathBuf>,
+    tls: Files,
     /// A gateway's origin and a token for it, which is kept nowhere.
     session: Option<(String, Secret)>,
 }
@@ -37,12 +76,7 @@ impl Asked {
             .map(resolve)
             .transpose()
             .map_err(|error| Failure::usage("token", error))?;
-        let ca_file = args
-            .ca_file
-            .clone()
-            .filter(|path| !path.as_os_str().is_empty())
-            .map(|path| std::path::absolute(&path).unwrap_or(path));
-        Ok(Self { gateway, token, ca_file, session: None })
+        Ok(Self { gateway, token, tls: args.tls.read()?, session: None })
     }
 
     /// The same with a token for this gateway, where none was given.
@@ -117,7 +151,7 @@ impl Asked {
             Some(token) => token.clone(),
             None => self.kept_token(context, &gateway).await?,
         };
-        Ok(Some(Connection { gateway, token, ca_file: self.ca_file(context) }))
+        Ok(Some(Connection { gateway, token, tls: self.tls(context) }))
     }
 
     /// Where to connect, with an empty token.
@@ -126,14 +160,14 @@ impl Asked {
         context: &Context,
         store: &Store,
     ) -> Result<Option<Connection>, Failure> {
-        let ca_file = self.ca_file(context);
+        let tls = self.tls(context);
         let gateway = self.gateway(context, Some(store)).await?;
-        Ok(gateway.map(|gateway| Connection { gateway, token: Secret::new(String::new()), ca_file }))
+        Ok(gateway.map(|gateway| Connection { gateway, token: Secret::new(String::new()), tls }))
     }
 
-    /// Authorities trusted beside the system's.
-    pub(super) fn ca_file(&self, context: &Context) -> Option<PathBuf> {
-        self.ca_file.clone().or_else(|| context.config.ca_file.clone())
+    /// The files of flags and variables, each over the file's.
+    pub(super) fn tls(&self, context: &Context) -> Files {
+        self.tls.clone().over(context)
     }
 
     async fn kept_token(&self, context: &Context, gateway: &GatewayUrl) -> Result<Secret, Failure> {

@@ -239,9 +239,8 @@ async fn gateway_time(connection: &Connection) -> Option<Timestamp> {
     if !gateway.secure {
         return ask_time(stream, gateway).await;
     }
-    let ca_file = connection.ca_file.clone();
-    let trust =
-        tokio::task::spawn_blocking(move || crate::tls::verifying(ca_file.as_deref())).await.ok()?.ok()?;
+    let files = connection.tls.clone();
+    let trust = tokio::task::spawn_blocking(move || crate::tls::to_gateway(&files)).await.ok()?.ok()?;
     let name = rustls_pki_types::ServerName::try_from(gateway.host.clone()).ok()?;
     ask_time(tokio_rustls::TlsConnector::from(trust).connect(name, stream).await.ok()?, gateway).await
 }

@@ -25,7 +25,7 @@ impl Failure {
 
     /// Refused by the gateway: 3. A file of certificates that cannot be read is ours, though: 2.
     pub fn refused(code: &str, message: impl fmt::Display) -> Self {
-        let exit = if matches!(code, "ca-file" | "proxy-setting") { 2 } else { 3 };
+        let exit = if matches!(code, "ca-file" | "client-certificate" | "proxy-setting") { 2 } else { 3 };
         Self { exit, code: code.into(), message: message.to_string() }
     }
 

@@ -1,7 +1,6 @@
 //! `porthole login`: remember a gateway, and keep its token where others do not see it.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
-use std::path::PathBuf;
 
 use clap::Args;
 
@@ -26,9 +25,8 @@ pub(super) struct LoginArgs {
     /// The token (also file:…, env:…, exec:…); asked for, or read from standard input, when absent
     #[arg(long, value_name = "TOKEN", env = "PORTHOLE_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// PEM certificates to trust beside the operating system's
-    #[arg(long, value_name = "FILE", env = "PORTHOLE_CA_FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: super::connection::TlsArgs,
     /// Keep the token without trying it
     #[arg(long)]
     no_verify: bool,
@@ -52,7 +50,7 @@ pub(super) async fn run(context: &Context, args: LoginArgs) -> Result<(), Failur
         let connection = Connection {
             gateway: gateway.clone(),
             token: token.clone(),
-            ca_file: args.ca_file.or_else(|| context.config.ca_file.clone()),
+            tls: args.tls.read()?.over(context),
         };
         let welcomed = probe(&connection).await.map_err(Failure::no_link)?;
         print_line(&format!("{gateway} accepts the token (gateway {})", welcomed.gateway_version));

@@ -75,9 +75,8 @@ pub(crate) struct ConnectionArgs {
     /// The token for the gateway (also file:…, env:…, exec:…)
     #[arg(long, value_name = "TOKEN", env = "PORTHOLE_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// PEM certificates to trust beside the operating system's
-    #[arg(long, value_name = "FILE", env = "PORTHOLE_CA_FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: connection::TlsArgs,
 }
 
 /// How a command that stays prints what happens.

@@ -68,7 +68,7 @@ impl View {
 
     /// What is needed to try a gateway from here.
     pub fn connection(&self, gateway: GatewayUrl, token: Secret) -> Connection {
-        Connection { gateway, token, ca_file: self.0.ca_file.clone() }
+        Connection { gateway, token, tls: self.0.tls.clone() }
     }
 
     /// Uses this gateway from now on.

@@ -54,7 +54,7 @@ pub struct EngineConfig {
     pub store: Store,
     pub gateway: GatewayUrl,
     pub token: Secret,
-    pub ca_file: Option<std::path::PathBuf>,
+    pub tls: crate::tls::Files,
     pub choice: Choice,
     /// Why there is no way to a gateway; nothing is tried then. The gateway's address may be a stand-in.
     pub missing: Option<Failure>,
@@ -100,7 +100,7 @@ struct Shared {
     /// Set once the engine is to start anew.
     anew: watch::Sender<Option<Anew>>,
     paths: Paths,
-    ca_file: Option<std::path::PathBuf>,
+    tls: crate::tls::Files,
     /// What a name may look like, when the token restricts it: `alice-*`.
     name_pattern: Option<String>,
     store: Store,
@@ -167,7 +167,7 @@ impl Engine {
             store,
             gateway,
             token,
-            ca_file,
+            tls,
             choice,
             missing,
             trial,
@@ -211,7 +211,7 @@ impl Engine {
                 UplinkConfig {
                     gateway: gateway.clone(),
                     token,
-                    ca_file: ca_file.clone(),
+                    tls: tls.clone(),
                     agent_id,
                     epoch,
                     recorder: Some(recorder.clone()),
@@ -227,7 +227,7 @@ impl Engine {
             kind,
             anew: watch::Sender::new(None),
             paths: paths.clone(),
-            ca_file,
+            tls,
             name_pattern,
             store,
             reader,

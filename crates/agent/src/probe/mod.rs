@@ -3,7 +3,6 @@
 
 pub mod steps;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +25,8 @@ const LATENCY_WAIT: Duration = Duration::from_secs(2);
 pub struct Connection {
     pub gateway: GatewayUrl,
     pub token: Secret,
-    /// PEM certificates trusted beside the operating system's.
-    pub ca_file: Option<PathBuf>,
+    /// What is trusted beside the operating system's authorities, and what is shown.
+    pub tls: crate::tls::Files,
 }
 
 /// What a gateway that let us in said.
@@ -49,7 +48,7 @@ pub async fn probe(connection: &Connection) -> Result<Welcomed, Failure> {
         UplinkConfig {
             gateway: connection.gateway.clone(),
             token: connection.token.clone(),
-            ca_file: connection.ca_file.clone(),
+            tls: connection.tls.clone(),
             agent_id: uuid::Uuid::new_v4().to_string(),
             epoch: 1,
             recorder: None,

@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn what_came_before_the_failure_went_well_and_what_comes_after_was_not_tried() {
         let gateway = "https://x.test".parse().unwrap();
-        let connection = Connection { gateway, token: Secret::new("t"), ca_file: None };
+        let connection = Connection { gateway, token: Secret::new("t"), tls: crate::tls::Files::default() };
         let words = |outcome: &Result<Welcomed, Failure>| -> String {
             let word = |walked: &Walked| match walked.outcome {
                 Outcome::Well(_) => '+',

@@ -131,7 +131,7 @@ fn world(mode: Mode) -> (Gateway, Uplink, watch::Sender<Arc<MappingSet>>) {
     let config = UplinkConfig {
         gateway: "http://gateway.example".parse().unwrap(),
         token: Secret::new("t"),
-        ca_file: None,
+        tls: crate::tls::Files::default(),
         agent_id: "a".into(),
         epoch: 1,
         recorder: None,

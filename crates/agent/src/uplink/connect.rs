@@ -52,8 +52,8 @@ impl Trust {
         if let Some(made) = &self.0 {
             return Ok(made.clone());
         }
-        let ca_file = config.ca_file.clone();
-        let made = tokio::task::spawn_blocking(move || tls::verifying(ca_file.as_deref()))
+        let files = config.tls.clone();
+        let made = tokio::task::spawn_blocking(move || tls::to_gateway(&files))
             .await
             .map_err(|error| ConnectError::Tls(std::io::Error::other(error)))??;
         self.0 = Some(made.clone());
@@ -95,6 +95,9 @@ async fn connect(
         let stream = TlsConnector::from(settings).connect(name, stream).await.map_err(|error| {
             // What is trusted may change while we try: an administrator installs the missing authority.
             trust.0 = None;
+            if tls::refuses_client(&error) {
+                return ConnectError::ClientCertificate(error);
+            }
             ConnectError::Tls(error)
         })?;
         Ok((Opened::Tls(Box::new(websocket(request, stream).await?)), local))
@@ -150,6 +153,10 @@ where
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => {
             Err(ConnectError::Answer(Box::new(read_answer(&response))))
+        }
+        // By TLS 1.3 it is looked at when our side of the handshake is long over.
+        Err(tungstenite::Error::Io(error)) if tls::refuses_client(&error) => {
+            Err(ConnectError::ClientCertificate(error))
         }
         // What the simplest web servers answer with.
         Err(tungstenite::Error::Protocol(ProtocolError::WrongHttpVersion)) => {

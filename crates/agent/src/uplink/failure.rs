@@ -42,6 +42,8 @@ pub enum ConnectError {
     TlsSetup(#[from] TlsSetupError),
     #[error("{0}")]
     Tls(io::Error),
+    #[error("{0}")]
+    ClientCertificate(io::Error),
     #[error("the token holds characters that no token has")]
     TokenText,
     /// Another answer than the 101 of a gateway.
@@ -114,7 +116,13 @@ pub fn explain(error: &ConnectError, gateway: &GatewayUrl, now: Timestamp) -> Fa
             message: error.to_string(),
             retry: error.retry(),
         },
-        ConnectError::TlsSetup(error) => never("ca-file", format!("{}.", capital(&error.to_string()))),
+        ConnectError::TlsSetup(error) => never(error.code(), format!("{}.", capital(&error.to_string()))),
+        ConnectError::ClientCertificate(error) => never(
+            "client-certificate-refused",
+            format!(
+                "{gateway} does not accept this agent's client certificate ({error}): it must be signed by an authority in the gateway's --client-ca, and be valid today."
+            ),
+        ),
         ConnectError::Tls(error) => tls(error, gateway),
         ConnectError::TokenText => never(
             codes::TOKEN_INVALID,
@@ -276,13 +284,14 @@ fn by_code(
     now: Timestamp,
 ) -> Failure {
     let own = message.map(str::to_owned);
-    let is_token = code.starts_with("token-");
+    let final_word = code.starts_with("token-") || code == codes::CLIENT_CERTIFICATE_REQUIRED;
     let sentence = own.unwrap_or_else(|| match code {
         codes::TOKEN_EXPIRED => "The token has expired: make a new one with `porthole-gateway token create` and give it to `porthole login`.".into(),
         codes::TOKEN_REVOKED => "The token was revoked: ask the gateway's operator for a new one.".into(),
         codes::TOKEN_NOT_YET_VALID => "The token is not valid yet: check the clocks of this computer and of the gateway.".into(),
         codes::TOKEN_MISSING => format!("{gateway} asks for a token: give one with --token or `porthole login {gateway}`."),
         codes::TOKEN_INVALID => format!("{gateway} did not issue this token: make one there with `porthole-gateway token create`."),
+        codes::CLIENT_CERTIFICATE_REQUIRED => format!("{gateway} asks agents for a client certificate: give one with --client-cert and --client-key."),
         _ => format!("{gateway} refuses the link ({}, {code}).", answer.status),
     });
     let about_time = matches!(code, codes::TOKEN_EXPIRED | codes::TOKEN_NOT_YET_VALID);
@@ -294,7 +303,7 @@ fn by_code(
         ),
         _ => sentence,
     };
-    Failure { code: code.to_owned(), message, retry: !is_token }
+    Failure { code: code.to_owned(), message, retry: !final_word }
 }
 
 /// Seconds between a Date field and `now`, when they are worth a word.

@@ -11,7 +11,6 @@ pub mod failure;
 mod proxy;
 mod session;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,8 +53,8 @@ const RETIRED_LINKS: usize = 8;
 pub struct UplinkConfig {
     pub gateway: GatewayUrl,
     pub token: Secret,
-    /// PEM certificates trusted beside the operating system's.
-    pub ca_file: Option<PathBuf>,
+    /// What is trusted beside the operating system's authorities, and what is shown.
+    pub tls: crate::tls::Files,
     /// Random, kept in the data folder.
     pub agent_id: String,
     /// Grows with every start.

@@ -144,7 +144,7 @@ pub fn config(gateway: SocketAddr) -> UplinkConfig {
     UplinkConfig {
         gateway: format!("http://{gateway}").parse().unwrap(),
         token: Secret::new("a-token"),
-        ca_file: None,
+        tls: porthole_agent::tls::Files::default(),
         agent_id: "agent".into(),
         epoch: 7,
         recorder: None,

@@ -46,6 +46,15 @@ pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
             }
         }
     }
+    if let Some(file) = &config.client_ca {
+        match crate::tls::Asking::load(file) {
+            Ok(_) => println!("ok      agents show a certificate of {}", file.display()),
+            Err(problem) => {
+                wrong = true;
+                println!("wrong   {problem}");
+            }
+        }
+    }
     if let Some(acme) = &config.acme {
         match crate::tls::trusting(acme.ca_file.as_deref()) {
             Ok(_) => {

@@ -66,6 +66,9 @@ struct Serve {
     /// Its private key in PEM
     #[arg(long, value_name = "FILE")]
     tls_key: Option<String>,
+    /// Authorities in PEM: agents must show a certificate that one of them signed (porthole --client-cert)
+    #[arg(long, value_name = "FILE")]
+    client_ca: Option<String>,
     /// Get certificates by ACME, for the gateway's own host and those of live mappings; the authority
     /// writes to this address
     #[arg(long, value_name = "ADDRESS")]
@@ -176,6 +179,7 @@ impl Serve {
             ("client-token", self.client_token.clone()),
             ("tls-cert", self.tls_cert.clone()),
             ("tls-key", self.tls_key.clone()),
+            ("client-ca", self.client_ca.clone()),
             ("acme-email", self.acme_email.clone()),
             ("acme-directory", self.acme_directory.clone()),
             ("acme-ca-file", self.acme_ca_file.clone()),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigError, Folders};
 
 /// Every option, as its flag spells it; files use underscores, variables upper case.
-pub const OPTIONS: [&str; 32] = [
+pub const OPTIONS: [&str; 33] = [
     "listen",
     "public-url",
     "secret",
@@ -14,6 +14,7 @@ pub const OPTIONS: [&str; 32] = [
     "client-token",
     "tls-cert",
     "tls-key",
+    "client-ca",
     "acme-email",
     "acme-directory",
     "acme-ca-file",

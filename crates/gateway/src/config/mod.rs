@@ -45,6 +45,8 @@ pub struct Config {
     /// None: read off each request's Host and X-Forwarded-Proto.
     pub public: Option<PublicBase>,
     pub tls: Option<TlsFiles>,
+    /// Authorities of which agents must have a certificate.
+    pub client_ca: Option<PathBuf>,
     /// Certificates that the gateway gets by itself, for what the files do not cover.
     pub acme: Option<AcmeSettings>,
     /// Where visitors in clear text are sent to https.
@@ -216,6 +218,7 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public: None,
             tls: None,
+            client_ca: None,
             acme: None,
             http_listen: None,
             hsts: None,

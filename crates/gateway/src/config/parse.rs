@@ -31,7 +31,12 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
     let acme = acme::settings(&read)?;
     let http_listen = read.parsed("http-listen", listen_address)?;
     let hsts = read.parsed("hsts", hsts)?;
-    let of_https = [("http-listen", http_listen.is_some()), ("hsts", hsts.is_some())];
+    let client_ca = read.parsed("client-ca", existing_file)?;
+    let of_https = [
+        ("http-listen", http_listen.is_some()),
+        ("hsts", hsts.is_some()),
+        ("client-ca", client_ca.is_some()),
+    ];
     if let Some((option, _)) =
         of_https.into_iter().find(|(_, given)| *given && tls.is_none() && acme.is_none())
     {
@@ -65,6 +70,7 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
         listen: listen.unwrap_or(default_listen),
         public,
         tls,
+        client_ca,
         acme,
         http_listen,
         hsts,

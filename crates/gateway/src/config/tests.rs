@@ -187,6 +187,10 @@ fn nobody_is_sent_to_https_where_none_is_spoken() {
     let clear = World::new().flag("http-listen", "127.0.0.1:80");
     assert!(clear.sentence().contains("--http-listen"));
     assert!(clear.flag("acme-email", "admin@example.com").resolve().is_ok());
+    let asked = World::new().flag("client-ca", "/");
+    assert!(asked.sentence().contains("--client-ca"));
+    let config = asked.flag("acme-email", "admin@example.com").resolve().expect("both");
+    assert!(config.client_ca.is_some());
     let hsts = World::new().flag("hsts", "365d");
     assert!(hsts.sentence().contains("--hsts"));
     let config = hsts.flag("acme-email", "admin@example.com").resolve().expect("both");

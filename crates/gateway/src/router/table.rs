@@ -143,6 +143,15 @@ impl<E> Router<E> {
         Route::Unknown
     }
 
+    /// Whether a request for `host` may be one to the gateway itself, its path apart.
+    pub fn leads_home(&self, host: &str) -> bool {
+        if self.own.as_deref() == Some(host) || host.parse::<IpAddr>().is_ok() {
+            return true;
+        }
+        let known = self.exact.contains_key(host) || self.wildcards(host).next().is_some();
+        !known && (self.own.is_none() || is_local_name(host))
+    }
+
     /// Wildcard tables for `host`, the most specific first.
     fn wildcards<'r, 'h>(&'r self, host: &'h str) -> impl Iterator<Item = &'r Paths<E>> + use<'r, 'h, E> {
         let suffixes = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);

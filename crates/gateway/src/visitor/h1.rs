@@ -212,7 +212,7 @@ impl<IO: VisitorIo> Visit<IO> {
                 let visitor = own.visitor.addr.ip();
                 let record = Record::own(arrival.at, &own.request_id, visitor, None, seen);
                 if own::is_tunnel(&head) {
-                    match own::accept(&service.gateway, &head, own) {
+                    match own::accept(&service.gateway, &head, own, self.conn.io.is_certified()) {
                         Ok(accepted) => {
                             record.finish(&service.gateway, 101, "done");
                             return Err(Handed::Over(Box::new(accepted)));

@@ -41,6 +41,11 @@ pub trait VisitorIo: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     fn server_name(&self) -> Option<&str> {
         None
     }
+
+    /// Whether the TLS handshake brought a certificate, which was then one of those that are believed.
+    fn is_certified(&self) -> bool {
+        false
+    }
 }
 
 impl VisitorIo for TcpStream {
@@ -56,6 +61,10 @@ impl VisitorIo for TlsStream<TcpStream> {
 
     fn server_name(&self) -> Option<&str> {
         self.get_ref().1.server_name()
+    }
+
+    fn is_certified(&self) -> bool {
+        self.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty())
     }
 }
 
