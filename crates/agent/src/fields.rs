@@ -131,6 +131,26 @@ pub struct MappingFields {
     /// Take this header field off answers (repeatable, or with commas)
     #[arg(long, value_name = "NAME", env = "PORTHOLE_REMOVE_RESPONSE_HEADER", value_delimiter = ',')]
     pub remove_response_header: Vec<String>,
+    /// Let pages of this origin read answers, and answer browsers that ask; * is any (repeatable, or with commas)
+    #[arg(long, value_name = "ORIGIN", env = "PORTHOLE_CORS_ORIGIN", value_delimiter = ',')]
+    pub cors_origin: Vec<String>,
+    /// With CORS: methods that pages may use beside GET, HEAD and POST; * is any (repeatable, or with commas)
+    #[arg(long, value_name = "METHOD", env = "PORTHOLE_CORS_METHOD", value_delimiter = ',')]
+    pub cors_method: Vec<String>,
+    /// With CORS: header fields that pages may send; * is any (repeatable, or with commas)
+    #[arg(long, value_name = "NAME", env = "PORTHOLE_CORS_HEADER", value_delimiter = ',')]
+    pub cors_header: Vec<String>,
+    /// With CORS: let pages send cookies and passwords; not with any origin
+    #[arg(long, value_name = "BOOL", env = "PORTHOLE_CORS_CREDENTIALS",
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub cors_credentials: Option<bool>,
+    /// With CORS: header fields of answers that pages may read beside the usual ones (repeatable, or with commas)
+    #[arg(long, value_name = "NAME", env = "PORTHOLE_CORS_EXPOSE", value_delimiter = ',')]
+    pub cors_expose: Vec<String>,
+    /// With CORS: for how long browsers need not ask again
+    #[arg(long, value_name = "DURATION", env = "PORTHOLE_CORS_MAX_AGE")]
+    #[serde(deserialize_with = "number_or_text")]
+    pub cors_max_age: Option<String>,
     /// Only requests with this header (repeatable)
     #[arg(long, value_name = "NAME[=VALUE]", env = "PORTHOLE_MATCH_HEADER")]
     pub match_header: Vec<String>,
@@ -191,6 +211,12 @@ pub const FILE_KEYS: &[&str] = &[
     "response_header",
     "add_response_header",
     "remove_response_header",
+    "cors_origin",
+    "cors_method",
+    "cors_header",
+    "cors_credentials",
+    "cors_expose",
+    "cors_max_age",
     "match_header",
     "match_query",
     "match_cookie",

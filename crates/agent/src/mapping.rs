@@ -27,7 +27,7 @@ pub use rules::{
     RETRY_AFTER, checked_answer, checked_maintenance, parse_answer, parse_maintenance, parse_method,
     parse_redirect, parse_retry_after, parse_rule_path,
 };
-pub use shape::{checked_headers, parse_header};
+pub use shape::{checked_cors, checked_headers, parse_header, parse_max_age, parse_origin};
 
 /// Requests at once that a mapping may bound itself to.
 pub const MAX_CONCURRENT: u32 = 1_000_000;
@@ -133,6 +133,14 @@ pub enum MappingError {
     HeaderField(String, &'static str),
     #[error("the changes to header fields cannot be: {0}")]
     HeaderRules(&'static str),
+    #[error("CORS cannot be: {0}")]
+    Cors(&'static str),
+    #[error("“{0}” is no origin: write a scheme, a host and perhaps a port, like https://app.example, or *")]
+    Origin(String),
+    #[error("“{0}” is no time for which a browser need not ask again: write 0s to 1d, like 10m")]
+    MaxAge(String),
+    #[error("CORS begins with the origins that it is for: name one with --cors-origin, too")]
+    NoCors,
     #[error("“{0}” is no condition: write it as NAME or NAME=VALUE")]
     Match(String),
     #[error("the password could not be hashed: {0}")]
@@ -212,6 +220,7 @@ impl MappingSpec {
                 ),
                 (!self.policy.bearer_keys.is_empty(), "policy.bearer_keys", "a bearer key"),
                 (self.policy.jwt.is_some(), "policy.jwt", "a rule about tokens"),
+                (self.policy.cors.is_some(), "policy.cors", "CORS"),
                 (self.host_header != HostHeader::Preserve, "host_header", "the Host header's setting"),
             ];
             let set = http_only.into_iter().filter(|(set, ..)| *set);

@@ -16,7 +16,7 @@ use crate::jwks;
 use crate::policy::{self, Canned, Credentials, Decision, Place, PolicyRefusal, PolicyRequest, ShownToken};
 use crate::prefix::Prefix;
 use crate::redirect;
-use crate::rescue::{Answer, Problem};
+use crate::rescue::{self, Answer, Form, Problem};
 use crate::router::{Endpoint, Route, RouteRequest, normalise_host};
 use crate::server::Gateway;
 use crate::way_back::WayBack;
@@ -54,6 +54,7 @@ pub enum Plan {
         /// It asked to go on with another protocol (an upgrade, CONNECT): bytes that follow may be meant
         /// as that, so they are no request and the connection ends (RFC 9931).
         transition: bool,
+        way_back: WayBack,
     },
     /// Answered here, with what is ready, without the service.
     Answer {
@@ -100,6 +101,13 @@ pub struct Stay {
 }
 
 impl Forward {
+    /// What the visitor is told where no answer comes.
+    pub fn refusal(&self, problem: &Problem, form: Form) -> Answer {
+        let mut answer = rescue::answer(problem, form, &self.request_id);
+        self.way_back.dress_refusal(&mut answer.head.fields);
+        answer
+    }
+
     /// The frame that opens the stream; takes the head out of the visitor's hands.
     pub fn open(&self, head: RequestHead) -> Open {
         Open {
@@ -177,6 +185,7 @@ fn refused(forward: Forward, problem: impl Into<Problem>) -> Plan {
         visitor: forward.visitor.ip(),
         transition: forward.kind == StreamKind::Upgrade,
         endpoint: Some(forward.endpoint),
+        way_back: forward.way_back,
     }
 }
 
@@ -211,8 +220,8 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> S
 
     let transition = protocols.is_some() || head.method == "CONNECT";
     let refuse = |problem, request_id| {
-        let visitor = visitor.addr.ip();
-        Step::Plan(Plan::Refuse { problem, request_id, visitor, endpoint: None, transition })
+        let (visitor, way_back) = (visitor.addr.ip(), WayBack::default());
+        Step::Plan(Plan::Refuse { problem, request_id, visitor, endpoint: None, transition, way_back })
     };
     if head.method == "CONNECT" {
         return refuse(Problem::ConnectNotSupported, request_id);
@@ -271,7 +280,7 @@ fn decide(gateway: &Gateway, head: &mut RequestHead, arrival: &Arrival<'_>) -> S
     let decision = policy::decide(&endpoint.policy, &asked);
 
     let prefix = (strip > 0).then(|| Prefix::take(head, strip, &authority));
-    let way_back = WayBack::new(&endpoint.policy, prefix);
+    let way_back = WayBack::new(&endpoint.policy, head, prefix);
     if !head.fields.contains("x-request-id") {
         head.fields.push("X-Request-Id", &request_id);
     }

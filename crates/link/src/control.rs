@@ -4,6 +4,7 @@
 //! `Unknown` and are skipped. A field may be added within a protocol version, never removed or given another
 //! meaning.
 
+mod cors;
 mod headers;
 mod jwt;
 mod keys;
@@ -12,6 +13,7 @@ mod rules;
 
 use serde::{Deserialize, Serialize};
 
+pub use cors::Cors;
 pub use headers::{HeaderField, HeaderRules, WrongHeader};
 pub use jwt::{JwtKeys, JwtRule, RequiredClaim};
 pub use keys::BearerKey;

@@ -787,6 +787,24 @@ export interface components {
         Copied: {
             text: string;
         };
+        /** @description Which pages of other origins may read answers; browsers that ask are answered by the gateway. */
+        Cors: {
+            /** @description With cookies and passwords; not with any origin. */
+            credentials?: boolean;
+            /** @description Header fields of answers that pages may read beside the usual ones. */
+            expose?: string[];
+            /** @description Header fields that pages may send; `*`: any. */
+            headers?: string[];
+            /**
+             * Format: int64
+             * @description Seconds for which browsers need not ask again.
+             */
+            max_age_s?: number | null;
+            /** @description Beside GET, HEAD and POST; `*`: any. */
+            methods?: string[];
+            /** @description Like `https://app.example`, or `*` alone: any. */
+            origins: string[];
+        };
         /** @description What a person types. */
         Credentials: {
             password: string;
@@ -1186,6 +1204,22 @@ export interface components {
                     key: string;
                     name: string;
                 }[];
+                cors?: null | {
+                    /** @enum {unknown} */
+                    credentials?: false;
+                    expose?: string[];
+                    headers?: string[];
+                    max_age_s?: number | null;
+                    methods?: string[];
+                    origins: "*"[];
+                } | {
+                    credentials?: boolean;
+                    expose?: string[];
+                    headers?: string[];
+                    max_age_s?: number | null;
+                    methods?: string[];
+                    origins: string[];
+                };
                 deny_ip?: string[];
                 jwt?: {
                     audiences: string[];
@@ -1302,6 +1336,8 @@ export interface components {
                 basic_auth?: unknown[];
                 bearer_keys?: unknown[];
                 /** @enum {unknown} */
+                cors?: null;
+                /** @enum {unknown} */
                 jwt?: null;
                 /** @enum {unknown} */
                 maintenance?: null;
@@ -1363,6 +1399,8 @@ export interface components {
                 answers?: unknown[];
                 basic_auth?: unknown[];
                 bearer_keys?: unknown[];
+                /** @enum {unknown} */
+                cors?: null;
                 /** @enum {unknown} */
                 jwt?: null;
                 /** @enum {unknown} */
@@ -1467,6 +1505,22 @@ export interface components {
                     key?: string;
                     name: string;
                 }[];
+                cors?: null | {
+                    /** @enum {unknown} */
+                    credentials?: false;
+                    expose?: string[];
+                    headers?: string[];
+                    max_age_s?: number | null;
+                    methods?: string[];
+                    origins: "*"[];
+                } | {
+                    credentials?: boolean;
+                    expose?: string[];
+                    headers?: string[];
+                    max_age_s?: number | null;
+                    methods?: string[];
+                    origins: string[];
+                };
                 deny_ip?: string[];
                 jwt?: {
                     audiences: string[];
@@ -1583,6 +1637,8 @@ export interface components {
                 basic_auth?: unknown[];
                 bearer_keys?: unknown[];
                 /** @enum {unknown} */
+                cors?: null;
+                /** @enum {unknown} */
                 jwt?: null;
                 /** @enum {unknown} */
                 maintenance?: null;
@@ -1644,6 +1700,8 @@ export interface components {
                 answers?: unknown[];
                 basic_auth?: unknown[];
                 bearer_keys?: unknown[];
+                /** @enum {unknown} */
+                cors?: null;
                 /** @enum {unknown} */
                 jwt?: null;
                 /** @enum {unknown} */
@@ -1770,6 +1828,7 @@ export interface components {
             basic_auth: components["schemas"]["User"][];
             /** @description Beside passwords: either will do. */
             bearer_keys: components["schemas"]["BearerKey"][];
+            cors?: components["schemas"]["Cors"] | null;
             deny_ip: string[];
             jwt?: components["schemas"]["Jwt"] | null;
             maintenance?: components["schemas"]["Maintenance"] | null;
@@ -1803,6 +1862,7 @@ export interface components {
             basic_auth?: components["schemas"]["UserInput"][];
             /** @description Beside passwords: either will do. */
             bearer_keys?: components["schemas"]["BearerKeyInput"][];
+            cors?: components["schemas"]["Cors"] | null;
             deny_ip?: string[];
             jwt?: components["schemas"]["JwtInput"] | null;
             maintenance?: components["schemas"]["Maintenance"] | null;

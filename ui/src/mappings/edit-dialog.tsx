@@ -9,6 +9,7 @@ import { Notice } from "@/parts/states";
 import { say } from "@/parts/toasts";
 import { useSubmit } from "@/parts/use-submit";
 import { ConditionFields } from "./condition-fields";
+import { CorsFields } from "./cors-fields";
 import { BLANK, formOf, inputOf, localErrors, type MappingForm } from "./form";
 import { HeaderFields } from "./header-fields";
 import { JwtFields } from "./jwt-fields";
@@ -121,6 +122,7 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
         <PolicyFields form={form} set={set} error={error} />
         {http && <RuleFields form={form} set={set} error={error} />}
         {http && <HeaderFields form={form} set={set} error={error} />}
+        {http && <CorsFields form={form} set={set} error={error} />}
         <div className="pt-2 md:col-span-2">
           <Switch
             label="Keep exchanges"

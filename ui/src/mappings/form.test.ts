@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Mapping } from "@/api/types";
+import { NO_CORS } from "./cors";
 import { BLANK, formOf, inputOf, localErrors } from "./form";
 import { NO_HEADERS } from "./headers";
 import { NO_RULES } from "./rules";
@@ -28,6 +29,7 @@ const mapping = {
     max_concurrent: 5,
     ...NO_RULES,
     ...NO_HEADERS,
+    ...NO_CORS,
     max_body: "10MB",
   },
 } as unknown as Mapping;
@@ -57,6 +59,7 @@ describe("a mapping in the dialog", () => {
         max_concurrent: 5,
         ...NO_RULES,
         ...NO_HEADERS,
+        ...NO_CORS,
         max_body: "10MB",
       },
     });
@@ -83,6 +86,7 @@ describe("a mapping in the dialog", () => {
         max_concurrent: null,
         ...NO_RULES,
         ...NO_HEADERS,
+        ...NO_CORS,
       },
     });
   });

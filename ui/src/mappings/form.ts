@@ -1,5 +1,6 @@
 import type { Mapping, MappingInput } from "@/api/types";
 import { type ConditionDraft, conditionErrors, conditionsOf, draftsOf } from "./conditions";
+import { BLANK_CORS, type CorsForm, corsErrors, corsFormOf, corsOf, NO_CORS } from "./cors";
 import {
   BLANK_HEADERS,
   type HeadersForm,
@@ -13,7 +14,7 @@ import { type KeyDraft, keyDraftsOf, keyErrors, keysOf } from "./keys";
 import { BLANK_RULES, NO_RULES, type RulesForm, ruleErrors, rulesFormOf, rulesOf, words } from "./rules";
 
 /** A mapping as it is written in the dialog: texts, as they are typed. */
-export interface MappingForm extends RulesForm, HeadersForm, JwtForm {
+export interface MappingForm extends RulesForm, HeadersForm, JwtForm, CorsForm {
   protocol: "http" | "tcp";
   target: string;
   address: "name" | "host";
@@ -63,6 +64,7 @@ export const BLANK: MappingForm = {
   ...BLANK_RULES,
   ...BLANK_HEADERS,
   ...BLANK_JWT,
+  ...BLANK_CORS,
 };
 
 export function formOf(mapping: Mapping): MappingForm {
@@ -93,6 +95,7 @@ export function formOf(mapping: Mapping): MappingForm {
     ...rulesFormOf(mapping.policy),
     ...headersFormOf(mapping.policy),
     ...jwtFormOf(mapping.policy),
+    ...corsFormOf(mapping.policy),
   };
 }
 
@@ -113,7 +116,15 @@ export function inputOf(form: MappingForm): MappingInput {
       host: form.address === "host" ? text(form.host) : null,
       remote_port: form.address === "host" ? null : number(form.remotePort),
       matches: [],
-      policy: { basic_auth: [], bearer_keys: [], jwt: null, ...policy, ...NO_RULES, ...NO_HEADERS },
+      policy: {
+        basic_auth: [],
+        bearer_keys: [],
+        jwt: null,
+        ...policy,
+        ...NO_RULES,
+        ...NO_HEADERS,
+        ...NO_CORS,
+      },
     };
   }
   return {
@@ -136,6 +147,7 @@ export function inputOf(form: MappingForm): MappingInput {
       ...policy,
       ...rulesOf(form),
       ...headersOf(form),
+      ...corsOf(form),
     },
   };
 }
@@ -180,6 +192,7 @@ export function localErrors(form: MappingForm): Record<string, string> {
     ...jwtErrors(form),
     ...ruleErrors(form),
     ...headerErrors(form),
+    ...corsErrors(form),
     ...conditionErrors(form.conditions),
   };
 }

@@ -97,6 +97,7 @@ fn mapping(shown: &Shown) -> String {
         (!spec.policy.answers.is_empty(), ", answers"),
         (!spec.policy.request_headers.is_empty(), ", request headers"),
         (!spec.policy.response_headers.is_empty(), ", response headers"),
+        (spec.policy.cors.is_some(), ", CORS"),
         (spec.host.is_some(), ", own host"),
         (spec.path.is_some(), ", path"),
     ];

@@ -1,9 +1,11 @@
 //! Settings about what is changed of requests and answers onto a mapping's policy.
 
-use porthole_link::control::{HeaderRules, Policy};
+use porthole_link::control::{Cors, HeaderRules, Policy};
 
-use super::{MappingFields, each};
-use crate::mapping::{MappingError, checked_headers, parse_header};
+use super::{MappingFields, each, unless_empty};
+use crate::mapping::{
+    MappingError, checked_cors, checked_headers, parse_header, parse_max_age, parse_method, parse_origin,
+};
 
 pub(super) fn apply(fields: &MappingFields, policy: &mut Policy) -> Result<(), MappingError> {
     let (set, add, remove) =
@@ -11,7 +13,8 @@ pub(super) fn apply(fields: &MappingFields, policy: &mut Policy) -> Result<(), M
     apply_headers(set, add, remove, &mut policy.request_headers)?;
     let (set, add, remove) =
         (&fields.response_header, &fields.add_response_header, &fields.remove_response_header);
-    apply_headers(set, add, remove, &mut policy.response_headers)
+    apply_headers(set, add, remove, &mut policy.response_headers)?;
+    apply_cors(fields, policy)
 }
 
 fn apply_headers(
@@ -31,6 +34,42 @@ fn apply_headers(
         changed.remove = each(remove, |name| Ok::<_, MappingError>(name.trim_matches(' ').to_owned()))?;
     }
     *rules = checked_headers(changed)?;
+    Ok(())
+}
+
+fn apply_cors(fields: &MappingFields, policy: &mut Policy) -> Result<(), MappingError> {
+    let mut cors = policy.cors.clone().unwrap_or_default();
+    if !fields.cors_origin.is_empty() {
+        cors.origins = each(&fields.cors_origin, parse_origin)?;
+        if cors.origins.is_empty() {
+            // Without origins there is nothing that the rest could be for.
+            cors = Cors::default();
+        }
+    }
+    if !fields.cors_method.is_empty() {
+        cors.methods = each(&fields.cors_method, |text| match text.trim() {
+            "*" => Ok("*".to_owned()),
+            method => parse_method(method),
+        })?;
+    }
+    let name = |text: &str| Ok::<_, MappingError>(text.trim_matches(' ').to_owned());
+    if !fields.cors_header.is_empty() {
+        cors.headers = each(&fields.cors_header, name)?;
+    }
+    if !fields.cors_expose.is_empty() {
+        cors.expose = each(&fields.cors_expose, name)?;
+    }
+    cors.credentials = fields.cors_credentials.unwrap_or(cors.credentials);
+    if let Some(text) = &fields.cors_max_age {
+        cors.max_age = unless_empty(text, parse_max_age)?;
+    }
+    policy.cors = if cors == Cors::default() {
+        None
+    } else if cors.origins.is_empty() {
+        return Err(MappingError::NoCors);
+    } else {
+        Some(checked_cors(cors)?)
+    };
     Ok(())
 }
 
@@ -63,6 +102,33 @@ mod tests {
             add_response_header: texts(&[""]),
             ..Default::default()
         };
+        apply(&clear, &mut policy).unwrap();
+        assert_eq!(policy, Policy::default());
+    }
+
+    #[test]
+    fn cors_begins_and_ends_with_its_origins() {
+        let mut policy = Policy::default();
+        let rest = MappingFields {
+            cors_method: texts(&["put", "*"]),
+            cors_header: texts(&["X-Env"]),
+            cors_credentials: Some(true),
+            cors_expose: texts(&["X-Total"]),
+            cors_max_age: Some("10m".into()),
+            ..Default::default()
+        };
+        assert_eq!(apply(&rest, &mut policy), Err(MappingError::NoCors));
+        let all = MappingFields { cors_origin: texts(&["HTTPS://App.example/"]), ..rest };
+        apply(&all, &mut policy).unwrap();
+        let cors = policy.cors.clone().unwrap();
+        assert_eq!((cors.origins[0].as_str(), cors.methods[0].as_str()), ("https://app.example", "PUT"));
+        assert_eq!((cors.credentials, cors.max_age), (true, Some(600)));
+        let any = MappingFields { cors_origin: texts(&["*"]), ..Default::default() };
+        assert!(matches!(apply(&any, &mut policy), Err(MappingError::Cors(_))), "with credentials");
+        let without = MappingFields { cors_credentials: Some(false), ..any };
+        apply(&without, &mut policy).unwrap();
+        assert_eq!(policy.cors.as_ref().map(|cors| cors.headers.len()), Some(1));
+        let clear = MappingFields { cors_origin: texts(&[""]), ..Default::default() };
         apply(&clear, &mut policy).unwrap();
         assert_eq!(policy, Policy::default());
     }

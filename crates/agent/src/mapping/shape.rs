@@ -1,8 +1,9 @@
-//! What is changed of requests and answers, as people write it: header fields.
+//! What is changed of requests and answers, as people write it: header fields, and what pages of other origins are
+//! told.
 
-use porthole_link::control::{HeaderField, HeaderRules, WrongHeader};
+use porthole_link::control::{Cors, HeaderField, HeaderRules, WrongHeader};
 
-use super::{MappingError, shown};
+use super::{MappingError, parse_duration, shown};
 
 /// `NAME: VALUE`; the value may be empty.
 pub fn parse_header(text: &str) -> Result<HeaderField, MappingError> {
@@ -24,9 +25,80 @@ pub fn checked_headers(rules: HeaderRules) -> Result<HeaderRules, MappingError> 
     }
 }
 
+/// An origin as a browser would write it, or `*`.
+pub fn parse_origin(text: &str) -> Result<String, MappingError> {
+    let wrong = || MappingError::Origin(shown(text));
+    let text = text.trim();
+    if text == "*" {
+        return Ok(text.to_owned());
+    }
+    let url = url::Url::parse(text).map_err(|_| wrong())?;
+    let bare = url.path().trim_end_matches('/').is_empty()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    let (Some(host), true) = (url.host_str(), bare) else { return Err(wrong()) };
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let origin = format!("{}://{}{port}", url.scheme(), host.to_ascii_lowercase());
+    let alone = Cors { origins: vec![origin.clone()], ..Cors::default() };
+    alone.check().map(|()| origin).map_err(|_| wrong())
+}
+
+/// `10m`, `600` (seconds): 0 s to a day, in whole seconds.
+pub fn parse_max_age(text: &str) -> Result<u32, MappingError> {
+    let seconds = parse_duration(text).map(|duration| duration.as_secs());
+    seconds
+        .and_then(|seconds| u32::try_from(seconds).ok())
+        .filter(|seconds| *seconds <= Cors::MAX_AGE)
+        .ok_or_else(|| MappingError::MaxAge(shown(text)))
+}
+
+pub fn checked_cors(cors: Cors) -> Result<Cors, MappingError> {
+    cors.check().map_err(MappingError::Cors)?;
+    Ok(cors)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_a_browser_would() {
+        for (text, origin) in [
+            ("https://App.Example", "https://app.example"),
+            (" https://app.example:443/ ", "https://app.example"),
+            ("http://localhost:5173", "http://localhost:5173"),
+            ("http://[::1]:3000", "http://[::1]:3000"),
+            ("https://b\u{fc}cher.example", "https://xn--bcher-kva.example"),
+            ("tauri://localhost", "tauri://localhost"),
+            ("*", "*"),
+        ] {
+            assert_eq!(parse_origin(text).as_deref(), Ok(origin));
+        }
+        for bad in [
+            "",
+            "null",
+            "app.example",
+            "https://a/b",
+            "https://a?b",
+            "https://u@a",
+            "*.example",
+            "https://*.a",
+        ] {
+            assert_eq!(parse_origin(bad), Err(MappingError::Origin(bad.into())), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_browser_remembers_for_a_day_at_most() {
+        for (text, seconds) in [("0", 0), ("10m", 600), ("1d", 86_400)] {
+            assert_eq!(parse_max_age(text), Ok(seconds), "{text}");
+        }
+        for bad in ["", "86401", "2d", "soon", "-1"] {
+            assert!(parse_max_age(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_header_is_a_name_and_a_value_that_may_hold_colons() {

@@ -18,6 +18,7 @@ use porthole_http1::{
     Fields, RequestHead, ResponseHead, Version, announced_length, write_request_head, write_response_head,
 };
 use porthole_link::Mapping;
+use porthole_link::control::Cors;
 
 fuzz_target!(|text: &str| {
     let Ok(mapping) = serde_json::from_str::<Mapping>(text) else { return };
@@ -44,7 +45,7 @@ fuzz_target!(|text: &str| {
             }
             Ok(Plan::Http { slot, place, public_url, extra, policy }) => {
                 judge(&policy, &mapping.policy.private_paths);
-                change(&policy);
+                change(&policy, mapping.policy.cors.as_ref());
                 agree(&place, &public_url, single_host);
                 assert_eq!(slot.key, Key::Place(place.clone()));
                 for key in [Some(&slot.key), extra.as_ref().map(|slot| &slot.key)].into_iter().flatten() {
@@ -89,7 +90,7 @@ fn judge(policy: &Compiled, private: &[String]) {
 }
 
 /// Whatever is changed of a head can be written, is as long as before, and for the same host and connection.
-fn change(policy: &Compiled) {
+fn change(policy: &Compiled, cors: Option<&Cors>) {
     let fields = [
         ("Host", "a"),
         ("Content-Length", "5"),
@@ -110,13 +111,16 @@ fn change(policy: &Compiled) {
         version: Version::Http11,
         fields: fields.clone(),
     };
+    let asked = head.clone();
     policy.change_request(&mut head);
     same(&head.fields);
     write_request_head(&head, &mut Vec::new()).expect("a changed request can be written");
     let mut head =
         ResponseHead { status: 200, reason: Vec::new(), version: Version::Http11, fields: fields.clone() };
-    WayBack::new(policy, None).dress(&mut head.fields);
+    WayBack::new(policy, &asked, None).dress(&mut head.fields);
     same(&head.fields);
+    let of_any = head.fields.get("access-control-allow-origin") == Some(b"*");
+    assert!(!of_any || cors.is_none() || !head.fields.contains("access-control-allow-credentials"));
     write_response_head(&head, &mut Vec::new()).expect("a changed answer can be written");
 }
 

@@ -40,6 +40,11 @@ impl Canned {
         Ok(Self { status: asked.status, fields, body })
     }
 
+    /// Nothing: what a browser that asks beforehand wants to know stands in the fields for all answers.
+    pub(super) fn nothing() -> Self {
+        Self { status: 204, fields: Fields::new(), body: Bytes::new() }
+    }
+
     /// The answer as it is sent now.
     pub fn answer(&self) -> Answer {
         let mut fields = self.fields.clone();

@@ -3,6 +3,7 @@
 
 mod answers;
 mod compile;
+mod cors;
 mod headers;
 pub mod jwt;
 mod keys;
@@ -24,6 +25,7 @@ use porthole_http1::Fields;
 
 pub use answers::Canned;
 pub use compile::{Compiled, parse_network};
+pub use cors::Grant;
 pub use jwt::ShownToken;
 pub use keys::ShownKeys;
 pub use passwords::Passwords;

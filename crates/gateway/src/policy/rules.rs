@@ -6,6 +6,7 @@ use std::sync::Arc;
 use porthole_http1::{Fields, RequestHead, announced_length};
 use porthole_link::control::{Maintenance, Policy};
 
+use super::cors::{Cors, Grant};
 use super::headers::Headers;
 use super::paths::{Part, Paths};
 use super::{Canned, PolicyRefusal, PolicyRequest};
@@ -25,6 +26,7 @@ pub struct Rules {
     paths: Paths,
     request_headers: Headers,
     response_headers: Headers,
+    cors: Option<Cors>,
 }
 
 /// What is known of a request that may go on.
@@ -49,6 +51,7 @@ impl Rules {
             paths: Paths::new(policy)?,
             request_headers: Headers::new(&policy.request_headers)?,
             response_headers: Headers::new(&policy.response_headers)?,
+            cors: policy.cors.as_ref().map(Cors::new).transpose()?,
         };
         let asks = policy.max_body.is_some()
             || rules.maintenance.is_some()
@@ -61,6 +64,10 @@ impl Rules {
 
     /// Whether the request may go on, and where to.
     pub(super) fn decide(&self, request: &PolicyRequest<'_>) -> Result<Passage, Problem> {
+        if self.cors.is_some() && Cors::is_preflight(request.method, request.fields) {
+            // Browsers send no password with it, and show a page none of our refusals if this is one.
+            return Ok(Passage { public: true, canned: Some(Arc::new(Canned::nothing())) });
+        }
         if let Some(refusal) = &self.maintenance {
             return Err(refusal.clone().into());
         }
@@ -86,12 +93,25 @@ impl Rules {
     }
 
     pub(super) fn changes_answers(&self) -> bool {
-        !self.response_headers.is_empty()
+        !self.response_headers.is_empty() || self.cors.is_some()
     }
 
-    /// Makes an answer's fields what the visitor is to see.
-    pub fn change_answer(&self, fields: &mut Fields) {
+    /// What the page behind a request is to be told.
+    pub fn grant(&self, head: &RequestHead) -> Grant {
+        self.cors.as_ref().map(|cors| cors.grant(head)).unwrap_or_default()
+    }
+
+    /// Makes the fields of an answer what the visitor is to see.
+    pub fn change_answer(&self, grant: &Grant, fields: &mut Fields) {
         self.response_headers.apply(fields);
+        self.change_refusal(grant, fields);
+    }
+
+    /// The same for a refusal of the gateway's own, which a page may read as it may any answer.
+    pub fn change_refusal(&self, grant: &Grant, fields: &mut Fields) {
+        if let Some(cors) = &self.cors {
+            cors.tell(grant, fields);
+        }
     }
 }
 

@@ -197,9 +197,10 @@ impl<IO: VisitorIo> Visit<IO> {
                 let record = Record::forward(&forward, seen);
                 Ok(self.forward(head, asked, forward, keep_alive, record).await?)
             }
-            Plan::Refuse { problem, request_id, visitor, endpoint, transition } => {
+            Plan::Refuse { problem, request_id, visitor, endpoint, transition, way_back } => {
                 let record = Record::own(arrival.at, &request_id, visitor, endpoint.as_ref(), seen);
-                let answer = rescue::answer(&problem, Form::of(&head), &request_id);
+                let mut answer = rescue::answer(&problem, Form::of(&head), &request_id);
+                way_back.dress_refusal(&mut answer.head.fields);
                 // Where one request makes no sense, those behind it may make another sense than it seems.
                 let keep_alive = keep_alive && !transition && problem.status() != 400;
                 Ok(self.answer(answer, asked, keep_alive, record).await?)
@@ -243,7 +244,7 @@ impl<IO: VisitorIo> Visit<IO> {
         let first = match first.and_then(|first| first.within(max_body)) {
             Ok(first) => first,
             Err(problem) => {
-                let answer = rescue::answer(&problem, form, &forward.request_id);
+                let answer = forward.refusal(&problem, form);
                 return self.answer(answer, asked, false, record).await;
             }
         };
@@ -254,7 +255,7 @@ impl<IO: VisitorIo> Visit<IO> {
         let stream = match opened {
             Ok(stream) => paced(stream, forward.endpoint.bucket(), inline),
             Err(error) => {
-                let answer = rescue::answer(&error.into(), form, &forward.request_id);
+                let answer = forward.refusal(&error.into(), form);
                 return self.answer(answer, asked, keep_alive && !upgrade, record).await;
             }
         };
@@ -286,7 +287,7 @@ impl<IO: VisitorIo> Visit<IO> {
                 })
             }
             Outcome::Refused(problem) => {
-                let answer = rescue::answer(&problem, form, &forward.request_id);
+                let answer = forward.refusal(&problem, form);
                 let keep_alive = keep_alive && !upgrade && !matches!(problem, Problem::Malformed(_));
                 self.answer(answer, asked, keep_alive, record).await
             }

@@ -222,9 +222,11 @@ async fn handle(service: &Service, request: Request<Incoming>, came: Came<'_>) -
             let answer = forward(service, head, body, asked, &planned, record).await;
             answer.map(|body| body.staying(stay))
         }
-        Plan::Refuse { problem, request_id, visitor, endpoint, .. } => {
+        Plan::Refuse { problem, request_id, visitor, endpoint, way_back, .. } => {
             let record = Record::own(arrival.at, &request_id, visitor, endpoint.as_ref(), seen);
-            whole(service, rescue::answer(&problem, Form::of(&head), &request_id), Some(record))
+            let mut answer = rescue::answer(&problem, Form::of(&head), &request_id);
+            way_back.dress_refusal(&mut answer.head.fields);
+            whole(service, answer, Some(record))
         }
         Plan::Answer { answer, request_id, visitor, endpoint, .. } => {
             let record = Record::own(arrival.at, &request_id, visitor, endpoint.as_ref(), seen);
@@ -252,7 +254,7 @@ async fn forward(
 ) -> Response<AnswerBody> {
     let form = Form::of(&head);
     let refuse = |problem: Problem, pending: Pending<'_>| {
-        whole(service, rescue::answer(&problem, form, &forward.request_id), pending.answered())
+        whole(service, forward.refusal(&problem, form), pending.answered())
     };
     let mut record = Pending { gateway: &service.gateway, record: Some(record) };
     let bodyless = body.is_end_stream();

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BearerKey, CannedAnswer, HeaderRules, JwtRule, Maintenance};
+use super::{BearerKey, CannedAnswer, Cors, HeaderRules, JwtRule, Maintenance};
 
 /// The fields of a policy that came after its first three. A gateway says in its welcome which of them it
 /// enforces; one from before skips them all, so an agent keeps mappings from it that need one.
@@ -23,6 +23,7 @@ pub const POLICIES: &[&str] = &[
     "response_headers",
     "bearer_keys",
     "jwt",
+    "cors",
 ];
 
 /// What is decided before a request crosses the link.
@@ -74,6 +75,9 @@ pub struct Policy {
     /// Whoever comes with such a token may enter, as with any of the two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwt: Option<JwtRule>,
+    /// The gateway speaks of other origins in the service's place; none: the service does so itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
     /// What a newer agent asks for beside. Skipping it would open what it is meant to close: a gateway
     /// refuses the mapping.
     #[serde(flatten)]
@@ -97,6 +101,7 @@ impl Policy {
             !self.response_headers.is_empty(),
             !self.bearer_keys.is_empty(),
             self.jwt.is_some(),
+            self.cors.is_some(),
         ];
         let known = POLICIES.iter().copied().zip(asked).filter_map(|(name, asked)| asked.then_some(name));
         known.chain(self.unknown.names())
@@ -204,6 +209,7 @@ mod tests {
             response_headers: HeaderRules { remove: vec!["a".into()], ..HeaderRules::default() },
             bearer_keys: vec![BearerKey::default()],
             jwt: Some(JwtRule::default()),
+            cors: Some(Cors { origins: vec!["*".into()], ..Cors::default() }),
             ..Policy::default()
         };
         assert_eq!(needs(&all), POLICIES);

@@ -39,6 +39,7 @@ async fn a_command_line_with_line_breaks_is_refused() {
         ("--request-header", "X-Env: dev"),
         ("--add-response-header", "X-Env: dev"),
         ("--remove-response-header", "X-Env"),
+        ("--cors-origin", "https://app.example"),
         ("--match-header", "x-env"),
         ("--match-query", "env"),
         ("--match-cookie", "env"),
@@ -74,6 +75,7 @@ async fn a_file_with_line_breaks_or_nul_is_refused() {
         ("request_header", "X-Env: dev"),
         ("remove_request_header", "X-Env"),
         ("add_response_header", "X-Env: dev"),
+        ("cors_origin", "https://app.example"),
         ("id", "shop"),
         ("target", "localhost:3000"),
     ];

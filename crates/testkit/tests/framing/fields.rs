@@ -139,7 +139,14 @@ async fn a_trusted_proxy_is_believed_only_under_the_standard_names_and_from_the_
 
 #[tokio::test]
 async fn no_origin_is_ever_reflected_by_the_gateway() {
-    let scene = Scene::with(|world| world.agent_args(["--basic-auth", "u:p"])).await;
+    for more in
+        [&["--basic-auth", "u:p"][..], &["--basic-auth", "u:p", "--cors-origin", "https://app.example"]]
+    {
+        no_origin_is_reflected(&Scene::with(|world| world.agent_args(more)).await).await;
+    }
+}
+
+async fn no_origin_is_reflected(scene: &Scene) {
     let own = format!("localhost:{}", scene.world.gateway.port());
     for (host, path) in [
         (scene.host().as_str(), "/"),

@@ -1,5 +1,6 @@
 //! What is decided before a request crosses the link, and whose word about the visitor is believed.
 
+mod cors;
 mod headers;
 mod keys;
 mod requests;
@@ -17,7 +18,11 @@ use porthole_testkit::wait::until;
 use porthole_testkit::{Reply, World};
 
 async fn ask(world: &World, path: &str, fields: &[(&str, &str)]) -> Reply {
-    let mut request = world.visitor().request("GET", path);
+    ask_with(world, "GET", path, fields).await
+}
+
+async fn ask_with(world: &World, method: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+    let mut request = world.visitor().request(method, path);
     for (name, value) in fields {
         request = request.header(*name, *value);
     }

@@ -1,16 +1,12 @@
 //! What a mapping asks of requests, and what the gateway answers in its service's place.
 
-use bytes::Bytes;
-use http_body_util::Empty;
 use porthole_testkit::agent::Home;
 use porthole_testkit::{Reply, World};
 
-use super::{ask, ask_http2};
+use super::{ask, ask_http2, ask_with};
 
 async fn send(world: &World, method: &str, path: &str) -> Reply {
-    let visitor = world.visitor();
-    let request = visitor.request(method, path).body(Empty::<Bytes>::new()).expect("a request");
-    visitor.fetch(request).await
+    ask_with(world, method, path, &[]).await
 }
 
 /// The same over HTTP/2.
@@ -151,7 +147,8 @@ async fn a_files_rules_are_read_as_the_command_lines_are() {
     let text = "[[mappings]]\ntarget = 3000\nname = \"shop\"\nmaintenance = \"Back soon.\"\nmaintenance_retry = 90\n\
                 max_body = 1000\nallow_method = [\"get\"]\npublic_path = \"/hooks\"\nprivate_path = [\"/\", \"/a\"]\n\
                 answer = \"/gone=410\"\nredirect = \"/old=/new\"\nrequest_header = \"X-Env: dev\"\n\
-                remove_response_header = [\"Server\"]\n";
+                remove_response_header = [\"Server\"]\ncors_origin = \"https://App.example\"\n\
+                cors_credentials = true\ncors_max_age = 60\n";
     std::fs::write(home.path().join("config.toml"), text).expect("a file can be written");
     let listed = home.run(&["mappings", "list", "--json"]).await;
     assert_eq!(listed.code, Some(0), "{listed:?}");
@@ -165,4 +162,6 @@ async fn a_files_rules_are_read_as_the_command_lines_are() {
     );
     assert_eq!(mapping["request_headers"]["set"][0]["value"], "dev");
     assert_eq!(mapping["response_headers"]["remove"][0], "Server");
+    let cors = serde_json::json!({"origins": ["https://app.example"], "credentials": true, "max_age": 60});
+    assert_eq!(mapping["cors"], cors);
 }

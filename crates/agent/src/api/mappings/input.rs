@@ -185,7 +185,7 @@ mod tests {
                 "max_body": "much", "maintenance": {"retry_after_s": 0}, "allow_methods": ["G T"],
                 "public_paths": ["a"], "private_paths": ["/a//b"], "answers": [{"path": "/", "status": 302}],
                 "request_headers": {"set": [{"name": "Host", "value": "a"}]},
-                "response_headers": {"remove": ["a b"]}},
+                "response_headers": {"remove": ["a b"]}, "cors": {"origins": ["*"], "credentials": true}},
         }))
         .unwrap_err();
         let fields: Vec<&str> = wrong.keys().copied().collect();
@@ -202,6 +202,7 @@ mod tests {
                 "policy.answers",
                 "policy.basic_auth",
                 "policy.bearer_keys",
+                "policy.cors",
                 "policy.deny_ip",
                 "policy.jwt",
                 "policy.maintenance",
@@ -254,6 +255,8 @@ mod tests {
             "answers": [{"path": "/old", "status": 302, "location": "/new", "content_type": null, "body": ""}],
             "request_headers": {"remove": ["Cookie"], "set": [{"name": "X-Env", "value": "dev"}], "add": []},
             "response_headers": {"remove": [], "set": [], "add": [{"name": "Set-Cookie", "value": "a=1"}]},
+            "cors": {"origins": ["https://app.example"], "methods": ["PUT"], "headers": ["*"], "expose": [],
+                "credentials": true, "max_age_s": 600},
         });
         let spec = read(json!({"target": "3000", "policy": policy})).unwrap();
         let shown: super::super::policy::Policy = spec.policy.into();

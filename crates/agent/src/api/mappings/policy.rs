@@ -8,7 +8,7 @@ use super::input::{Wrong, take, text};
 use super::jwt::{self, Jwt, JwtInput};
 use super::keys::{self, BearerKey, BearerKeyInput};
 use super::rules::{CannedAnswer, Maintenance};
-use super::shape::HeaderRules;
+use super::shape::{Cors, HeaderRules};
 use crate::inspect::filter::bytes_text;
 use crate::mapping::{self, MappingError};
 
@@ -47,6 +47,8 @@ pub(super) struct Policy {
     request_headers: HeaderRules,
     /// Of its answers, and of those given in its place.
     response_headers: HeaderRules,
+    /// Null: the service speaks for itself.
+    cors: Option<Cors>,
 }
 
 /// Somebody with a password, which stays where it is.
@@ -104,6 +106,9 @@ pub(super) struct PolicyInput {
     /// Of its answers, and of those given in its place.
     #[serde(default)]
     response_headers: HeaderRules,
+    /// Null: the service speaks for itself.
+    #[serde(default)]
+    cors: Option<Cors>,
 }
 
 /// Somebody with a password.
@@ -150,6 +155,7 @@ impl From<control::Policy> for Policy {
             answers: policy.answers.into_iter().map(CannedAnswer::from).collect(),
             request_headers: policy.request_headers.into(),
             response_headers: policy.response_headers.into(),
+            cors: policy.cors.map(Cors::from),
         }
     }
 }
@@ -214,6 +220,7 @@ impl PolicyInput {
             ),
             request_headers: take(wrong, "policy.request_headers", self.request_headers.try_into()),
             response_headers: take(wrong, "policy.response_headers", self.response_headers.try_into()),
+            cors: take(wrong, "policy.cors", self.cors.map(control::Cors::try_from).transpose()),
             // Nobody can have meant to take off what is not known here.
             unknown: before.map(|before| before.unknown.clone()).unwrap_or_default(),
         }

@@ -37,6 +37,59 @@ impl std::fmt::Debug for HeaderField {
     }
 }
 
+/// Which pages of other origins may read answers; browsers that ask are answered by the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cors {
+    /// Like `https://app.example`, or `*` alone: any.
+    origins: Vec<String>,
+    /// Beside GET, HEAD and POST; `*`: any.
+    #[serde(default)]
+    methods: Vec<String>,
+    /// Header fields that pages may send; `*`: any.
+    #[serde(default)]
+    headers: Vec<String>,
+    /// Header fields of answers that pages may read beside the usual ones.
+    #[serde(default)]
+    expose: Vec<String>,
+    /// With cookies and passwords; not with any origin.
+    #[serde(default)]
+    credentials: bool,
+    /// Seconds for which browsers need not ask again.
+    #[serde(default)]
+    max_age_s: Option<i64>,
+}
+
+impl From<control::Cors> for Cors {
+    fn from(cors: control::Cors) -> Self {
+        Self {
+            origins: cors.origins,
+            methods: cors.methods,
+            headers: cors.headers,
+            expose: cors.expose,
+            credentials: cors.credentials,
+            max_age_s: cors.max_age.map(i64::from),
+        }
+    }
+}
+
+impl TryFrom<Cors> for control::Cors {
+    type Error = MappingError;
+
+    fn try_from(asked: Cors) -> Result<Self, MappingError> {
+        let origins: Result<_, _> = asked.origins.iter().map(|text| mapping::parse_origin(text)).collect();
+        mapping::checked_cors(Self {
+            origins: origins?,
+            methods: asked.methods,
+            headers: asked.headers,
+            expose: asked.expose,
+            credentials: asked.credentials,
+            // What is too much or too little is told as such.
+            max_age: asked.max_age_s.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX)),
+        })
+    }
+}
+
 impl From<control::HeaderRules> for HeaderRules {
     fn from(rules: control::HeaderRules) -> Self {
         let shown = |fields: Vec<control::HeaderField>| {

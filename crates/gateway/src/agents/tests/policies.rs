@@ -1,6 +1,6 @@
 //! What a mapping's policy becomes at the gateway.
 
-use porthole_link::control::{HeaderField, HeaderRules, KINDS, POLICIES, RateLimit};
+use porthole_link::control::{Cors, HeaderField, HeaderRules, KINDS, POLICIES, RateLimit};
 
 use super::*;
 
@@ -70,6 +70,19 @@ async fn a_change_to_what_belongs_to_connections_or_would_split_a_head_is_refuse
             let sentence = welcome.results[0].message.as_deref().expect("a sentence");
             assert!(!sentence.chars().any(char::is_control), "{sentence:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn any_origin_with_credentials_and_origins_that_no_browser_writes_are_refused() {
+    let world = World::new();
+    for (origin, credentials) in
+        [("*", true), ("null", false), ("https://app.example/", false), ("https://a\r\nX-Canary: 1", false)]
+    {
+        let mut mapping = named("m1", 1, "shop");
+        mapping.policy.cors = Some(Cors { origins: vec![origin.into()], credentials, ..Cors::default() });
+        let (_link, welcome, _messages) = world.joined("alice", "a", 1, vec![mapping]).await;
+        assert_eq!(code(&welcome.results[0]), codes::MAPPING_INVALID, "{origin:?}");
     }
 }
 
