@@ -42,6 +42,7 @@ const LISTS: &[&str] = &[
     "response_header",
     "add_response_header",
     "remove_response_header",
+    "rewrite_path",
     "cors_origin",
     "cors_method",
     "cors_header",

@@ -131,6 +131,9 @@ pub struct MappingFields {
     /// Take this header field off answers (repeatable, or with commas)
     #[arg(long, value_name = "NAME", env = "PORTHOLE_REMOVE_RESPONSE_HEADER", value_delimiter = ',')]
     pub remove_response_header: Vec<String>,
+    /// Have the service see another path; the longest counts, rules by path see the one that came (repeatable)
+    #[arg(long, value_name = "FROM=TO", env = "PORTHOLE_REWRITE_PATH")]
+    pub rewrite_path: Vec<String>,
     /// Let pages of this origin read answers, and answer browsers that ask; * is any (repeatable, or with commas)
     #[arg(long, value_name = "ORIGIN", env = "PORTHOLE_CORS_ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<String>,
@@ -211,6 +214,7 @@ pub const FILE_KEYS: &[&str] = &[
     "response_header",
     "add_response_header",
     "remove_response_header",
+    "rewrite_path",
     "cors_origin",
     "cors_method",
     "cors_header",

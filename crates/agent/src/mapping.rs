@@ -27,7 +27,9 @@ pub use rules::{
     RETRY_AFTER, checked_answer, checked_maintenance, parse_answer, parse_maintenance, parse_method,
     parse_redirect, parse_retry_after, parse_rule_path,
 };
-pub use shape::{checked_cors, checked_headers, parse_header, parse_max_age, parse_origin};
+pub use shape::{
+    checked_cors, checked_headers, checked_rewrites, parse_header, parse_max_age, parse_origin, parse_rewrite,
+};
 
 /// Requests at once that a mapping may bound itself to.
 pub const MAX_CONCURRENT: u32 = 1_000_000;
@@ -133,6 +135,10 @@ pub enum MappingError {
     HeaderField(String, &'static str),
     #[error("the changes to header fields cannot be: {0}")]
     HeaderRules(&'static str),
+    #[error("“{0}” is no rewriting of a path: write it as FROM=TO, like /v1=/api/2024")]
+    Rewrite(String),
+    #[error("the rewriting of paths cannot be: {0}")]
+    Rewrites(&'static str),
     #[error("CORS cannot be: {0}")]
     Cors(&'static str),
     #[error("“{0}” is no origin: write a scheme, a host and perhaps a port, like https://app.example, or *")]
@@ -221,6 +227,7 @@ impl MappingSpec {
                 (!self.policy.bearer_keys.is_empty(), "policy.bearer_keys", "a bearer key"),
                 (self.policy.jwt.is_some(), "policy.jwt", "a rule about tokens"),
                 (self.policy.cors.is_some(), "policy.cors", "CORS"),
+                (!self.policy.rewrites.is_empty(), "policy.rewrites", "the rewriting of paths"),
                 (self.host_header != HostHeader::Preserve, "host_header", "the Host header's setting"),
             ];
             let set = http_only.into_iter().filter(|(set, ..)| *set);

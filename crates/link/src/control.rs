@@ -9,6 +9,7 @@ mod headers;
 mod jwt;
 mod keys;
 mod policy;
+mod rewrite;
 mod rules;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub use headers::{HeaderField, HeaderRules, WrongHeader};
 pub use jwt::{JwtKeys, JwtRule, RequiredClaim};
 pub use keys::BearerKey;
 pub use policy::{BasicAuth, POLICIES, Policy, RateLimit, Unknown};
+pub use rewrite::Rewrite;
 pub use rules::{CannedAnswer, Maintenance};
 
 /// What an agent says to a gateway.

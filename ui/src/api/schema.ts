@@ -1296,6 +1296,10 @@ export interface components {
                         value?: string;
                     }[];
                 };
+                rewrites?: {
+                    from: string;
+                    to: string;
+                }[];
                 visitor_rate_limit?: string | null;
             };
             protocol?: components["schemas"]["Protocol"] | null;
@@ -1355,6 +1359,7 @@ export interface components {
                     remove?: unknown[];
                     set?: unknown[];
                 };
+                rewrites?: unknown[];
             };
             /** @enum {unknown} */
             protocol: "tcp";
@@ -1419,6 +1424,7 @@ export interface components {
                     remove?: unknown[];
                     set?: unknown[];
                 };
+                rewrites?: unknown[];
             };
             /** @enum {unknown} */
             protocol?: null | "tcp";
@@ -1597,6 +1603,10 @@ export interface components {
                         value?: string;
                     }[];
                 };
+                rewrites?: {
+                    from: string;
+                    to: string;
+                }[];
                 visitor_rate_limit?: string | null;
             };
             protocol?: components["schemas"]["Protocol"] | null;
@@ -1656,6 +1666,7 @@ export interface components {
                     remove?: unknown[];
                     set?: unknown[];
                 };
+                rewrites?: unknown[];
             };
             /** @enum {unknown} */
             protocol: "tcp";
@@ -1720,6 +1731,7 @@ export interface components {
                     remove?: unknown[];
                     set?: unknown[];
                 };
+                rewrites?: unknown[];
             };
             /** @enum {unknown} */
             protocol?: null | "tcp";
@@ -1849,6 +1861,8 @@ export interface components {
             request_headers: components["schemas"]["HeaderRules"];
             /** @description Of its answers, and of those given in its place. */
             response_headers: components["schemas"]["HeaderRules"];
+            /** @description Paths that the service sees as others. */
+            rewrites: components["schemas"]["Rewrite"][];
             /** @description The same for each visitor's address. */
             visitor_rate_limit?: string | null;
         };
@@ -1883,6 +1897,8 @@ export interface components {
             request_headers?: components["schemas"]["HeaderRules"];
             /** @description Of its answers, and of those given in its place. */
             response_headers?: components["schemas"]["HeaderRules"];
+            /** @description Paths that the service sees as others. */
+            rewrites?: components["schemas"]["Rewrite"][];
             /** @description The same for each visitor's address. */
             visitor_rate_limit?: string | null;
         };
@@ -2012,6 +2028,13 @@ export interface components {
             body: components["schemas"]["BodyDiff"];
             fields: components["schemas"]["FieldDiff"][];
             status?: components["schemas"]["Changed_u16"] | null;
+        };
+        /** @description A path prefix that the service sees as another one. */
+        Rewrite: {
+            /** @description As the service would see it; `/`: all. The longest counts, and once. */
+            from: string;
+            /** @description `/`: nothing in its place. */
+            to: string;
         };
         /** @description A request's head as the local service got it: with other hosts, or another framing. */
         Sent: {

@@ -15,6 +15,7 @@ import { HeaderFields } from "./header-fields";
 import { JwtFields } from "./jwt-fields";
 import { KeyFields } from "./key-fields";
 import { PolicyFields } from "./policy-fields";
+import { RewriteFields } from "./rewrite-fields";
 import { RuleFields } from "./rule-fields";
 
 /** Wait after the last key before the engine is asked, in milliseconds. */
@@ -121,6 +122,7 @@ export function MappingDialog({ mapping, start, onClose }: EditProps) {
         {http && <JwtFields form={form} set={set} error={error} />}
         <PolicyFields form={form} set={set} error={error} />
         {http && <RuleFields form={form} set={set} error={error} />}
+        {http && <RewriteFields form={form} set={set} error={error} />}
         {http && <HeaderFields form={form} set={set} error={error} />}
         {http && <CorsFields form={form} set={set} error={error} />}
         <div className="pt-2 md:col-span-2">

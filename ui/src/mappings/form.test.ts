@@ -3,6 +3,7 @@ import type { Mapping } from "@/api/types";
 import { NO_CORS } from "./cors";
 import { BLANK, formOf, inputOf, localErrors } from "./form";
 import { NO_HEADERS } from "./headers";
+import { NO_REWRITES } from "./rewrites";
 import { NO_RULES } from "./rules";
 
 const mapping = {
@@ -30,6 +31,7 @@ const mapping = {
     ...NO_RULES,
     ...NO_HEADERS,
     ...NO_CORS,
+    ...NO_REWRITES,
     max_body: "10MB",
   },
 } as unknown as Mapping;
@@ -60,6 +62,7 @@ describe("a mapping in the dialog", () => {
         ...NO_RULES,
         ...NO_HEADERS,
         ...NO_CORS,
+        ...NO_REWRITES,
         max_body: "10MB",
       },
     });
@@ -87,6 +90,7 @@ describe("a mapping in the dialog", () => {
         ...NO_RULES,
         ...NO_HEADERS,
         ...NO_CORS,
+        ...NO_REWRITES,
       },
     });
   });

@@ -11,10 +11,18 @@ import {
 } from "./headers";
 import { BLANK_JWT, type JwtForm, jwtErrors, jwtFormOf, jwtOf } from "./jwt";
 import { type KeyDraft, keyDraftsOf, keyErrors, keysOf } from "./keys";
+import {
+  BLANK_REWRITES,
+  NO_REWRITES,
+  type RewritesForm,
+  rewriteErrors,
+  rewritesFormOf,
+  rewritesOf,
+} from "./rewrites";
 import { BLANK_RULES, NO_RULES, type RulesForm, ruleErrors, rulesFormOf, rulesOf, words } from "./rules";
 
 /** A mapping as it is written in the dialog: texts, as they are typed. */
-export interface MappingForm extends RulesForm, HeadersForm, JwtForm, CorsForm {
+export interface MappingForm extends RulesForm, HeadersForm, JwtForm, CorsForm, RewritesForm {
   protocol: "http" | "tcp";
   target: string;
   address: "name" | "host";
@@ -65,6 +73,7 @@ export const BLANK: MappingForm = {
   ...BLANK_HEADERS,
   ...BLANK_JWT,
   ...BLANK_CORS,
+  ...BLANK_REWRITES,
 };
 
 export function formOf(mapping: Mapping): MappingForm {
@@ -96,6 +105,7 @@ export function formOf(mapping: Mapping): MappingForm {
     ...headersFormOf(mapping.policy),
     ...jwtFormOf(mapping.policy),
     ...corsFormOf(mapping.policy),
+    ...rewritesFormOf(mapping.policy),
   };
 }
 
@@ -124,6 +134,7 @@ export function inputOf(form: MappingForm): MappingInput {
         ...NO_RULES,
         ...NO_HEADERS,
         ...NO_CORS,
+        ...NO_REWRITES,
       },
     };
   }
@@ -148,6 +159,7 @@ export function inputOf(form: MappingForm): MappingInput {
       ...rulesOf(form),
       ...headersOf(form),
       ...corsOf(form),
+      ...rewritesOf(form),
     },
   };
 }
@@ -193,6 +205,7 @@ export function localErrors(form: MappingForm): Record<string, string> {
     ...ruleErrors(form),
     ...headerErrors(form),
     ...corsErrors(form),
+    ...rewriteErrors(form),
     ...conditionErrors(form.conditions),
   };
 }

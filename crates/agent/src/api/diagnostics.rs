@@ -98,6 +98,7 @@ fn mapping(shown: &Shown) -> String {
         (!spec.policy.request_headers.is_empty(), ", request headers"),
         (!spec.policy.response_headers.is_empty(), ", response headers"),
         (spec.policy.cors.is_some(), ", CORS"),
+        (!spec.policy.rewrites.is_empty(), ", rewritten paths"),
         (spec.host.is_some(), ", own host"),
         (spec.path.is_some(), ", path"),
     ];

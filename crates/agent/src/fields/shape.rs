@@ -4,7 +4,8 @@ use porthole_link::control::{Cors, HeaderRules, Policy};
 
 use super::{MappingFields, each, unless_empty};
 use crate::mapping::{
-    MappingError, checked_cors, checked_headers, parse_header, parse_max_age, parse_method, parse_origin,
+    MappingError, checked_cors, checked_headers, checked_rewrites, parse_header, parse_max_age, parse_method,
+    parse_origin, parse_rewrite,
 };
 
 pub(super) fn apply(fields: &MappingFields, policy: &mut Policy) -> Result<(), MappingError> {
@@ -14,6 +15,9 @@ pub(super) fn apply(fields: &MappingFields, policy: &mut Policy) -> Result<(), M
     let (set, add, remove) =
         (&fields.response_header, &fields.add_response_header, &fields.remove_response_header);
     apply_headers(set, add, remove, &mut policy.response_headers)?;
+    if !fields.rewrite_path.is_empty() {
+        policy.rewrites = checked_rewrites(each(&fields.rewrite_path, parse_rewrite)?)?;
+    }
     apply_cors(fields, policy)
 }
 
@@ -102,6 +106,20 @@ mod tests {
             add_response_header: texts(&[""]),
             ..Default::default()
         };
+        apply(&clear, &mut policy).unwrap();
+        assert_eq!(policy, Policy::default());
+    }
+
+    #[test]
+    fn paths_are_rewritten_each_to_one_other() {
+        let mut policy = Policy::default();
+        let set =
+            MappingFields { rewrite_path: texts(&["/v1=/api/2024", "/v2=/api/2025"]), ..Default::default() };
+        apply(&set, &mut policy).unwrap();
+        assert_eq!((policy.rewrites.len(), policy.rewrites[1].to.as_str()), (2, "/api/2025"));
+        let twice = MappingFields { rewrite_path: texts(&["/v1=/a", "/v1/=/b"]), ..Default::default() };
+        assert!(matches!(apply(&twice, &mut policy), Err(MappingError::Rewrites(_))));
+        let clear = MappingFields { rewrite_path: texts(&[""]), ..Default::default() };
         apply(&clear, &mut policy).unwrap();
         assert_eq!(policy, Policy::default());
     }

@@ -1,9 +1,9 @@
-//! What is changed of requests and answers, as people write it: header fields, and what pages of other origins are
-//! told.
+//! What is changed of requests and answers, as people write it: header fields, paths, and what pages of other
+//! origins are told.
 
-use porthole_link::control::{Cors, HeaderField, HeaderRules, WrongHeader};
+use porthole_link::control::{Cors, HeaderField, HeaderRules, Rewrite, WrongHeader};
 
-use super::{MappingError, parse_duration, shown};
+use super::{MappingError, parse_duration, parse_rule_path, shown};
 
 /// `NAME: VALUE`; the value may be empty.
 pub fn parse_header(text: &str) -> Result<HeaderField, MappingError> {
@@ -23,6 +23,17 @@ pub fn checked_headers(rules: HeaderRules) -> Result<HeaderRules, MappingError> 
         Err(WrongHeader { name: Some(name), what }) => Err(MappingError::HeaderField(shown(&name), what)),
         Err(WrongHeader { name: None, what }) => Err(MappingError::HeaderRules(what)),
     }
+}
+
+/// `FROM=TO`, both path prefixes; `/` stands for all, or for nothing in its place.
+pub fn parse_rewrite(text: &str) -> Result<Rewrite, MappingError> {
+    let (from, to) = text.split_once('=').ok_or_else(|| MappingError::Rewrite(shown(text)))?;
+    Ok(Rewrite { from: parse_rule_path(from)?, to: parse_rule_path(to)? })
+}
+
+pub fn checked_rewrites(rewrites: Vec<Rewrite>) -> Result<Vec<Rewrite>, MappingError> {
+    Rewrite::check_all(&rewrites).map_err(MappingError::Rewrites)?;
+    Ok(rewrites)
 }
 
 /// An origin as a browser would write it, or `*`.
@@ -87,6 +98,18 @@ mod tests {
             "https://*.a",
         ] {
             assert_eq!(parse_origin(bad), Err(MappingError::Origin(bad.into())), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_rewriting_is_one_path_and_another() {
+        let read = |text: &str| parse_rewrite(text).map(|Rewrite { from, to }| (from, to));
+        assert_eq!(read("/v1=/api/2024"), Ok(("/v1".into(), "/api/2024".into())));
+        assert_eq!(read("/v1/ = /"), Ok(("/v1".into(), "/".into())));
+        for bad in
+            ["", "/v1", "/v1=", "=/x", "v1=/x", "/v1=x", "/v1=/a/../b", "/v1=/a?b", "/a//b=/c", "/v1=/a b"]
+        {
+            assert!(parse_rewrite(bad).is_err(), "{bad}");
         }
     }
 

@@ -7,7 +7,7 @@ use criterion::Criterion;
 use porthole_gateway::policy::{Compiled, Decision, PolicyRequest, decide};
 use porthole_http1::{Fields, RequestHead, Version};
 use porthole_link::control::{
-    BasicAuth, CannedAnswer, HeaderField, HeaderRules, Maintenance, Policy, RateLimit,
+    BasicAuth, CannedAnswer, Cors, HeaderField, HeaderRules, Maintenance, Policy, RateLimit, Rewrite,
 };
 
 /// A hash of agents' own cost; nothing here checks a password against it.
@@ -30,7 +30,9 @@ pub fn all(criterion: &mut Criterion) {
     let answer = |n| CannedAnswer { path: format!("/old/{n}"), status: 410, ..CannedAnswer::default() };
     let answers = (0..32).map(answer).collect();
     let maintenance = Maintenance { message: None, retry_after: 300 };
-    let cases: [(&str, Policy, PolicyRequest<'_>); 9] = [
+    let origins = (0..100).map(|n| format!("https://app-{n}.example")).collect();
+    let cors = Cors { origins, ..Cors::default() };
+    let cases: [(&str, Policy, PolicyRequest<'_>); 10] = [
         ("no policy", Policy::default(), stranger),
         ("1,000 networks denied", Policy { deny_ip: networks(1000), ..Policy::default() }, stranger),
         ("a password asked for", Policy { basic_auth: password.clone(), ..Policy::default() }, stranger),
@@ -43,6 +45,7 @@ pub fn all(criterion: &mut Criterion) {
         ),
         ("32 answers", Policy { answers, ..Policy::default() }, stranger),
         ("maintenance", Policy { maintenance: Some(maintenance), ..Policy::default() }, stranger),
+        ("CORS of 100 origins, no preflight", Policy { cors: Some(cors), ..Policy::default() }, stranger),
         ("a bound on bodies", Policy { max_body: Some(1000), ..Policy::default() }, stranger),
     ];
     for (name, policy, request) in cases {
@@ -78,12 +81,15 @@ fn changes(criterion: &mut Criterion) {
         set: of(0..11),
         add: of(11..22),
     };
+    let rewrites =
+        (0..32).rev().map(|n| Rewrite { from: format!("/v{}", n + 1), to: "/api/2024".into() }).collect();
     let pairs = (0..20).map(|n| (format!("X-Field-{}", 2 * n), "visitors"));
     let fields = pairs.chain([("Host".to_owned(), "shop.example")]).collect();
     let head =
         RequestHead { method: "GET".into(), target: "/v1/x?y".into(), version: Version::Http11, fields };
     for (name, policy) in [
         ("nothing", Policy::default()),
+        ("the last of 32 paths", Policy { rewrites, ..Policy::default() }),
         ("32 changes to 21 fields", Policy { request_headers: headers, ..Policy::default() }),
     ] {
         let compiled = Compiled::new(&policy, "shop").expect("the policy is valid");

@@ -113,6 +113,7 @@ fn change(policy: &Compiled, cors: Option<&Cors>) {
     };
     let asked = head.clone();
     policy.change_request(&mut head);
+    assert!(head.target.starts_with('/') && head.target.ends_with("?c"), "{}", head.target);
     same(&head.fields);
     write_request_head(&head, &mut Vec::new()).expect("a changed request can be written");
     let mut head =

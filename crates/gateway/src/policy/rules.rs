@@ -89,6 +89,9 @@ impl Rules {
 
     /// Only after [`Self::decide`] has let it in.
     pub(super) fn change_request(&self, head: &mut RequestHead) {
+        if let Some(target) = self.paths.rewritten(&head.target) {
+            head.target = target;
+        }
         self.request_headers.apply(&mut head.fields);
     }
 

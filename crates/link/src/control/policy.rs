@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BearerKey, CannedAnswer, Cors, HeaderRules, JwtRule, Maintenance};
+use super::{BearerKey, CannedAnswer, Cors, HeaderRules, JwtRule, Maintenance, Rewrite};
 
 /// The fields of a policy that came after its first three. A gateway says in its welcome which of them it
 /// enforces; one from before skips them all, so an agent keeps mappings from it that need one.
@@ -24,6 +24,7 @@ pub const POLICIES: &[&str] = &[
     "bearer_keys",
     "jwt",
     "cors",
+    "rewrites",
 ];
 
 /// What is decided before a request crosses the link.
@@ -78,6 +79,9 @@ pub struct Policy {
     /// The gateway speaks of other origins in the service's place; none: the service does so itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
+    /// Of paths, once everything was decided on the one that came.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rewrites: Vec<Rewrite>,
     /// What a newer agent asks for beside. Skipping it would open what it is meant to close: a gateway
     /// refuses the mapping.
     #[serde(flatten)]
@@ -102,6 +106,7 @@ impl Policy {
             !self.bearer_keys.is_empty(),
             self.jwt.is_some(),
             self.cors.is_some(),
+            !self.rewrites.is_empty(),
         ];
         let known = POLICIES.iter().copied().zip(asked).filter_map(|(name, asked)| asked.then_some(name));
         known.chain(self.unknown.names())
@@ -209,6 +214,7 @@ mod tests {
             response_headers: HeaderRules { remove: vec!["a".into()], ..HeaderRules::default() },
             bearer_keys: vec![BearerKey::default()],
             jwt: Some(JwtRule::default()),
+            rewrites: vec![Rewrite::default()],
             cors: Some(Cors { origins: vec!["*".into()], ..Cors::default() }),
             ..Policy::default()
         };

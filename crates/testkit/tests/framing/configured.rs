@@ -40,6 +40,7 @@ async fn a_command_line_with_line_breaks_is_refused() {
         ("--add-response-header", "X-Env: dev"),
         ("--remove-response-header", "X-Env"),
         ("--cors-origin", "https://app.example"),
+        ("--rewrite-path", "/shop=/new"),
         ("--match-header", "x-env"),
         ("--match-query", "env"),
         ("--match-cookie", "env"),
@@ -76,6 +77,7 @@ async fn a_file_with_line_breaks_or_nul_is_refused() {
         ("remove_request_header", "X-Env"),
         ("add_response_header", "X-Env: dev"),
         ("cors_origin", "https://app.example"),
+        ("rewrite_path", "/shop=/new"),
         ("id", "shop"),
         ("target", "localhost:3000"),
     ];

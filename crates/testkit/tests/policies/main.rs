@@ -4,6 +4,7 @@ mod cors;
 mod headers;
 mod keys;
 mod requests;
+mod rewrites;
 mod tokens;
 
 use bytes::Bytes;

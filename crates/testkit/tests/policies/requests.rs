@@ -148,7 +148,7 @@ async fn a_files_rules_are_read_as_the_command_lines_are() {
                 max_body = 1000\nallow_method = [\"get\"]\npublic_path = \"/hooks\"\nprivate_path = [\"/\", \"/a\"]\n\
                 answer = \"/gone=410\"\nredirect = \"/old=/new\"\nrequest_header = \"X-Env: dev\"\n\
                 remove_response_header = [\"Server\"]\ncors_origin = \"https://App.example\"\n\
-                cors_credentials = true\ncors_max_age = 60\n";
+                cors_credentials = true\ncors_max_age = 60\nrewrite_path = \"/v1=/api\"\n";
     std::fs::write(home.path().join("config.toml"), text).expect("a file can be written");
     let listed = home.run(&["mappings", "list", "--json"]).await;
     assert_eq!(listed.code, Some(0), "{listed:?}");
@@ -164,4 +164,5 @@ async fn a_files_rules_are_read_as_the_command_lines_are() {
     assert_eq!(mapping["response_headers"]["remove"][0], "Server");
     let cors = serde_json::json!({"origins": ["https://app.example"], "credentials": true, "max_age": 60});
     assert_eq!(mapping["cors"], cors);
+    assert_eq!(mapping["rewrites"], serde_json::json!([{"from": "/v1", "to": "/api"}]));
 }

@@ -1,11 +1,12 @@
-//! What is changed of requests and answers, and what pages of other origins are told.
+//! What is changed of requests and answers, paths that the service sees as others, and what pages of other origins
+//! are told.
 
 use porthole_link::control::{Cors, HeaderRules};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
 
-use super::{TOKEN, closed, one_of, or_null, text};
+use super::{SEGMENT, TOKEN, closed, one_of, or_null, text};
 
 /// A name that none of the gateway's own begins like.
 const FIELD: &str = "[XYxy]-[A-EYZa-eyz][A-Za-z0-9-]{0,60}";
@@ -13,7 +14,12 @@ const FIELD: &str = "[XYxy]-[A-EYZa-eyz][A-Za-z0-9-]{0,60}";
 /// What can be described beside the other rules of a policy.
 pub(super) fn rules(policy: ObjectBuilder) -> ObjectBuilder {
     let policy = policy.property("request_headers", headers()).property("response_headers", headers());
-    policy.property("cors", cors())
+    let path = || text(format!("^(?:/|(?:{SEGMENT}){{1,8}}/?)$"));
+    let rewrite = ObjectBuilder::new().property("from", path()).property("to", path());
+    let rewrite = closed(rewrite.required("from").required("to"));
+    // No two lead from the same path, which a description cannot tell of more than one.
+    let rewrites = ArrayBuilder::new().items(rewrite).max_items(Some(1));
+    policy.property("cors", cors()).property("rewrites", rewrites)
 }
 
 /// The same where nothing may be asked for.
@@ -23,7 +29,8 @@ pub(super) fn none(policy: ObjectBuilder) -> ObjectBuilder {
         ObjectBuilder::new().property("remove", empty()).property("set", empty()).property("add", empty())
     };
     let policy = policy.property("request_headers", none()).property("response_headers", none());
-    policy.property("cors", one_of([Value::Null]))
+    let no_rewrites = ArrayBuilder::new().max_items(Some(0));
+    policy.property("cors", one_of([Value::Null])).property("rewrites", no_rewrites)
 }
 
 /// None, any origin without credentials, or those on a list.

@@ -185,7 +185,8 @@ mod tests {
                 "max_body": "much", "maintenance": {"retry_after_s": 0}, "allow_methods": ["G T"],
                 "public_paths": ["a"], "private_paths": ["/a//b"], "answers": [{"path": "/", "status": 302}],
                 "request_headers": {"set": [{"name": "Host", "value": "a"}]},
-                "response_headers": {"remove": ["a b"]}, "cors": {"origins": ["*"], "credentials": true}},
+                "response_headers": {"remove": ["a b"]}, "cors": {"origins": ["*"], "credentials": true},
+                "rewrites": [{"from": "/a", "to": "b"}]},
         }))
         .unwrap_err();
         let fields: Vec<&str> = wrong.keys().copied().collect();
@@ -213,6 +214,7 @@ mod tests {
                 "policy.rate_limit",
                 "policy.request_headers",
                 "policy.response_headers",
+                "policy.rewrites",
                 "policy.visitor_rate_limit",
                 "remote_port",
                 "target",
@@ -257,6 +259,7 @@ mod tests {
             "response_headers": {"remove": [], "set": [], "add": [{"name": "Set-Cookie", "value": "a=1"}]},
             "cors": {"origins": ["https://app.example"], "methods": ["PUT"], "headers": ["*"], "expose": [],
                 "credentials": true, "max_age_s": 600},
+            "rewrites": [{"from": "/v1", "to": "/api/2024"}, {"from": "/", "to": "/app"}],
         });
         let spec = read(json!({"target": "3000", "policy": policy})).unwrap();
         let shown: super::super::policy::Policy = spec.policy.into();

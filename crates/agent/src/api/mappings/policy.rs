@@ -8,7 +8,7 @@ use super::input::{Wrong, take, text};
 use super::jwt::{self, Jwt, JwtInput};
 use super::keys::{self, BearerKey, BearerKeyInput};
 use super::rules::{CannedAnswer, Maintenance};
-use super::shape::{Cors, HeaderRules};
+use super::shape::{Cors, HeaderRules, Rewrite, rewrites};
 use crate::inspect::filter::bytes_text;
 use crate::mapping::{self, MappingError};
 
@@ -49,6 +49,8 @@ pub(super) struct Policy {
     response_headers: HeaderRules,
     /// Null: the service speaks for itself.
     cors: Option<Cors>,
+    /// Paths that the service sees as others.
+    rewrites: Vec<Rewrite>,
 }
 
 /// Somebody with a password, which stays where it is.
@@ -109,6 +111,9 @@ pub(super) struct PolicyInput {
     /// Null: the service speaks for itself.
     #[serde(default)]
     cors: Option<Cors>,
+    /// Paths that the service sees as others.
+    #[serde(default)]
+    rewrites: Vec<Rewrite>,
 }
 
 /// Somebody with a password.
@@ -156,6 +161,7 @@ impl From<control::Policy> for Policy {
             request_headers: policy.request_headers.into(),
             response_headers: policy.response_headers.into(),
             cors: policy.cors.map(Cors::from),
+            rewrites: policy.rewrites.into_iter().map(Rewrite::from).collect(),
         }
     }
 }
@@ -221,6 +227,7 @@ impl PolicyInput {
             request_headers: take(wrong, "policy.request_headers", self.request_headers.try_into()),
             response_headers: take(wrong, "policy.response_headers", self.response_headers.try_into()),
             cors: take(wrong, "policy.cors", self.cors.map(control::Cors::try_from).transpose()),
+            rewrites: take(wrong, "policy.rewrites", rewrites(&self.rewrites)),
             // Nobody can have meant to take off what is not known here.
             unknown: before.map(|before| before.unknown.clone()).unwrap_or_default(),
         }

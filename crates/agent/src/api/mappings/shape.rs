@@ -37,6 +37,31 @@ impl std::fmt::Debug for HeaderField {
     }
 }
 
+/// A path prefix that the service sees as another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rewrite {
+    /// As the service would see it; `/`: all. The longest counts, and once.
+    from: String,
+    /// `/`: nothing in its place.
+    to: String,
+}
+
+impl From<control::Rewrite> for Rewrite {
+    fn from(control::Rewrite { from, to }: control::Rewrite) -> Self {
+        Self { from, to }
+    }
+}
+
+/// The rewriting that is meant.
+pub(super) fn rewrites(asked: &[Rewrite]) -> Result<Vec<control::Rewrite>, MappingError> {
+    let read = |Rewrite { from, to }: &Rewrite| {
+        let (from, to) = (mapping::parse_rule_path(from)?, mapping::parse_rule_path(to)?);
+        Ok(control::Rewrite { from, to })
+    };
+    mapping::checked_rewrites(asked.iter().map(read).collect::<Result<_, MappingError>>()?)
+}
+
 /// Which pages of other origins may read answers; browsers that ask are answered by the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
