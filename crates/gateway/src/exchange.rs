@@ -13,7 +13,7 @@ use porthole_link::{Open, StreamKind};
 use crate::allowance::Share;
 use crate::forwarded::{self, Visitor};
 use crate::jwks;
-use crate::policy::{self, Canned, Credentials, Decision, Place, PolicyRefusal, PolicyRequest, ShownToken};
+use crate::policy::{self, Canned, Credentials, Decision, Inside, PolicyRefusal, PolicyRequest, ShownToken};
 use crate::prefix::Prefix;
 use crate::redirect;
 use crate::rescue::{self, Answer, Form, Problem};
@@ -96,7 +96,7 @@ pub struct Forward {
 /// What one exchange takes up, where that is bounded: one of the mapping's places, and of its token's.
 #[derive(Debug, Default)]
 pub struct Stay {
-    _place: Option<Place>,
+    _inside: Inside,
     _share: Option<Share>,
 }
 
@@ -173,9 +173,9 @@ fn admit(mut forward: Forward) -> Plan {
 }
 
 fn stay(endpoint: &Endpoint) -> Result<Stay, PolicyRefusal> {
-    let place = endpoint.policy.enter()?;
+    let inside = endpoint.policy.enter()?;
     let share = endpoint.allowance.as_ref().map(|allowance| allowance.enter(false)).transpose()?;
-    Ok(Stay { _place: place, _share: share })
+    Ok(Stay { _inside: inside, _share: share })
 }
 
 fn refused(forward: Forward, problem: impl Into<Problem>) -> Plan {

@@ -5,6 +5,7 @@
 //! meaning.
 
 mod cors;
+mod floor;
 mod headers;
 mod jwt;
 mod keys;
@@ -15,6 +16,7 @@ mod rules;
 use serde::{Deserialize, Serialize};
 
 pub use cors::Cors;
+pub use floor::Floor;
 pub use headers::{HeaderField, HeaderRules, WrongHeader};
 pub use jwt::{JwtKeys, JwtRule, RequiredClaim};
 pub use keys::BearerKey;
@@ -196,6 +198,8 @@ pub mod codes {
     pub const TOKEN_REVOKED: &str = "token-revoked";
     /// By the gateway's answer to `/tunnel`.
     pub const CLIENT_CERTIFICATE_REQUIRED: &str = "client-certificate-required";
+    /// The gateway serves no mapping that lets visitors in without a password.
+    pub const PASSWORD_REQUIRED: &str = "password-required";
     pub const LIMIT: &str = "limit";
     /// As much as the token may have is in use.
     pub const TOKEN_LIMIT: &str = "token-limit";

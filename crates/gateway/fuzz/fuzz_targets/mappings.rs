@@ -18,7 +18,7 @@ use porthole_http1::{
     Fields, RequestHead, ResponseHead, Version, announced_length, write_request_head, write_response_head,
 };
 use porthole_link::Mapping;
-use porthole_link::control::Cors;
+use porthole_link::control::{Cors, Floor};
 
 fuzz_target!(|text: &str| {
     let Ok(mapping) = serde_json::from_str::<Mapping>(text) else { return };
@@ -27,8 +27,10 @@ fuzz_target!(|text: &str| {
     }
     let identity = Identity::shared(Some(PortRange { first: 20000, last: 20009 }), TokenLimits::default());
     let public = PublicBase::parse("https://tunnel.example.com").expect("a constant");
+    let floor = Floor::default();
     for single_host in [false, true] {
-        let site = Site { public: Some(&public), base: Some(&public), single_host, behind_caddy: false };
+        let (public, floor) = (Some(&public), &floor);
+        let site = Site { public, base: public, single_host, behind_caddy: false, floor };
         match plan(&mapping, &identity, site) {
             Err(refusal) => {
                 assert!(!refusal.code.is_empty());

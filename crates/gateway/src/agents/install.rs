@@ -11,7 +11,7 @@ use super::plan::{Plan, Refusal, Site, label, plan};
 use super::{Held, Serving, State};
 use crate::allowance::Allowance;
 use crate::claims::{ClaimRefusal, Claimant, Holder, Key, LinkId, Pulse, Slot, Verdict};
-use crate::config::PublicBase;
+use crate::config::{Config, PublicBase};
 use crate::policy::Compiled;
 use crate::router::Endpoint;
 use crate::server::Gateway;
@@ -43,12 +43,9 @@ pub(super) struct Request<'a> {
 impl<'a> Request<'a> {
     fn site(&self, gateway: &'a Gateway) -> Site<'a> {
         let public = gateway.config.public.as_ref();
-        Site {
-            public,
-            base: public.or(self.base),
-            single_host: gateway.config.single_host,
-            behind_caddy: gateway.config.caddy_admin.is_some(),
-        }
+        let Config { single_host, ref floor, .. } = gateway.config;
+        let behind_caddy = gateway.config.caddy_admin.is_some();
+        Site { public, base: public.or(self.base), single_host, behind_caddy, floor }
     }
 
     /// Whether `held` is the link of another agent with the same token.

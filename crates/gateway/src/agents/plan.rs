@@ -5,7 +5,7 @@ mod tcp;
 use std::collections::HashSet;
 
 use porthole_link::Mapping;
-use porthole_link::control::{MappingProtocol, Match, codes};
+use porthole_link::control::{Floor, MappingProtocol, Match, codes};
 
 use crate::claims::{Key, Slot};
 use crate::config::PublicBase;
@@ -30,6 +30,8 @@ pub struct Site<'a> {
     pub single_host: bool,
     /// A Caddy in front ends TLS.
     pub behind_caddy: bool,
+    /// What is asked of all mappings' visitors.
+    pub floor: &'a Floor,
 }
 
 /// A stable code and one sentence.
@@ -110,6 +112,10 @@ pub fn check_set(mappings: &[Mapping]) -> Result<(), Refusal> {
 pub fn plan(mapping: &Mapping, identity: &Identity, site: Site<'_>) -> Result<Plan, Refusal> {
     let invalid = |message: String| Refusal::new(codes::MAPPING_INVALID, message);
     let policy = Compiled::new(&mapping.policy, label(mapping)).map_err(invalid)?;
+    let policy = policy.under(site.floor).map_err(invalid)?;
+    if site.floor.require_auth {
+        check_password(mapping, policy.asks_credentials())?;
+    }
     if mapping.protocol == MappingProtocol::Tcp {
         return tcp::plan(mapping, identity, site, policy);
     }
@@ -130,6 +136,27 @@ pub fn plan(mapping: &Mapping, identity: &Identity, site: Site<'_>) -> Result<Pl
         }
         Some((place, url)) => http(place, url, true, policy),
     })
+}
+
+/// Whether every visitor is asked for a password.
+fn check_password(mapping: &Mapping, asks: bool) -> Result<(), Refusal> {
+    let refuse = |message| Err(Refusal::new(codes::PASSWORD_REQUIRED, message));
+    if mapping.protocol == MappingProtocol::Tcp {
+        return refuse(
+            "This gateway serves only mappings that ask for a password, which a TCP mapping cannot.",
+        );
+    }
+    if !asks {
+        return refuse(
+            "This gateway serves only mappings that ask for a password; give this one --basic-auth USER:PASSWORD.",
+        );
+    }
+    if !mapping.policy.public_paths.is_empty() {
+        return refuse(
+            "This gateway has visitors asked for a password everywhere; take the public paths off.",
+        );
+    }
+    Ok(())
 }
 
 /// Host or own-host place with its URL; None: only `/pub/{id}/`.

@@ -1,5 +1,6 @@
 //! What agents are given, and when it is taken away.
 
+mod floor;
 mod limits;
 mod policies;
 mod server_names;

@@ -92,7 +92,9 @@ impl std::fmt::Display for TokenLimits {
 /// # Errors
 /// What to give instead.
 pub fn parse_count(text: &str) -> Result<u32, String> {
-    let count = text.parse().ok().filter(|count| (1..=MAX_COUNT).contains(count));
+    let count = number(text)
+        .and_then(|count| u32::try_from(count).ok())
+        .filter(|count| (1..=MAX_COUNT).contains(count));
     count.ok_or_else(|| format!("give a number from 1 to {MAX_COUNT}"))
 }
 
@@ -101,14 +103,24 @@ pub fn parse_count(text: &str) -> Result<u32, String> {
 /// # Errors
 /// What to give instead.
 pub fn parse_rate(text: &str) -> Result<u64, String> {
-    let bytes = text.strip_suffix("/s").unwrap_or(text).trim_end();
-    let (number, unit) = UNITS
-        .iter()
-        .find_map(|(unit, size)| Some((bytes.strip_suffix(unit)?.trim_end(), *size)))
-        .unwrap_or((bytes, 1));
-    let rate = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    let rate = parse_bytes(text.strip_suffix("/s").unwrap_or(text));
     rate.filter(|rate| (MIN_RATE..=MAX_RATE).contains(rate))
         .ok_or_else(|| "give bytes a second from 16KiB to 1TiB, like 10MiB".to_owned())
+}
+
+/// A number of bytes: `10MiB`, `500 KB`, `1000000`.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (number, unit) = UNITS
+        .iter()
+        .find_map(|(unit, size)| Some((text.strip_suffix(unit)?.trim_end(), *size)))
+        .unwrap_or((text, 1));
+    self::number(number)?.checked_mul(unit)
+}
+
+/// Digits only: `+5` means something else to somebody.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// In the largest unit that leaves no rest.

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-pub use limits::{TokenLimits, bytes_text, parse_count, parse_rate};
+pub use limits::{TokenLimits, bytes_text, parse_bytes, parse_count, parse_rate};
 pub use pace::{BURST, Bucket};
 pub use paced::{Receiving, Sending, paced};
 

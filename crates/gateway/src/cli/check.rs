@@ -88,6 +88,14 @@ pub(super) fn run(flags: &Serve) -> Result<ExitCode, Failure> {
     if !config.token_limits.is_none() {
         println!("ok      each token has at most {}", config.token_limits);
     }
+    if !config.floor.is_none() {
+        let password = if config.floor.require_auth {
+            ", and only those that ask for a password are served"
+        } else {
+            ""
+        };
+        println!("ok      the floor holds for all mappings{password}");
+    }
     if let Some(admin) = config.admin_listen {
         if admin.ip().is_loopback() {
             println!("ok      admin listener on {admin}");

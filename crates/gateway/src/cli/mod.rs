@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 failed while running, 2 wrong usage.
 
 mod check;
+mod floor;
 mod limits;
 mod manual;
 mod token;
@@ -120,6 +121,8 @@ struct Serve {
     tcp_ports: Option<String>,
     #[command(flatten)]
     limits: limits::OfAll,
+    #[command(flatten)]
+    floor: floor::Floor,
     /// How long streams in flight may go on after SIGTERM [default: 30s]
     #[arg(long, value_name = "TIME")]
     grace: Option<String>,
@@ -202,7 +205,7 @@ impl Serve {
             ("access-log", self.access_log.clone()),
             ("until-stdin-closes", switch(self.until_stdin_closes)),
         ];
-        self.place.layers(flags.into_iter().chain(self.limits.flags()), folders)
+        self.place.layers(flags.into_iter().chain(self.limits.flags()).chain(self.floor.flags()), folders)
     }
 }
 

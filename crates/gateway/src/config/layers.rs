@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ConfigError, Folders};
 
 /// Every option, as its flag spells it; files use underscores, variables upper case.
-pub const OPTIONS: [&str; 33] = [
+pub const OPTIONS: [&str; 43] = [
     "listen",
     "public-url",
     "secret",
@@ -35,6 +35,15 @@ pub const OPTIONS: [&str; 33] = [
     "token-streams",
     "token-connections",
     "token-rate",
+    "floor-require-auth",
+    "floor-allow-ip",
+    "floor-deny-ip",
+    "floor-rate-limit",
+    "floor-visitor-rate-limit",
+    "floor-max-concurrent",
+    "floor-max-body",
+    "floor-allow-methods",
+    "floor-private-paths",
     "grace",
     "claim-days",
     "log-format",
@@ -136,9 +145,11 @@ impl Layers {
         let failed = |problem: String| ConfigError::File { file: file.to_owned(), problem };
         let table: BTreeMap<toml::Spanned<String>, toml::Value> =
             toml::from_str(text).map_err(|error| failed(one_line(&error.to_string())))?;
-        for (key, value) in table {
+        let lines = table.into_iter().map(|(key, value)| {
             let line = line_of(text, key.span().start);
-            let key = key.into_inner();
+            flat((key.into_inner(), value)).into_iter().map(move |(key, value)| (line, key, value))
+        });
+        for (line, key, value) in lines.flatten() {
             let option = OPTIONS.into_iter().find(|option| option.replace('-', "_") == key.replace('-', "_"));
             let Some(option) = option else {
                 let (file, nearest) = (file.to_owned(), nearest(&key));
@@ -157,6 +168,16 @@ impl Layers {
     /// The strongest value of `option`.
     pub fn get(&self, option: &str) -> Option<(&str, &Source)> {
         self.values.get(option).map(|(value, source)| (value.as_str(), source))
+    }
+}
+
+/// The rules of the table `[floor]` as options of their own; everything else as it stands.
+fn flat((key, value): (String, toml::Value)) -> Vec<(String, toml::Value)> {
+    match value {
+        toml::Value::Table(rules) if key == "floor" => {
+            rules.into_iter().map(|(rule, value)| (format!("floor_{rule}"), value)).collect()
+        }
+        value => vec![(key, value)],
     }
 }
 

@@ -1,6 +1,7 @@
 //! The gateway's settings, complete once parsed. Order: flag, variable, file, default.
 
 mod acme;
+mod floor;
 mod layers;
 mod parse;
 mod public;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use porthole_link::control::Floor;
 
 pub use acme::{AcmeSettings, ChallengeKind, LETS_ENCRYPT};
 pub use layers::{Layers, OPTIONS, Source};
@@ -69,6 +71,8 @@ pub struct Config {
     pub tcp_ports: Option<PortRange>,
     /// What each token may use at most, whatever was granted with it.
     pub token_limits: TokenLimits,
+    /// What is asked of all mappings' visitors, beside each mapping's own policy.
+    pub floor: Floor,
     /// How long streams in flight may go on after SIGTERM.
     pub grace: Duration,
     /// How long after its last use a name is kept for its subject.
@@ -231,6 +235,7 @@ impl Config {
             single_host: false,
             tcp_ports: None,
             token_limits: TokenLimits::default(),
+            floor: Floor::default(),
             grace: DEFAULT_GRACE,
             claim_lapse: Duration::from_secs(u64::from(DEFAULT_CLAIM_DAYS) * 86_400),
             log: LogSettings { format: LogFormat::Human, filter: "info".to_owned() },

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::{
     AccessLogTo, Config, ConfigError, DEFAULT_CLAIM_DAYS, DEFAULT_GRACE, DEFAULT_LISTEN, Folders, Layers,
-    LogFormat, LogSettings, MAX_CLAIM_DAYS, MAX_GRACE, MAX_HSTS, PublicBase, TlsFiles, acme,
+    LogFormat, LogSettings, MAX_CLAIM_DAYS, MAX_GRACE, MAX_HSTS, PublicBase, TlsFiles, acme, floor,
 };
 use crate::allowance::{TokenLimits, parse_count, parse_rate};
 use crate::caddy::address::{Address, AddressError};
@@ -92,6 +92,7 @@ pub(super) fn config(layers: &Layers, secrets: Secrets, folders: &Folders) -> Re
             connections: read.parsed("token-connections", parse_count)?,
             rate: read.parsed("token-rate", parse_rate)?,
         },
+        floor: floor::settings(&read)?,
         grace: read.parsed("grace", grace)?.unwrap_or(DEFAULT_GRACE),
         claim_lapse: Duration::from_secs(u64::from(claim_days) * 86_400),
         log: LogSettings {
@@ -167,7 +168,7 @@ fn networks(text: &str) -> Result<Vec<IpNet>, String> {
         .collect()
 }
 
-fn yes_or_no(text: &str) -> Result<bool, String> {
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),

@@ -96,6 +96,14 @@ fn a_mistake_is_told_with_where_it_was_made() {
         ("token-streams", "many"),
         ("token-connections", "-1"),
         ("token-rate", "1KiB"),
+        ("floor-allow-ip", "10.0.0.0/33"),
+        ("floor-rate-limit", "10"),
+        ("floor-visitor-rate-limit", "0/s"),
+        ("floor-max-body", "much"),
+        ("floor-max-concurrent", "0"),
+        ("floor-allow-methods", "get"),
+        ("floor-private-paths", "a//b"),
+        ("floor-require-auth", "perhaps"),
         ("grace", "soon"),
         ("grace", "86401"),
         ("claim-days", "0"),
@@ -136,6 +144,30 @@ fn a_mistake_is_told_with_where_it_was_made() {
     ] {
         assert!(World::new().flag(option, right).resolve().is_ok(), "{option} {right}");
     }
+}
+
+#[test]
+fn the_floor_is_a_table_of_the_file_or_options_and_says_what_a_policy_says() {
+    let text = r#"
+        grace = "5s"
+        [floor]
+        require_auth = true
+        allow_ip = ["10.0.0.0/8", "203.0.113.7"]
+        rate_limit = "100/s"
+        max_body = "10MiB"
+        private-paths = ["/.git", "/.env"]
+    "#;
+    let world = World::new().file(text);
+    let floor = world.resolve().expect("a floor").floor;
+    assert!(floor.require_auth && floor.allow_ip == ["10.0.0.0/8", "203.0.113.7"]);
+    assert_eq!((floor.max_body, floor.private_paths.len()), (Some(10 * 1024 * 1024), 2));
+    assert_eq!(floor.rate_limit.map(|limit| (limit.requests, limit.seconds)), Some((100, 1)));
+    let world = world.flag("floor-allow-ip", "192.0.2.0/24").flag("floor-allow-methods", "GET, POST");
+    let floor = world.resolve().expect("a floor").floor;
+    assert!(floor.allow_ip == ["192.0.2.0/24"] && floor.allow_methods == ["GET", "POST"]);
+    assert!(World::new().file("[floor]\nalow_ip = []").sentence().contains("did you mean `floor_allow_ip`?"));
+    assert!(World::new().file("[flor]\nallow_ip = []").resolve().is_err());
+    assert!(World::new().resolve().expect("defaults").floor.is_none());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Instant;
 use argon2::password_hash::phc::PasswordHash;
 use ipnet::{IpNet, Ipv4Net};
 use porthole_http1::RequestHead;
-use porthole_link::control::{BasicAuth, Policy, RateLimit};
+use porthole_link::control::{BasicAuth, Floor, Policy, RateLimit};
 
 use super::jwt::{Jwt, TokenProblem};
 use super::keys::Keys;
@@ -38,6 +38,15 @@ pub struct Compiled {
     places: Places,
     /// What is asked of HTTP requests beside.
     pub(super) rules: Option<Arc<Rules>>,
+    /// What the gateway asks beside, which the mapping cannot loosen; counted for this mapping alone.
+    pub(super) floor: Option<Box<Self>>,
+}
+
+/// A visitor's places, where their number is bounded: held until the exchange is over.
+#[derive(Debug, Default)]
+pub struct Inside {
+    _own: Option<Place>,
+    _floor: Option<Place>,
 }
 
 impl Compiled {
@@ -72,7 +81,18 @@ impl Compiled {
             places: Places::default(),
             rules: Rules::new(policy)?.map(Arc::new),
             rates: Rates::new(rate(policy.rate_limit)?, rate(policy.visitor_rate_limit)?).map(Arc::new),
+            floor: None,
         })
+    }
+
+    /// The same under the gateway's floor: both must admit.
+    ///
+    /// # Errors
+    /// One sentence that names what of the floor is wrong.
+    pub fn under(self, floor: &Floor) -> Result<Self, String> {
+        let asked = floor.policy();
+        let floor = if asked == Policy::default() { None } else { Some(Box::new(Self::new(&asked, "")?)) };
+        Ok(Self { floor, ..self })
     }
 
     /// Takes over what was counted for the mapping under the policy that it had before: who is inside, and rates
@@ -84,6 +104,9 @@ impl Compiled {
         {
             self.rates = Some(Arc::clone(counted));
         }
+        if let (Some(floor), Some(before)) = (&mut self.floor, &before.floor) {
+            floor.go_on_from(before);
+        }
     }
 
     pub fn is_open(&self) -> bool {
@@ -92,6 +115,7 @@ impl Compiled {
             && !self.asks_credentials()
             && self.rates.is_none()
             && self.rules.is_none()
+            && self.floor.is_none()
     }
 
     pub fn asks_password(&self) -> bool {
@@ -119,7 +143,8 @@ impl Compiled {
 
     /// Bytes that the body of one request may have.
     pub fn max_body(&self) -> u64 {
-        self.rules.as_ref().map_or(u64::MAX, |rules| rules.max_body)
+        let own = self.rules.as_ref().map_or(u64::MAX, |rules| rules.max_body);
+        self.floor.as_ref().map_or(own, |floor| own.min(floor.max_body()))
     }
 
     /// Makes the head of a request that was let in what the service is to see.
@@ -136,6 +161,10 @@ impl Compiled {
 
     /// Whether the address lists let `visitor` in: deny wins; with an allow list only those on it.
     pub fn admits(&self, visitor: IpAddr) -> bool {
+        self.lists_admit(visitor) && self.floor.as_ref().is_none_or(|floor| floor.lists_admit(visitor))
+    }
+
+    pub(super) fn lists_admit(&self, visitor: IpAddr) -> bool {
         let visitor = visitor.to_canonical();
         let on = |list: &[IpNet]| list.iter().any(|network| network.contains(&visitor));
         !on(&self.deny) && (self.allow.is_empty() || on(&self.allow))
@@ -146,6 +175,11 @@ impl Compiled {
     /// # Errors
     /// [`Exceeded`] where that is one too many.
     pub fn count(&self, visitor: IpAddr, now: Instant) -> Result<(), Exceeded> {
+        self.floor.as_ref().map_or(Ok(()), |floor| floor.count_alone(visitor, now))?;
+        self.count_alone(visitor, now)
+    }
+
+    pub(super) fn count_alone(&self, visitor: IpAddr, now: Instant) -> Result<(), Exceeded> {
         self.rates.as_ref().map_or(Ok(()), |rates| rates.take(visitor, now))
     }
 
@@ -158,7 +192,12 @@ impl Compiled {
     ///
     /// # Errors
     /// A 503 when all are taken.
-    pub fn enter(&self) -> Result<Option<Place>, PolicyRefusal> {
+    pub fn enter(&self) -> Result<Inside, PolicyRefusal> {
+        let floor = self.floor.as_ref().map(|floor| floor.enter_alone()).transpose()?.flatten();
+        Ok(Inside { _own: self.enter_alone()?, _floor: floor })
+    }
+
+    fn enter_alone(&self) -> Result<Option<Place>, PolicyRefusal> {
         let Some(most) = self.most_at_once else { return Ok(None) };
         self.places.take(most).map(Some).ok_or_else(none_left)
     }

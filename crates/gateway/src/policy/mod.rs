@@ -24,7 +24,7 @@ use base64::Engine;
 use porthole_http1::Fields;
 
 pub use answers::Canned;
-pub use compile::{Compiled, parse_network};
+pub use compile::{Compiled, Inside, parse_network};
 pub use cors::Grant;
 pub use jwt::ShownToken;
 pub use keys::ShownKeys;
@@ -109,17 +109,11 @@ pub fn decide(policy: &Compiled, request: &PolicyRequest<'_>) -> Decision {
     if policy.is_open() {
         return Decision::Allow(None);
     }
-    if !policy.admits(request.visitor) {
-        let sentence = "Visitors from this address are not admitted here.";
-        return Decision::Refuse(PolicyRefusal::new(403, "ip-denied", sentence).into());
-    }
-    if let Err(exceeded) = policy.count(request.visitor, request.now) {
-        return Decision::Refuse(PolicyRefusal::from(exceeded).into());
-    }
-    let passage = match policy.rules.as_ref().map(|rules| rules.decide(request)) {
-        None => Passage::default(),
-        Some(Ok(passage)) => passage,
-        Some(Err(problem)) => return Decision::Refuse(problem),
+    // The gateway's own rules first: what they refuse costs the mapping nothing.
+    let floor = policy.floor.as_ref().map_or(Ok(()), |floor| pass(floor, request).map(drop));
+    let passage = match floor.and_then(|()| pass(policy, request)) {
+        Ok(passage) => passage,
+        Err(problem) => return Decision::Refuse(problem),
     };
     if passage.public || !policy.asks_credentials() {
         return Decision::Allow(passage.canned);
@@ -138,6 +132,16 @@ pub fn decide(policy: &Compiled, request: &PolicyRequest<'_>) -> Decision {
         (Some(keys), None) => Decision::NeedsKey(keys, passage.canned),
         (None, None) => Decision::Refuse(policy.challenge().into()),
     }
+}
+
+/// What this policy alone says, but for credentials.
+fn pass(policy: &Compiled, request: &PolicyRequest<'_>) -> Result<Passage, Problem> {
+    if !policy.lists_admit(request.visitor) {
+        let sentence = "Visitors from this address are not admitted here.";
+        return Err(PolicyRefusal::new(403, "ip-denied", sentence).into());
+    }
+    policy.count_alone(request.visitor, request.now).map_err(PolicyRefusal::from)?;
+    policy.rules.as_ref().map_or_else(|| Ok(Passage::default()), |rules| rules.decide(request))
 }
 
 /// Reads `Basic base64(user:password)`.

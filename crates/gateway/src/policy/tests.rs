@@ -1,5 +1,7 @@
 //! Who may enter.
 
+mod floor;
+
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use base64::Engine;
 use porthole_http1::Fields;

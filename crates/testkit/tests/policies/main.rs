@@ -1,6 +1,7 @@
 //! What is decided before a request crosses the link, and whose word about the visitor is believed.
 
 mod cors;
+mod floor;
 mod headers;
 mod keys;
 mod requests;
