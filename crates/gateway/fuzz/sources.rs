@@ -17,15 +17,17 @@ mod sources {
     pub mod files;
     pub mod forwarded;
     pub mod policy;
+    pub mod prefix;
     pub mod proxy_protocol;
     pub mod rescue;
     pub mod router;
     pub mod secret;
     pub mod throttle;
     pub mod tokens;
+    pub mod way_back;
 }
 
 pub use sources::{
-    agents, allowance, caddy, claims, config, files, forwarded, policy, proxy_protocol, rescue, router,
-    secret, throttle, tokens,
+    agents, allowance, caddy, claims, config, files, forwarded, policy, prefix, proxy_protocol, rescue,
+    router, secret, throttle, tokens, way_back,
 };
