@@ -63,6 +63,7 @@ impl OrderError {
             Self::NoChallenge(_) => "no-challenge",
             Self::NotFound(_) => "name-not-found",
             Self::TooLong => "too-long",
+            Self::Hook(_) => "hook-failed",
             Self::Crypto(_) => "crypto",
         }
     }

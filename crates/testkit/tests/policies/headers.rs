@@ -75,8 +75,8 @@ async fn header_fields_are_changed_both_ways_and_all_others_stay_as_they_were() 
     assert_eq!(reply.field("x-powered-by"), None);
 
     // What is kept is what the service got, and what it said.
-    let row = ended(&world.agent.home(), "/one").await;
-    let kept = shown(&world.agent.home(), &row["id"]).await;
+    let row = ended(world.agent.home(), "/one").await;
+    let kept = shown(world.agent.home(), &row["id"]).await;
     let (request, response) = (kept["request"].to_string(), kept["response"].to_string());
     assert!(request.contains("dev: 1") && !request.contains("prod"), "{request}");
     assert!(response.contains("canary") && !response.contains("b=2"), "{response}");

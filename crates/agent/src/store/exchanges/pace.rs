@@ -150,9 +150,10 @@ mod tests {
     fn a_flood_is_one_until_it_is_over_whether_a_rest_is_due_or_not() {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
-        let mut next = |items, unseen, passed: u64| {
-            now += Duration::from_millis(passed);
-            pace.worked(now - Duration::from_micros(40) * items as u32, now, items, unseen)
+        let mut next = |items: u32, unseen, passed: u64| {
+            let began = now + Duration::from_millis(passed);
+            now = began + Duration::from_micros(40) * items;
+            pace.worked(began, now, items as usize, unseen)
         };
         assert!(next(500, 20_000, 20).flood);
         // It had to wait so long for the processor that it has earned more than it took.
