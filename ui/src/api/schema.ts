@@ -1377,12 +1377,28 @@ export interface components {
                 allow_methods?: unknown[];
                 answers?: unknown[];
                 basic_auth?: unknown[];
+                bearer_keys?: unknown[];
+                /** @enum {unknown} */
+                cors?: null;
+                /** @enum {unknown} */
+                jwt?: null;
                 /** @enum {unknown} */
                 maintenance?: null;
                 /** @enum {unknown} */
                 max_body?: null | "";
                 private_paths?: unknown[];
                 public_paths?: unknown[];
+                request_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                response_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                rewrites?: unknown[];
             };
             /** @enum {unknown} */
             protocol: "tcp";
@@ -1442,12 +1458,28 @@ export interface components {
                 allow_methods?: unknown[];
                 answers?: unknown[];
                 basic_auth?: unknown[];
+                bearer_keys?: unknown[];
+                /** @enum {unknown} */
+                cors?: null;
+                /** @enum {unknown} */
+                jwt?: null;
                 /** @enum {unknown} */
                 maintenance?: null;
                 /** @enum {unknown} */
                 max_body?: null | "";
                 private_paths?: unknown[];
                 public_paths?: unknown[];
+                request_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                response_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                rewrites?: unknown[];
             };
             /** @enum {unknown} */
             protocol?: null | "tcp";
@@ -1684,12 +1716,28 @@ export interface components {
                 allow_methods?: unknown[];
                 answers?: unknown[];
                 basic_auth?: unknown[];
+                bearer_keys?: unknown[];
+                /** @enum {unknown} */
+                cors?: null;
+                /** @enum {unknown} */
+                jwt?: null;
                 /** @enum {unknown} */
                 maintenance?: null;
                 /** @enum {unknown} */
                 max_body?: null | "";
                 private_paths?: unknown[];
                 public_paths?: unknown[];
+                request_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                response_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                rewrites?: unknown[];
             };
             /** @enum {unknown} */
             protocol: "tcp";
@@ -1749,12 +1797,28 @@ export interface components {
                 allow_methods?: unknown[];
                 answers?: unknown[];
                 basic_auth?: unknown[];
+                bearer_keys?: unknown[];
+                /** @enum {unknown} */
+                cors?: null;
+                /** @enum {unknown} */
+                jwt?: null;
                 /** @enum {unknown} */
                 maintenance?: null;
                 /** @enum {unknown} */
                 max_body?: null | "";
                 private_paths?: unknown[];
                 public_paths?: unknown[];
+                request_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                response_headers?: {
+                    add?: unknown[];
+                    remove?: unknown[];
+                    set?: unknown[];
+                };
+                rewrites?: unknown[];
             };
             /** @enum {unknown} */
             protocol?: null | "tcp";
